@@ -1,0 +1,75 @@
+"""One adapter per array library; nothing but NumPy is imported before an array asks for it."""
+
+import functools
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ._numpy import NumPyBackend
+from ._standard import StandardBackend
+
+Backend = StandardBackend
+
+__all__ = ["Backend", "backend_of"]
+
+_NUMPY = NumPyBackend()
+
+
+def backend_of(x0: Any) -> Backend:
+    """
+    Return the adapter of the library that x0 belongs to.
+
+    Parameters
+    ----------
+    x0 : array, number or nested list of numbers
+        Whatever is no array of another library is NumPy's.
+
+    Returns
+    -------
+    Backend
+        The adapter.
+    """
+    if type(x0) is np.ndarray:
+        return _NUMPY
+    return _of_type(type(x0)) or _of_namespace(x0)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_type(kind: type) -> Backend | None:
+    """Return the adapter of a class of arrays, None where the array itself must be asked."""
+    # Subclasses (an nn.Parameter, a user's own tensor) are found through their bases.
+    for base in kind.__mro__:
+        library = base.__module__.partition(".")[0]
+        if library == "torch":
+            return _torch()
+        if library in ("jax", "jaxlib"):
+            return _jax()
+    return None if hasattr(kind, "__array_namespace__") else _NUMPY
+
+
+def _of_namespace(x0: Any) -> Backend:
+    if isinstance(x0, np.ndarray | np.generic):
+        return _NUMPY
+    from array_api_compat import array_namespace
+
+    return _standard(array_namespace(x0))
+
+
+@functools.cache
+def _standard(xp: ModuleType) -> Backend:
+    return StandardBackend(xp)
+
+
+@functools.cache
+def _torch() -> Backend:
+    from ._torch import TorchBackend
+
+    return TorchBackend()
+
+
+@functools.cache
+def _jax() -> Backend:
+    from ._jax import JAXBackend
+
+    return JAXBackend()

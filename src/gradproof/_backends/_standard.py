@@ -1,0 +1,164 @@
+"""The adapter for any array API namespace; the others replace what their library does better."""
+
+import math
+import numbers
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array, Function
+
+
+class StandardBackend:
+    """
+    Everything that gradproof asks of an array library, by the array API standard alone.
+
+    NumPy, JAX and PyTorch have subclasses, which is the one place where the peculiarities of a
+    library may be known. What the standard lacks and this class does without: random numbers
+    (NumPy's are moved to the device) and compilation.
+    """
+
+    #: Said in messages, and by the command line.
+    name = "array API"
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    # --- arrays ------------------------------------------------------------------------------
+
+    def given(self, x0: Any) -> Array:
+        """Return x0 as an array, the way the claim is to see it: its dtype is left alone."""
+        array: Array = x0
+        return array
+
+    def primal(self, given: Array) -> Array:
+        """Return x0 the way func is to see it: real floating, and not to be written to."""
+        if self.xp.isdtype(given.dtype, "real floating"):
+            return given
+        real: Array = self.xp.astype(given, self.default_dtype())
+        return real
+
+    def default_dtype(self) -> Any:
+        """Return the dtype that an x0 of integers is turned into."""
+        return self.xp.__array_namespace_info__().default_dtypes()["real floating"]
+
+    def copy(self, x: Array) -> Array:
+        """Return a copy that a user's function may keep or write to."""
+        copied: Array = self.xp.asarray(x, copy=True)
+        return copied
+
+    def eps(self, dtype: Any) -> Any:
+        """Return the machine epsilon of a real floating dtype."""
+        return self.xp.finfo(dtype).eps
+
+    def widest(self, like: Array) -> Any:
+        """Return the dtype in which sums over entries of `like` are accumulated."""
+        return self.xp.float64
+
+    def native(self, formula: Callable[..., Any], /) -> Callable[..., Any]:
+        """Return `formula(xp, *arrays, **constants)`, a pure function, ready to run on arrays."""
+
+        def run(*arrays: Array, **constants: Any) -> Any:
+            return formula(self.xp, *arrays, **constants)
+
+        return run
+
+    def contract(self, claim: Array, tangent: Array) -> Array:
+        """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
+        wide: Any = self.xp.astype(claim, tangent.dtype)
+        axes = tuple(range(-tangent.ndim, 0))
+        slope: Array = self.xp.sum(wide * tangent, axis=axes)
+        return slope
+
+    # --- to and from the host ----------------------------------------------------------------
+
+    def to_host(self, values: list[Any]) -> list[Any]:
+        """
+        Hand arrays, numbers and nested lists of them over to NumPy, all at once.
+
+        No value is narrowed. What comes back is for `np.asarray` to take.
+        """
+        return [_nested(value, self._one_to_host) for value in values]
+
+    def _one_to_host(self, value: Any) -> Any:
+        try:
+            return np.asarray(value)
+        except (TypeError, ValueError, RuntimeError, BufferError):  # it lives on another device
+            return np.from_dlpack(value, device="cpu", copy=True)
+
+    def from_host(self, values: np.ndarray, like: Array, dtype: Any = None) -> Array:
+        """Return NumPy numbers as an array on the device of `like`, in its dtype or in `dtype`."""
+        from array_api_compat import device
+
+        # A dtype of the standard is known to `xp.asarray`; one outside it (bfloat16) is not
+        # known to NumPy, hence the native cast.
+        moved: Array = self.xp.astype(
+            self.xp.asarray(values, device=device(like)), dtype or like.dtype
+        )
+        return moved
+
+    def is_native(self, value: Any) -> bool:
+        """Tell whether a claim is an array of this library, or numbers in some other form."""
+        return hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray)
+
+    # --- evaluation --------------------------------------------------------------------------
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        """Return the context in which func is called: nothing of it may be recorded."""
+        return nullcontext()
+
+    def keep(self, output: Any) -> Any:
+        """Return an output of func in a form that later calls of func cannot change."""
+        if isinstance(output, (list, tuple)):
+            return [self.keep(item) for item in output]
+        return self.copy(output) if self.is_native(output) else np.array(output)
+
+    def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
+        """
+        Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
+
+        `outputs` grows with every call, so that its length tells, whatever happens, how many
+        entries were done.
+        """
+        for point in self._points(x, plus):
+            outputs.append(self.keep(func(point)))
+
+    def _points(self, x: Array, plus: Array) -> Iterator[Array]:
+        xp: Any = self.xp
+        size = math.prod(x.shape)
+        moved = xp.reshape(plus, (size,))
+        for i in range(size):
+            flat: Any = xp.reshape(self.copy(x), (size,))
+            flat[i] = moved[i]
+            yield xp.reshape(flat, x.shape)
+
+    # --- random numbers ----------------------------------------------------------------------
+
+    def generator(self, source: Any, like: Array | None, legacy: bool) -> Any:
+        """
+        Return what `normal` draws from, made of what the user gave.
+
+        `source` is None, an int, or a generator of this library. `legacy` tells SciPy's ``seed=``
+        (an int seeds a `RandomState`) from its ``rng=`` (an int seeds `default_rng`).
+        """
+        if source is None or isinstance(source, ModuleType):  # np.random itself
+            return np.random.mtrand._rand
+        if isinstance(source, np.random.RandomState):
+            return source
+        if legacy and isinstance(source, numbers.Integral):
+            return np.random.RandomState(int(source))
+        return np.random.default_rng(source)
+
+    def normal(self, generator: Any, shape: tuple[int, ...], like: Array | None) -> Array:
+        """Draw standard normal numbers, of the dtype and on the device of `like`."""
+        drawn: np.ndarray = np.asarray(generator.standard_normal(size=shape))
+        return drawn if like is None else self.from_host(drawn, like)
+
+
+def _nested(value: Any, convert: Callable[[Any], Any]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return np.asarray([_nested(item, convert) for item in value])
+    return convert(value)

@@ -1,0 +1,109 @@
+"""The adapter for PyTorch."""
+
+import numbers
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+
+from .._typing import Array
+from ._standard import StandardBackend
+
+# How many points are laid out at once: from 16 on, their share of the call that makes them is
+# small beside the cheapest func (measured: 1.8 us per point at 16, 1.0 at 64, one by one 3 to 5).
+_ROWS = 64
+# ... but never more than this many entries, 8 MB of float64.
+_ENTRIES = 2**20
+
+
+class TorchBackend(StandardBackend):
+    """PyTorch tensors, on any device."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        super().__init__(xp)
+
+    def given(self, x0: Any) -> Array:
+        return x0
+
+    def primal(self, given: Any) -> Array:
+        real: Array = super().primal(given.detach())
+        return real
+
+    def default_dtype(self) -> Any:
+        return torch.get_default_dtype()
+
+    def copy(self, x: Any) -> Array:
+        # A claim computed by autograd needs the flag as the user set it. func never sees it:
+        # what `primal` returns is detached.
+        copied: Array = x.detach().clone().requires_grad_(x.requires_grad)
+        return copied
+
+    def widest(self, like: Any) -> Any:
+        return torch.float32 if like.device.type == "mps" else torch.float64
+
+    def is_native(self, value: Any) -> bool:
+        return isinstance(value, torch.Tensor)
+
+    def _one_to_host(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return np.asarray(value)
+        value = value.detach().resolve_conj().resolve_neg().cpu()
+        # NumPy has no bfloat16; the wider type holds every value of the half types.
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+
+    def to_host(self, values: list[Any]) -> list[Any]:
+        # One transfer for all outputs on an accelerator: they are small and of one shape.
+        tensors = [value for value in values if isinstance(value, torch.Tensor)]
+        first = tensors[0] if tensors else None
+        if first is not None and len(tensors) > 1 and first.device.type != "cpu":
+            alike = [t.shape == first.shape and t.dtype == first.dtype for t in tensors]
+            if all(alike):
+                rows = iter(self._one_to_host(torch.stack(tensors)))
+                return [
+                    next(rows) if isinstance(value, torch.Tensor) else value for value in values
+                ]
+        return super().to_host(values)
+
+    def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
+        moved: Array = torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
+        return moved
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def keep(self, output: Any) -> Any:
+        if not isinstance(output, torch.Tensor):
+            return super().keep(output)
+        if output.ndim == 0 and output.device.type == "cpu":
+            return output.item()  # a number cannot change, and costs less than a clone
+        return output.detach().clone()
+
+    def _points(self, x: Any, plus: Any) -> Iterator[Array]:
+        size = x.numel()
+        flat, moved = x.reshape(-1), plus.reshape(-1)
+        rows = max(1, min(_ROWS, size, _ENTRIES // max(size, 1)))
+        for start in range(0, size, rows):
+            stop = min(start + rows, size)
+            block = flat.repeat(stop - start, 1)
+            # The entry that moves stands one place further right in each row.
+            block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
+            yield from block.reshape(-1, *x.shape).unbind(0)
+
+    def generator(self, source: Any, like: Any, legacy: bool) -> Any:
+        if isinstance(source, numbers.Integral):
+            device = "cpu" if like is None else like.device
+            return torch.Generator(device).manual_seed(int(source))
+        return source  # None is the generator that `torch.manual_seed` seeds
+
+    def normal(self, generator: Any, shape: tuple[int, ...], like: Any) -> Array:
+        device = like.device if generator is None else generator.device
+        # CPU generators have no half types of their own.
+        half = like is not None and like.dtype not in (torch.float32, torch.float64)
+        dtype = torch.float32 if half else torch.float64 if like is None else like.dtype
+        drawn = torch.randn(shape, generator=generator, dtype=dtype, device=device)
+        return drawn if like is None else drawn.to(device=like.device, dtype=like.dtype)

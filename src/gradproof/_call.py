@@ -1,0 +1,83 @@
+"""Calls of the user's functions, and what may come back from them."""
+
+import numbers
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ._typing import Function
+
+
+def bound(func: Function, args: tuple[Any, ...]) -> Function:
+    """Return func with its extra arguments; without any, func itself, which costs nothing."""
+    return (lambda x: func(x, *args)) if args else func
+
+
+def checked_callable(func: Any, name: str) -> None:
+    """Raise a TypeError if `func`, the argument called `name`, cannot be called."""
+    if not callable(func):
+        msg = f"`{name}` must be callable; got {func!r} of type {type(func).__name__}."
+        raise TypeError(msg)
+
+
+@contextmanager
+def noted(where: Callable[[], str]) -> Iterator[None]:
+    """Add to an exception from a user's function the place at which it was called."""
+    try:
+        yield
+    except Exception as err:
+        err.add_note(f"gradproof: raised by {where()}")
+        raise
+
+
+def output_shape(value: Any, name: str) -> tuple[int, ...]:
+    """
+    Return the shape of what a user's function returned, if it is made of real numbers.
+
+    Parameters
+    ----------
+    value : number, array or nested list of them
+        The returned value. Arrays are not read, only their shape and dtype.
+    name : str
+        What returned it, for the message.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    TypeError
+        If there is something else in it: None, complex numbers, text.
+    """
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None:
+        _refuse_dtype(str(dtype), name)
+        return tuple(value.shape)
+    if isinstance(value, (list, tuple)):
+        shapes = [output_shape(item, name) for item in value]
+        if any(shape != shapes[0] for shape in shapes):
+            msg = f"{name} returned a list whose items differ in shape: {shapes[:6]}."
+            raise TypeError(msg)
+        return (len(value), *(shapes[0] if shapes else ()))
+    if isinstance(value, numbers.Real):
+        return ()
+    msg = (
+        f"{name} returned {value!r:.80} of type {type(value).__name__}; expected an array, a "
+        "number, or a list of them, all real."
+    )
+    if value is None:
+        msg += " Is a `return` missing?"
+    raise TypeError(msg)
+
+
+def _refuse_dtype(dtype: str, name: str) -> None:
+    if any(real in dtype for real in ("float", "int")):
+        return
+    msg = f"{name} returned numbers of dtype {dtype}; expected real ones."
+    if "complex" in dtype:
+        msg += (
+            " To check a complex function, return its real and its imaginary part, stacked along "
+            "a new axis."
+        )
+    raise TypeError(msg)

@@ -1,0 +1,244 @@
+"""SciPy's `check_grad` and `approx_fprime`, on native arrays."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._backends import backend_of
+from ._call import bound, checked_callable, noted, output_shape
+from ._line import Line, Primal, Shape
+from ._random import Tangents
+from ._step import absolute_step
+from ._typing import Function
+
+
+def approx_fprime(xk: Any, f: Function, epsilon: Any = None, *args: Any) -> Any:
+    """
+    Return the forward finite difference approximation of the derivative of `f` at `xk`.
+
+    Parameters
+    ----------
+    xk : array, number or list, real
+        The point, of any shape. What is no array of another library becomes a NumPy array.
+    f : callable
+        Called as ``f(x, *args)`` with arrays of the type, dtype, shape and device of `xk` (a
+        number becomes an array of shape (1,), integers become floating). Returns a number or an
+        array of any shape.
+    epsilon : float or array of the shape of `xk`, optional
+        The absolute step, in the units of `xk`; negative for backward differences. By default
+        the square root of the machine epsilon of the dtype of `xk`. An entry that its step does
+        not move takes one of ``sqrt(eps) * max(1, abs(x))`` instead.
+    *args : object
+        Extra arguments of `f`.
+
+    Returns
+    -------
+    array
+        Of the type, dtype and device of `xk`, and of shape ``f.shape + xk.shape``: the Jacobian
+        in rows, or the gradient where `f` returns a number (or an array of shape (1,)).
+
+    Raises
+    ------
+    TypeError
+        If `f` cannot be called, or `xk` or what `f` returns is not real.
+    ValueError
+        If `epsilon` is not finite or of another shape, or `f` changes the shape of its result.
+
+    See Also
+    --------
+    check_grad : Compare a gradient function with this approximation.
+
+    Notes
+    -----
+    Calls `f` at `xk` and then once for each entry, in order. The truncation error is about
+    ``epsilon * abs(f'') / 2``, the rounding error ``2 * eps * abs(f) / epsilon``; neither is
+    estimated here. On float64 arrays of NumPy the result is that of
+    `scipy.optimize.approx_fprime` to the bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import approx_fprime
+    >>> def f(x, c0, c1):
+    ...     return c0 * x[0] ** 2 + c1 * x[1] ** 2
+    >>> approx_fprime(np.ones(2), f, [1e-8, 2e-7], 1, 200).round(4)
+    array([  2., 400.])
+    """
+    checked_callable(f, "f")
+    primal = Primal(xk)
+    step = _step(epsilon, primal, primal.shape)
+    slopes = Line(f, args, primal).slopes_by_entry(step)
+    return primal.backend.from_host(slopes, primal.x)
+
+
+def check_grad(
+    func: Function,
+    grad: Function,
+    x0: Any,
+    *args: Any,
+    epsilon: Any = None,
+    direction: str = "all",
+    rng: Any = None,
+    seed: Any = None,
+) -> float:
+    """
+    Compare a gradient function with a forward finite difference approximation.
+
+    Parameters
+    ----------
+    func : callable
+        The function whose derivative is to be checked, called as ``func(x, *args)`` with arrays
+        of the type, dtype, shape and device of `x0` (a number becomes an array of shape (1,),
+        integers become floating). Returns a number or an array of any shape.
+    grad : callable
+        The claim, called once, as ``grad(x0, *args)``. Returns the gradient in the shape of
+        `x0`, or the Jacobian in the shape ``func.shape + x0.shape``: an array, or a list of
+        numbers or of 0-d arrays.
+    x0 : array, number or list, real
+        The point, of any shape. It is not written to, and neither function gets hold of it.
+    *args : object
+        Extra arguments of both functions.
+    epsilon : float or array of the shape of `x0`, optional
+        The absolute step, as in `approx_fprime`.
+    direction : {'all', 'random'}
+        'all' compares all entries, for one call of `func` more than `x0` has entries; 'random'
+        compares the slopes along one random direction, for two calls.
+    rng, seed : None, int or generator, optional
+        Where the random direction comes from; at most one of the two. Takes NumPy's `Generator`,
+        `RandomState` and `SeedSequence` and `numpy.random` itself, a JAX key and a
+        `torch.Generator`, each for arrays of any library. None means the library's own habit: the
+        global state of NumPy (``numpy.random.seed``) and PyTorch (``torch.manual_seed``), fresh
+        entropy on JAX. An int seeds a new generator of the library of `x0`; on NumPy, `seed` makes
+        a `RandomState` of it and `rng` a `Generator`, as with SciPy.
+
+    Returns
+    -------
+    float
+        The 2-norm of the difference between the two: an absolute number, in the units of the
+        gradient, for which 'good' depends on the function, on its dtype and on the step.
+
+    Raises
+    ------
+    TypeError
+        If a function cannot be called or returns something else than real numbers, if `x0` is not
+        real, or both `rng` and `seed` are given.
+    ValueError
+        If `direction` is unknown, the shapes of claim, func and x0 do not fit together, `epsilon`
+        is not finite or of another shape, or `seed` is nothing to draw from.
+
+    See Also
+    --------
+    approx_fprime : The approximation itself.
+
+    Notes
+    -----
+    The order of calls is that of `scipy.optimize.check_grad`: `grad`, `func` at `x0`, then the
+    moved points. On float64 arrays of NumPy the result is SciPy's to the bit. The norm is
+    accumulated in the widest dtype of the library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import check_grad
+    >>> def func(x):
+    ...     return x[0] ** 2 - 0.5 * x[1] ** 3
+    >>> def grad(x):
+    ...     return [2 * x[0], -1.5 * x[1] ** 2]
+    >>> check_grad(func, grad, [1.5, -1.5]) < 1e-7
+    True
+    >>> rng = np.random.default_rng(0)
+    >>> check_grad(func, grad, [1.5, -1.5], direction="random", rng=rng) < 1e-7
+    True
+    """
+    checked_callable(func, "func")
+    checked_callable(grad, "grad")
+    if direction not in ("all", "random"):
+        msg = (
+            f"{direction} is not a valid string for ``direction`` argument; expected 'all' (every "
+            "entry of x0) or 'random' (one random direction)."
+        )
+        raise ValueError(msg)
+    primal = Primal(x0)
+    backend = primal.backend
+    tangents = Tangents(rng, seed, primal.x, backend)
+    if direction == "all":
+        step = _step(epsilon, primal, primal.shape)
+        claim, claim_shape = _claim(grad, args, primal)
+        line = Line(func, args, primal)
+        _refuse_misfit(claim_shape, line, primal)
+        slopes = line.slopes_by_entry(step)
+        claimed = _numbers(backend.to_host([claim])[0]).reshape(slopes.shape)
+    else:
+        step = _step(epsilon, primal, ())
+        claim, claim_shape = _claim(grad, args, primal)
+        tangent = tangents.draw()
+        line = Line(func, args, primal)
+        _refuse_misfit(claim_shape, line, primal)
+        slopes, taken = line.slope_along(tangent, float(step))
+        rows = () if line.is_scalar else line.shape
+        if not backend.is_native(claim):
+            claim = backend.from_host(_numbers(backend.to_host([claim])[0]), taken, taken.dtype)
+        claim = backend.native(_reshaped)(claim, shape=rows + primal.shape)
+        claimed = _numbers(backend.to_host([backend.contract(claim, taken)])[0])
+        slopes = slopes.reshape(claimed.shape)
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.sum(np.abs((claimed - slopes) ** 2))))
+
+
+def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:
+    if hasattr(epsilon, "dtype"):
+        epsilon = backend_of(epsilon).to_host([epsilon])[0]
+    return absolute_step(epsilon, shape, primal.eps)
+
+
+def _claim(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
+    """Return what grad claims at x0, and its shape."""
+    with noted(lambda: "grad at x0"):
+        claim = bound(grad, args)(primal.backend.copy(primal.given))
+    shape = output_shape(claim, "grad")
+    size, n = math.prod(shape), math.prod(primal.shape)
+    if size % n if n else size:
+        # No func could make this fit, so func need not be called.
+        msg = (
+            f"grad returned shape {shape} for an x0 of shape {primal.shape}; expected the shape of "
+            "x0, or (for a func that returns an array) that of func's result followed by it."
+        )
+        raise ValueError(msg)
+    return claim, shape
+
+
+def _refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
+    """Raise unless the claim has one entry for each slope; nothing is broadcast."""
+    given = tuple(primal.given.shape)
+    rows = () if line.is_scalar else line.shape
+    fits = {rows + primal.shape, rows + given}
+    # A gradient in one row, and any single number for a single entry, as SciPy takes them.
+    if line.is_scalar:
+        fits.add((1,) * (len(claim) - len(primal.shape)) + primal.shape)
+        if math.prod(primal.shape) == 1:
+            fits.add((1,) * len(claim))
+    if claim in fits:
+        return
+    msg = (
+        f"grad returned shape {claim}; expected {rows + given}, since func returned shape "
+        f"{line.shape} and x0 has shape {given}."
+    )
+    if math.prod(claim) == math.prod(rows + given):
+        msg += " The number of entries fits: reshape or transpose the result of grad."
+    raise ValueError(msg)
+
+
+def _numbers(claim: Any) -> np.ndarray:
+    array = np.asarray(claim)
+    if array.dtype.kind not in "fiu":
+        msg = (
+            f"grad returned {type(claim).__name__} of dtype {array.dtype}, which does not become "
+            "an array of real numbers; expected a dense array or a list of numbers."
+        )
+        raise TypeError(msg)
+    return array
+
+
+def _reshaped(xp: Any, claim: Any, *, shape: Shape) -> Any:
+    return xp.reshape(claim, shape)

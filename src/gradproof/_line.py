@@ -1,0 +1,203 @@
+"""Evaluations of func on lines through x0, and the slopes that they show."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._backends import Backend, backend_of
+from ._call import bound, noted, output_shape
+from ._step import displaced, displaced_along
+from ._typing import Array, Function
+
+Shape = tuple[int, ...]
+
+
+class Primal:
+    """
+    The point of evaluation, as the user's functions see it.
+
+    Parameters
+    ----------
+    x0 : array, number or nested list
+        Anything but complex numbers.
+
+    Attributes
+    ----------
+    backend : Backend
+        The adapter of the library of x0.
+    given : array
+        x0 as an array, its dtype left alone; the claim sees copies of it.
+    x : array
+        x0 in a real floating dtype; func sees copies of it. Of the shape of `given`, except that
+        a number is an array of shape (1,), as with SciPy.
+    """
+
+    def __init__(self, x0: Any) -> None:
+        self.backend: Backend = backend_of(x0)
+        self.given = self.backend.given(x0)
+        _refuse_dtype(str(self.given.dtype))
+        self.x = self.backend.primal(self.given)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of x."""
+        return tuple(self.x.shape)
+
+    @property
+    def eps(self) -> float:
+        """Machine epsilon of x."""
+        return float(self.backend.eps(self.x.dtype))
+
+    def moved_entry(self, i: int, plus: Array) -> str:
+        """Return the words for the point at which entry `i` is that of `plus`."""
+        index = np.unravel_index(i, self.shape)
+        before, after = (np.asarray(a).reshape(-1)[i] for a in self.backend.to_host([self.x, plus]))
+        place = ", ".join(str(int(k)) for k in index)
+        return f"func at x0 with x0[{place}] moved from {before!s} to {after!s}"
+
+
+def _refuse_dtype(dtype: str) -> None:
+    if any(real in dtype for real in ("float", "int", "bool")):
+        return
+    msg = f"x0 has dtype {dtype}; expected real numbers."
+    if "complex" in dtype:
+        msg += (
+            " To check a function of complex numbers, make it one of their real and imaginary "
+            "parts, stacked along a new axis."
+        )
+    raise TypeError(msg)
+
+
+class Line:
+    """
+    func at x0 and near it.
+
+    Parameters
+    ----------
+    func : callable
+        As the user gave it; called as ``func(x, *args)``.
+    args : tuple
+        Extra arguments.
+    primal : Primal
+        The point.
+
+    Attributes
+    ----------
+    f0 : object
+        What func returned at x0. The constructor makes this one call.
+    shape : tuple of int
+        Its shape.
+    """
+
+    def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
+        self._func, self._primal = bound(func, args), primal
+        self.f0 = self._at(primal.backend.copy(primal.x), "func at x0")
+        self.shape = output_shape(self.f0, "func at x0")
+
+    def _at(self, point: Array, where: str) -> Any:
+        backend = self._primal.backend
+        with backend.quiet(), noted(lambda: where):
+            return backend.keep(self._func(point))
+
+    def _rel_step(self) -> float:
+        """Return the step, relative to x, of entries that the step asked for does not move."""
+        backend, dtype = self._primal.backend, getattr(self.f0, "dtype", None)
+        eps = [backend.eps(self._primal.x.dtype)]
+        if dtype is not None and "float" in str(dtype):
+            eps.append(backend.eps(dtype))
+        # The power is taken in the dtype of eps, as by SciPy.
+        return float(max(eps) ** 0.5)
+
+    def slopes_by_entry(self, step: np.ndarray) -> np.ndarray:
+        """
+        Return the forward difference quotients of func along each entry of x0.
+
+        Parameters
+        ----------
+        step : ndarray of the shape of x0
+            Absolute; an entry that its step does not move takes a larger one.
+
+        Returns
+        -------
+        ndarray
+            Of shape ``f.shape + x.shape``, or ``x.shape`` where f is a number or has shape (1,).
+            Not narrower than float64.
+        """
+        primal, backend = self._primal, self._primal.backend
+        native_step = backend.from_host(step, primal.x)
+        plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step())
+        outputs: list[Any] = []
+        with backend.quiet(), noted(lambda: primal.moved_entry(len(outputs), plus)):
+            backend.sweep(self._func, primal.x, plus, outputs)
+        x, moved, *values = backend.to_host([primal.x, plus, self.f0, *outputs])
+        change = self._changes(values, lambda i: primal.moved_entry(i, plus))
+        quotients = _quotients(change, _wide(moved).ravel() - _wide(x).ravel())
+        shape = primal.shape if self.is_scalar else self.shape + primal.shape
+        return np.moveaxis(quotients, 0, -1).reshape(shape)
+
+    def slope_along(self, tangent: Array, step: float) -> tuple[np.ndarray, Array]:
+        """
+        Return the forward difference quotient of func along a tangent, and the tangent taken.
+
+        Parameters
+        ----------
+        tangent : array of the shape, dtype and device of x0
+            Direction of the derivative.
+        step : float
+            Multiple of it; not zero.
+
+        Returns
+        -------
+        slope : ndarray of the shape of f
+            Not narrower than float64.
+        taken : array of the shape of x0
+            The displacement that happened, divided by `step`, in the widest dtype of the library.
+            In float64 it is `tangent` itself, except where that would not have moved x0.
+        """
+        primal, backend = self._primal, self._primal.backend
+        wide = backend.widest(primal.x)
+        plus, taken = backend.native(displaced_along)(
+            primal.x, tangent, step=step, rel_step=self._rel_step(), wide=wide
+        )
+        where = f"func at x0 + {step!r} * (the random direction)"
+        moved = self._at(plus, where)
+        values = backend.to_host([self.f0, moved])
+        change = self._changes(values, lambda i: where)
+        return _quotients(change, np.asarray([step]))[0], taken
+
+    @property
+    def is_scalar(self) -> bool:
+        """Tell whether func has one value; shape (1,) counts, as with SciPy."""
+        return math.prod(self.shape) == 1 and len(self.shape) <= 1
+
+    def _changes(self, values: list[Any], where: Callable[[int], str]) -> np.ndarray:
+        """Return ``values[1:] - values[0]`` in func's own dtype, once the shapes are checked."""
+        try:
+            f = np.asarray(values)
+        except ValueError:  # ragged
+            f = np.empty((0,))
+        if f.shape[1:] != self.shape:
+            shapes = [output_shape(value, "func") for value in values]
+            i = next(i for i, shape in enumerate(shapes) if shape != self.shape)
+            msg = (
+                f"func returned shape {self.shape} at x0, but shape {shapes[i]} when called as "
+                f"{where(i - 1)}. Expected the same shape at all points."
+            )
+            raise ValueError(msg)
+        with np.errstate(all="ignore"):
+            change: np.ndarray = f[1:] - f[0]
+        return change
+
+
+def _quotients(change: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        quotients = change / displacement.reshape((-1,) + (1,) * (change.ndim - 1))
+    return np.asarray(quotients, dtype=np.float64)
+
+
+def _wide(x: Any) -> np.ndarray:
+    """Return numbers of half or single precision as float64, which is exact."""
+    array = np.asarray(x)
+    return array.astype(np.float64) if array.dtype.itemsize < 8 else array

@@ -1,0 +1,62 @@
+"""Random tangents, from any library's generator, for any library's arrays."""
+
+import numbers
+from typing import Any
+
+from ._backends import Backend, backend_of
+from ._typing import Array
+
+
+class Tangents:
+    """
+    A source of random tangents at one x.
+
+    Parameters
+    ----------
+    rng, seed : object
+        As given to `check_grad`; at most one of them.
+    x : array
+        The tangents have its shape, dtype and device.
+    backend : Backend
+        The adapter of `x`.
+
+    Raises
+    ------
+    TypeError
+        If both are given, or `rng` is nothing that numbers can be drawn from.
+    ValueError
+        If `seed` is nothing that numbers can be drawn from.
+    """
+
+    def __init__(self, rng: Any, seed: Any, x: Array, backend: Backend) -> None:
+        if rng is not None and seed is not None:
+            msg = (
+                f"check_grad() got rng={rng!r} and seed={seed!r}, two names for the source of the "
+                "random direction. Specify one of `rng` or `seed`."
+            )
+            raise TypeError(msg)
+        legacy = rng is None
+        source = seed if legacy else rng
+        plain = source is None or isinstance(source, numbers.Integral)
+        # None and an int mean the habits of x's own library.
+        owner = backend if plain else backend_of(source)
+        try:
+            generator = owner.generator(source, x if owner is backend else None, legacy)
+        except (TypeError, ValueError) as err:
+            name = "seed" if legacy else "rng"
+            msg = (
+                f"{name}={source!r} cannot be used to draw a random direction. Expected None, an "
+                "int, a numpy.random Generator, RandomState or SeedSequence, numpy.random itself, "
+                "a JAX key or a torch.Generator."
+            )
+            raise (ValueError if legacy else TypeError)(msg) from err
+        self._x, self._backend = x, backend
+        self._owner, self._generator = owner, generator
+
+    def draw(self) -> Array:
+        """Return the next tangent: independent standard normal entries."""
+        shape = tuple(self._x.shape)
+        if self._owner is self._backend:
+            return self._owner.normal(self._generator, shape, self._x)
+        drawn = self._owner.normal(self._generator, shape, None)
+        return self._backend.from_host(self._owner.to_host([drawn])[0], self._x)

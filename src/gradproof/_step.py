@@ -1,0 +1,117 @@
+"""Steps of finite differences, and the displacement that a step really makes."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._typing import Array
+
+
+def displaced(xp: Any, x: Array, step: Array, *, rel_step: float) -> Array:
+    """
+    Return ``x + step``, with no entry left where it was.
+
+    Parameters
+    ----------
+    xp : namespace
+        The array API namespace of the arrays.
+    x, step : arrays of one shape and dtype
+        Where to start, and how far to go, in the units of `x`.
+    rel_step : float
+        Positive. An entry that `step` does not move, since rounding undoes it or since it is
+        zero, moves by ``rel_step * max(1, abs(x))`` away from zero instead.
+
+    Returns
+    -------
+    array
+        The sum, rounded in the dtype of `x`. Read the displacement off it, not off `step`.
+
+    Notes
+    -----
+    The rule is that of `scipy.optimize.approx_fprime`, which keeps its numbers in float64 and
+    rescues the short dtypes, where a default step often is less than half a unit in the last
+    place.
+    """
+    plus = x + step
+    size = xp.clip(xp.abs(x), min=1.0)
+    rescued = x + xp.where(x >= 0, size, -size) * rel_step
+    return xp.where(plus - x == 0, rescued, plus)
+
+
+def displaced_along(
+    xp: Any, x: Array, tangent: Array, *, step: float, rel_step: float, wide: Any
+) -> tuple[Array, Array]:
+    """
+    Return ``x + step * tangent``, and the tangent that was taken.
+
+    Parameters
+    ----------
+    xp : namespace
+        The array API namespace of the arrays.
+    x, tangent : arrays of one shape and dtype
+        Where to start, and the direction.
+    step : float
+        Multiple of the direction; not zero.
+    rel_step : float
+        For entries that would stay where they are, as in `displaced`.
+    wide : dtype
+        The dtype of the second result, at least that of `x`.
+
+    Returns
+    -------
+    plus : array
+        The sum, rounded in the dtype of `x`.
+    taken : array of dtype `wide`
+        ``(plus - x) / step``. In the widest dtype rounding takes 1e-8 of the tangent at most, as
+        much as a forward difference leaves out anyway: there it is `tangent`, SciPy's number,
+        but for the entries that would have stayed where they are.
+    """
+    asked = x + tangent * step
+    plus = displaced(xp, x, tangent * step, rel_step=rel_step)
+    taken = (xp.astype(plus, wide) - xp.astype(x, wide)) / step
+    if x.dtype == wide:
+        taken = xp.where(asked - x == 0, taken, tangent)
+    return plus, taken
+
+
+def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarray:
+    """
+    Return the step of each entry, after checking what the user gave.
+
+    Parameters
+    ----------
+    epsilon : None, number or array_like
+        In the units of x; None means ``sqrt(eps)``, one for all entries.
+    shape : tuple of int
+        Shape of x.
+    eps : float
+        Machine epsilon of the dtype of x.
+
+    Returns
+    -------
+    ndarray of shape `shape`, float64
+
+    Raises
+    ------
+    ValueError
+        If `epsilon` is not finite, or of another shape than one number or `shape`.
+    TypeError
+        If `epsilon` is not made of real numbers.
+    """
+    if epsilon is None:
+        return np.full(shape, math.sqrt(eps))
+    steps = np.asarray(epsilon)
+    if steps.dtype.kind not in "fiu":
+        msg = f"epsilon={epsilon!r} is not made of real numbers; give a step or one for each entry."
+        raise TypeError(msg)
+    if steps.size != 1 and steps.shape != shape:
+        msg = (
+            f"epsilon has shape {steps.shape}, x0 has shape {shape}; expected one number, or one "
+            "for each entry of x0."
+        )
+        raise ValueError(msg)
+    if not np.isfinite(steps).all():
+        msg = f"epsilon={epsilon!r} is not finite; give a step in the units of x0."
+        raise ValueError(msg)
+    return np.broadcast_to(steps.reshape(()) if steps.size == 1 else steps, shape).astype(float)
