@@ -1,8 +1,8 @@
 """Calls of the user's functions, and what may come back from them."""
 
+import functools
 import numbers
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ._typing import Function
@@ -20,14 +20,20 @@ def checked_callable(func: Any, name: str) -> None:
         raise TypeError(msg)
 
 
-@contextmanager
-def noted(where: Callable[[], str]) -> Iterator[None]:
-    """Add to an exception from a user's function the place at which it was called."""
-    try:
-        yield
-    except Exception as err:
-        err.add_note(f"gradproof: raised by {where()}")
-        raise
+class noted:  # noqa: N801  # a context manager, named for how it reads; @contextmanager is slow
+    """Add to an exception from a user's function the words for where it was called."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: Callable[[], str]) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
+        if isinstance(err, Exception):
+            err.add_note(f"gradproof: raised by {self._where()}")
 
 
 def output_shape(value: Any, name: str) -> tuple[int, ...]:
@@ -52,7 +58,8 @@ def output_shape(value: Any, name: str) -> tuple[int, ...]:
     """
     dtype = getattr(value, "dtype", None)
     if dtype is not None:
-        _refuse_dtype(str(dtype), name)
+        if not is_real(dtype):
+            _refuse(dtype, name)
         return tuple(value.shape)
     if isinstance(value, (list, tuple)):
         shapes = [output_shape(item, name) for item in value]
@@ -71,11 +78,19 @@ def output_shape(value: Any, name: str) -> tuple[int, ...]:
     raise TypeError(msg)
 
 
-def _refuse_dtype(dtype: str, name: str) -> None:
-    if any(real in dtype for real in ("float", "int")):
-        return
+def is_real(dtype: Any) -> bool:
+    """Tell whether a dtype of any library holds real numbers (bfloat16 and the like count)."""
+    return _is_real(type(dtype), dtype)
+
+
+@functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
+def _is_real(_: type, dtype: Any) -> bool:
+    return any(real in str(dtype) for real in ("float", "int"))
+
+
+def _refuse(dtype: Any, name: str) -> None:
     msg = f"{name} returned numbers of dtype {dtype}; expected real ones."
-    if "complex" in dtype:
+    if "complex" in str(dtype):
         msg += (
             " To check a complex function, return its real and its imaginary part, stacked along "
             "a new axis."

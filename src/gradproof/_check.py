@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._backends import backend_of
+from ._backends import Backend, backend_of
 from ._call import bound, checked_callable, noted, output_shape
 from ._line import Line, Primal, Shape
 from ._random import Tangents
@@ -240,5 +240,5 @@ def _numbers(claim: Any) -> np.ndarray:
     return array
 
 
-def _reshaped(xp: Any, claim: Any, *, shape: Shape) -> Any:
-    return xp.reshape(claim, shape)
+def _reshaped(backend: Backend, claim: Any, *, shape: Shape) -> Any:
+    return backend.xp.reshape(claim, shape)

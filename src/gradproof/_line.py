@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend, backend_of
-from ._call import bound, noted, output_shape
+from ._call import bound, is_real, noted, output_shape
 from ._step import displaced, displaced_along
 from ._typing import Array, Function
 
@@ -37,7 +37,8 @@ class Primal:
     def __init__(self, x0: Any) -> None:
         self.backend: Backend = backend_of(x0)
         self.given = self.backend.given(x0)
-        _refuse_dtype(str(self.given.dtype))
+        if not is_real(self.given.dtype):
+            _refuse(self.given.dtype)
         self.x = self.backend.primal(self.given)
 
     @property
@@ -58,11 +59,11 @@ class Primal:
         return f"func at x0 with x0[{place}] moved from {before!s} to {after!s}"
 
 
-def _refuse_dtype(dtype: str) -> None:
-    if any(real in dtype for real in ("float", "int", "bool")):
-        return
+def _refuse(dtype: Any) -> None:
+    if "bool" in str(dtype):
+        return  # as good as integers
     msg = f"x0 has dtype {dtype}; expected real numbers."
-    if "complex" in dtype:
+    if "complex" in str(dtype):
         msg += (
             " To check a function of complex numbers, make it one of their real and imaginary "
             "parts, stacked along a new axis."
@@ -103,12 +104,10 @@ class Line:
 
     def _rel_step(self) -> float:
         """Return the step, relative to x, of entries that the step asked for does not move."""
-        backend, dtype = self._primal.backend, getattr(self.f0, "dtype", None)
-        eps = [backend.eps(self._primal.x.dtype)]
-        if dtype is not None and "float" in str(dtype):
-            eps.append(backend.eps(dtype))
+        eps = self._primal.backend.eps
+        dtype = getattr(self.f0, "dtype", self._primal.x.dtype)
         # The power is taken in the dtype of eps, as by SciPy.
-        return float(max(eps) ** 0.5)
+        return float(max(eps(self._primal.x.dtype), eps(dtype)) ** 0.5)
 
     def slopes_by_entry(self, step: np.ndarray) -> np.ndarray:
         """
@@ -132,10 +131,11 @@ class Line:
         with backend.quiet(), noted(lambda: primal.moved_entry(len(outputs), plus)):
             backend.sweep(self._func, primal.x, plus, outputs)
         x, moved, *values = backend.to_host([primal.x, plus, self.f0, *outputs])
-        change = self._changes(values, lambda i: primal.moved_entry(i, plus))
-        quotients = _quotients(change, _wide(moved).ravel() - _wide(x).ravel())
-        shape = primal.shape if self.is_scalar else self.shape + primal.shape
-        return np.moveaxis(quotients, 0, -1).reshape(shape)
+        displacement = _wide(moved).ravel() - _wide(x).ravel()
+        quotients = self._quotients(values, displacement, lambda i: primal.moved_entry(i, plus))
+        if self.is_scalar:
+            return quotients.reshape(primal.shape)
+        return np.moveaxis(quotients, 0, -1).reshape(self.shape + primal.shape)
 
     def slope_along(self, tangent: Array, step: float) -> tuple[np.ndarray, Array]:
         """
@@ -164,16 +164,22 @@ class Line:
         where = f"func at x0 + {step!r} * (the random direction)"
         moved = self._at(plus, where)
         values = backend.to_host([self.f0, moved])
-        change = self._changes(values, lambda i: where)
-        return _quotients(change, np.asarray([step]))[0], taken
+        return self._quotients(values, np.asarray([step]), lambda i: where)[0], taken
 
     @property
     def is_scalar(self) -> bool:
         """Tell whether func has one value; shape (1,) counts, as with SciPy."""
         return math.prod(self.shape) == 1 and len(self.shape) <= 1
 
-    def _changes(self, values: list[Any], where: Callable[[int], str]) -> np.ndarray:
-        """Return ``values[1:] - values[0]`` in func's own dtype, once the shapes are checked."""
+    def _quotients(
+        self, values: list[Any], displacement: np.ndarray, where: Callable[[int], str]
+    ) -> np.ndarray:
+        """
+        Return ``(values[1:] - values[0]) / displacement``, once the shapes are checked.
+
+        The difference is taken in func's own dtype, as by SciPy: it is exact where the values
+        agree within a factor of two (Sterbenz).
+        """
         try:
             f = np.asarray(values)
         except ValueError:  # ragged
@@ -186,15 +192,9 @@ class Line:
                 f"{where(i - 1)}. Expected the same shape at all points."
             )
             raise ValueError(msg)
-        with np.errstate(all="ignore"):
-            change: np.ndarray = f[1:] - f[0]
-        return change
-
-
-def _quotients(change: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        quotients = change / displacement.reshape((-1,) + (1,) * (change.ndim - 1))
-    return np.asarray(quotients, dtype=np.float64)
+        with np.errstate(all="ignore"):  # NaN and infinities are answers too
+            quotients = (f[1:] - f[0]) / displacement.reshape((-1,) + (1,) * (f.ndim - 1))
+        return np.asarray(quotients, dtype=np.float64)
 
 
 def _wide(x: Any) -> np.ndarray:

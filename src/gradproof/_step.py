@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from ._backends import Backend
 from ._typing import Array
 
 
-def displaced(xp: Any, x: Array, step: Array, *, rel_step: float) -> Array:
+def displaced(backend: Backend, x: Array, step: Array, *, rel_step: float) -> Array:
     """
     Return ``x + step``, with no entry left where it was.
 
     Parameters
     ----------
-    xp : namespace
-        The array API namespace of the arrays.
+    backend : Backend
+        The adapter of the arrays.
     x, step : arrays of one shape and dtype
         Where to start, and how far to go, in the units of `x`.
     rel_step : float
@@ -34,21 +35,19 @@ def displaced(xp: Any, x: Array, step: Array, *, rel_step: float) -> Array:
     place.
     """
     plus = x + step
-    size = xp.clip(xp.abs(x), min=1.0)
-    rescued = x + xp.where(x >= 0, size, -size) * rel_step
-    return xp.where(plus - x == 0, rescued, plus)
+    return _rescued(backend, x, plus, plus - x == 0, rel_step)
 
 
 def displaced_along(
-    xp: Any, x: Array, tangent: Array, *, step: float, rel_step: float, wide: Any
+    backend: Backend, x: Array, tangent: Array, *, step: float, rel_step: float, wide: Any
 ) -> tuple[Array, Array]:
     """
     Return ``x + step * tangent``, and the tangent that was taken.
 
     Parameters
     ----------
-    xp : namespace
-        The array API namespace of the arrays.
+    backend : Backend
+        The adapter of the arrays.
     x, tangent : arrays of one shape and dtype
         Where to start, and the direction.
     step : float
@@ -67,12 +66,24 @@ def displaced_along(
         much as a forward difference leaves out anyway: there it is `tangent`, SciPy's number,
         but for the entries that would have stayed where they are.
     """
+    xp, exact = backend.xp, x.dtype == wide
     asked = x + tangent * step
-    plus = displaced(xp, x, tangent * step, rel_step=rel_step)
+    lost = asked - x == 0
+    if exact and not backend.possible(lost):
+        return asked, tangent
+    plus = _rescued(backend, x, asked, lost, rel_step)
     taken = (xp.astype(plus, wide) - xp.astype(x, wide)) / step
-    if x.dtype == wide:
-        taken = xp.where(asked - x == 0, taken, tangent)
-    return plus, taken
+    return plus, xp.where(lost, taken, tangent) if exact else taken
+
+
+def _rescued(backend: Backend, x: Array, plus: Array, lost: Array, rel_step: float) -> Array:
+    """Return `plus`, with the entries that are `lost` moved by a step relative to `x`."""
+    if not backend.possible(lost):
+        return plus
+    xp = backend.xp
+    size = xp.maximum(xp.abs(x), 1.0)
+    moved: Array = xp.where(lost, x + xp.where(x >= 0, size, -size) * rel_step, plus)
+    return moved
 
 
 def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarray:

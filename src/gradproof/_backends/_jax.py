@@ -45,9 +45,6 @@ class JAXBackend(StandardBackend):
         copied: Array = jnp.copy(x)
         return copied
 
-    def eps(self, dtype: Any) -> Any:
-        return jnp.finfo(dtype).eps
-
     def widest(self, like: Array) -> Any:
         return _float_dtype()
 
@@ -59,7 +56,7 @@ class JAXBackend(StandardBackend):
         return slope
 
     def native(self, formula: Callable[..., Any], /) -> Callable[..., Any]:
-        return _compiled(formula)
+        return _compiled(self, formula)
 
     def to_host(self, values: list[Any]) -> list[Any]:
         host: list[Any] = []
@@ -119,20 +116,14 @@ def _replicated(like: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a program of `formula`; its keyword arguments become constants of the program."""
-    return _static_keywords(functools.partial(formula, jnp))
+def _compiled(backend: JAXBackend, formula: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs `formula` as a program, its keyword arguments as constants."""
 
-
-def _static_keywords(formula: Callable[..., Any]) -> Callable[..., Any]:
     @functools.lru_cache(maxsize=256)
     def program(constants: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-        return jax.jit(functools.partial(formula, **dict(constants)))
+        return jax.jit(functools.partial(formula, backend, **dict(constants)))
 
-    def run(*arrays: Any, **constants: Any) -> Any:
-        return program(tuple(constants.items()))(*arrays)
-
-    return run
+    return lambda *arrays, **constants: program(tuple(constants.items()))(*arrays)
 
 
 @functools.lru_cache(maxsize=256)

@@ -36,6 +36,9 @@ class NumPyBackend(StandardBackend):
     def widest(self, like: Array) -> Any:
         return np.result_type(like.dtype, np.float64)
 
+    def possible(self, mask: Any) -> bool:
+        return bool(np.count_nonzero(mask))
+
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
         rows = claim.shape[: claim.ndim - tangent.ndim]
@@ -55,7 +58,7 @@ class NumPyBackend(StandardBackend):
         # Python's and NumPy's numbers cannot change, and are most of what functions return.
         return output if isinstance(output, (float, np.generic)) else np.array(output)
 
-    def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
+    def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> None:
         """
         Call func at x with one entry at a time replaced; append the outputs.
 
@@ -63,32 +66,39 @@ class NumPyBackend(StandardBackend):
         left to func, and replaced, as soon as func holds on to it (a cache, a list of points);
         a func that writes to it gets a copy for each call.
         """
-        start = len(outputs)
-        trusted = self._sweep_in_place(func, x, plus, outputs) if _references else 0
-        del outputs[start + trusted :]
-        for i in range(trusted, x.size):  # type: ignore[attr-defined]
+        start, size = len(outputs), x.size
+        moved = plus.ravel().tolist()
+        original = x.tobytes()
+        for i in range(size):
             point = np.array(x)
-            point.reshape(-1)[i] = plus.reshape(-1)[i]  # type: ignore[attr-defined]
+            flat = point.reshape(-1)
+            flat[i] = moved[i]
             outputs.append(self.keep(func(point)))
+            flat[i] = x.reshape(-1)[i]
+            if i == 0 and _references is not None and point.tobytes() == original:
+                # A func that writes to its input mostly does so at once. One that does so now
+                # and then is found at the end, and its outputs are not trusted.
+                if self._sweep_in_place(func, x, moved, outputs).tobytes() == original:
+                    return
+                del outputs[start + 1 :]
 
-    def _sweep_in_place(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> int:
-        """Return how many of the outputs belong to the points that were meant."""
+    def _sweep_in_place(
+        self, func: Function, x: Any, moved: list[float], outputs: list[Any]
+    ) -> np.ndarray:
+        """Do all entries but the first; return the array that was moved, for inspection."""
         assert _references is not None
-        keep = self.keep
+        keep, float64 = self.keep, np.float64
+        base = x.ravel().tolist()
         point = np.array(x)
         flat = point.reshape(-1)
         alone = _references(point)
-        last = x.size - 1
-        for i, (moved, base) in enumerate(zip(plus.ravel(), x.ravel(), strict=True)):
-            flat[i] = moved
-            outputs.append(keep(func(point)))
-            if _references(point) != alone:
+        for i in range(1, x.size):
+            flat[i] = moved[i]
+            output = func(point)
+            outputs.append(output if type(output) is float64 else keep(output))
+            if _references(point) == alone:
+                flat[i] = base[i]
+            else:
                 point = np.array(x)
                 flat = point.reshape(-1)
-                continue
-            flat[i] = base
-            # A func that writes to its input does so at once; the last look is for one that
-            # does so now and then. NaN in x counts as written to: copies are only slower.
-            if (i == 0 or i == last) and not (point == x).all():
-                return 1 if i == 0 else 0
-        return x.size
+        return point

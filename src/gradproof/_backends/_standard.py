@@ -1,5 +1,6 @@
 """The adapter for any array API namespace; the others replace what their library does better."""
 
+import functools
 import math
 import numbers
 from collections.abc import Callable, Iterator
@@ -51,20 +52,25 @@ class StandardBackend:
         return copied
 
     def eps(self, dtype: Any) -> Any:
-        """Return the machine epsilon of a real floating dtype."""
-        return self.xp.finfo(dtype).eps
+        """Return the machine epsilon of a real dtype, 0 of one of integers."""
+        return _eps(self.xp, dtype)
 
     def widest(self, like: Array) -> Any:
         """Return the dtype in which sums over entries of `like` are accumulated."""
         return self.xp.float64
 
     def native(self, formula: Callable[..., Any], /) -> Callable[..., Any]:
-        """Return `formula(xp, *arrays, **constants)`, a pure function, ready to run on arrays."""
+        """
+        Return a formula, ready to run on arrays.
 
-        def run(*arrays: Array, **constants: Any) -> Any:
-            return formula(self.xp, *arrays, **constants)
+        A formula is a pure function that takes an adapter, arrays and, by keyword, constants; it
+        is written against the standard.
+        """
+        return functools.partial(formula, self)
 
-        return run
+    def possible(self, mask: Array) -> bool:
+        """Return False if it is known, without waiting for a device, that no entry is true."""
+        return True
 
     def contract(self, claim: Array, tangent: Array) -> Array:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
@@ -156,6 +162,14 @@ class StandardBackend:
         """Draw standard normal numbers, of the dtype and on the device of `like`."""
         drawn: np.ndarray = np.asarray(generator.standard_normal(size=shape))
         return drawn if like is None else self.from_host(drawn, like)
+
+
+@functools.lru_cache(maxsize=256)
+def _eps(xp: Any, dtype: Any) -> Any:
+    try:
+        return xp.finfo(dtype).eps
+    except (TypeError, ValueError):  # integers have none; each library says so differently
+        return 0.0
 
 
 def _nested(value: Any, convert: Callable[[Any], Any]) -> Any:

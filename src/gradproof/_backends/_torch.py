@@ -46,6 +46,9 @@ class TorchBackend(StandardBackend):
     def widest(self, like: Any) -> Any:
         return torch.float32 if like.device.type == "mps" else torch.float64
 
+    def possible(self, mask: Any) -> bool:
+        return mask.device.type != "cpu" or bool(mask.any())
+
     def is_native(self, value: Any) -> bool:
         return isinstance(value, torch.Tensor)
 
