@@ -104,10 +104,12 @@ class Line:
 
     def _rel_step(self) -> float:
         """Return the step, relative to x, of entries that the step asked for does not move."""
-        eps = self._primal.backend.eps
-        dtype = getattr(self.f0, "dtype", self._primal.x.dtype)
+        backend, x, f0 = self._primal.backend, self._primal.x, self.f0
+        eps = backend.eps(x.dtype)
+        if backend.is_native(f0):
+            eps = max(eps, backend.eps(f0.dtype))
         # The power is taken in the dtype of eps, as by SciPy.
-        return float(max(eps(self._primal.x.dtype), eps(dtype)) ** 0.5)
+        return float(eps**0.5)
 
     def slopes_by_entry(self, step: np.ndarray) -> np.ndarray:
         """

@@ -37,7 +37,7 @@ def backend_of(x0: Any) -> Backend:
 
 @functools.lru_cache(maxsize=256)
 def _of_type(kind: type) -> Backend | None:
-    """Return the adapter of a class of arrays, None where the array itself must be asked."""
+    """Return the adapter of a class, None where the object itself must be asked."""
     # Subclasses (an nn.Parameter, a user's own tensor) are found through their bases.
     for base in kind.__mro__:
         library = base.__module__.partition(".")[0]
@@ -45,15 +45,16 @@ def _of_type(kind: type) -> Backend | None:
             return _torch()
         if library in ("jax", "jaxlib"):
             return _jax()
-    return None if hasattr(kind, "__array_namespace__") else _NUMPY
+        if library == "numpy":
+            return _NUMPY
+    return _NUMPY if kind.__module__ == "builtins" else None
 
 
 def _of_namespace(x0: Any) -> Backend:
-    if isinstance(x0, np.ndarray | np.generic):
-        return _NUMPY
-    from array_api_compat import array_namespace
+    from array_api_compat import array_namespace, is_array_api_obj
 
-    return _standard(array_namespace(x0))
+    # Anything else may be made of numbers all the same: a pandas Series, a list of one's own.
+    return _standard(array_namespace(x0)) if is_array_api_obj(x0) else _NUMPY
 
 
 @functools.cache

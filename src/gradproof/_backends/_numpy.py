@@ -52,7 +52,7 @@ class NumPyBackend(StandardBackend):
         return values.astype(dtype or like.dtype, copy=False)
 
     def is_native(self, value: Any) -> bool:
-        return isinstance(value, np.ndarray)
+        return isinstance(value, np.ndarray | np.generic)
 
     def keep(self, output: Any) -> Any:
         # Python's and NumPy's numbers cannot change, and are most of what functions return.

@@ -108,7 +108,9 @@ class StandardBackend:
 
     def is_native(self, value: Any) -> bool:
         """Tell whether a claim is an array of this library, or numbers in some other form."""
-        return hasattr(value, "__array_namespace__") and not isinstance(value, np.ndarray)
+        from array_api_compat import is_array_api_obj
+
+        return is_array_api_obj(value) and not isinstance(value, np.ndarray | np.generic)
 
     # --- evaluation --------------------------------------------------------------------------
 

@@ -1,0 +1,46 @@
+"""Fixtures: arrays of every library that the run is about."""
+
+import os
+
+# Two host devices, so that one of them is not the default. To be said before JAX is imported.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+
+import pytest
+from backends import REQUIRED, Arrays, all_arrays, imported
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "arrays" in metafunc.fixturenames:
+        every = all_arrays()
+        ids = [f"{a.kind.name}-{a.dtype}" for a in every]
+        metafunc.parametrize("arrays", every, ids=ids)
+    if "wide" in metafunc.fixturenames:  # one dtype is enough: the first of each kind
+        first = {a.kind.name: a for a in reversed(all_arrays())}
+        metafunc.parametrize("wide", list(first.values()), ids=list(first))
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Drop the tests of libraries that the run is not about; they are deselected, not skipped."""
+    kept, dropped = [], []
+    for item in items:
+        needed = [mark.args[0] for mark in item.iter_markers("library")]
+        (kept if set(needed) <= set(REQUIRED) else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"gradproof: this run is about {', '.join(REQUIRED)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _required_libraries() -> None:
+    """Fail, rather than skip, where a library that was asked for does not import."""
+    for library in REQUIRED:
+        imported(library)
+
+
+__all__ = ["Arrays"]
