@@ -155,7 +155,8 @@ class StandardBackend:
         if source is None or isinstance(source, ModuleType):  # np.random itself
             return np.random.mtrand._rand
         if isinstance(source, np.random.RandomState):
-            return source
+            # As `default_rng` does since NumPy 2.4: the same bits, the newer way to use them.
+            return source if legacy else np.random.Generator(source._bit_generator)  # type: ignore[attr-defined]
         if legacy and isinstance(source, numbers.Integral):
             return np.random.RandomState(int(source))
         return np.random.default_rng(source)
