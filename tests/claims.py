@@ -25,9 +25,7 @@ def func(x: Any) -> Any:
 def grad(x: Any) -> list[Any]:
     """Return its gradient, as a list of 0-d arrays."""
     n = x.shape[0]
-    return [
-        (1.0 + 0.5 * i) * x[i] + 0.125 * (x[i - 1] + x[(i + 1) % n]) for i in range(n)
-    ]
+    return [(1.0 + 0.5 * i) * x[i] + 0.125 * (x[i - 1] + x[(i + 1) % n]) for i in range(n)]
 
 
 def _one_entry(g: list[Any]) -> list[Any]:

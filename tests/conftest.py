@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 import pytest
-from backends import REQUIRED, Arrays, all_arrays, imported
+from tests.backends import REQUIRED, Arrays, all_arrays, imported
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -14,14 +14,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         every = all_arrays()
         ids = [f"{a.kind.name}-{a.dtype}" for a in every]
         metafunc.parametrize("arrays", every, ids=ids)
-    if "wide" in metafunc.fixturenames:  # one dtype is enough: the first of each kind
-        first = {a.kind.name: a for a in reversed(all_arrays())}
+    # Where one dtype is enough: the first of each kind, or of each kind that can be written to.
+    first = {a.kind.name: a for a in reversed(all_arrays())}
+    if "wide" in metafunc.fixturenames:
         metafunc.parametrize("wide", list(first.values()), ids=list(first))
+    if "mutable" in metafunc.fixturenames:
+        first = {name: a for name, a in first.items() if a.library not in ("jax", "dask")}
+        metafunc.parametrize("mutable", list(first.values()), ids=list(first))
 
 
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Drop the tests of libraries that the run is not about; they are deselected, not skipped."""
     kept, dropped = [], []
     for item in items:

@@ -2,10 +2,10 @@
 
 import math
 
-import claims
 import numpy as np
 import pytest
-from backends import Arrays
+from tests import claims
+from tests.backends import Arrays
 
 from gradproof import approx_fprime, check_grad
 

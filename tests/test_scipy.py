@@ -94,7 +94,11 @@ class TestToTheBit:
         # Where no step is representable, SciPy compares with a slope of zero.
         x0 = np.clip(np.asarray(x0), -1e3, 1e3)
         step = step if isinstance(step, float) and abs(step) > 1e-9 else 1e-6
-        make = {"int": int, "RandomState": np.random.RandomState, "Generator": np.random.default_rng}
+        make = {
+            "int": int,
+            "RandomState": np.random.RandomState,
+            "Generator": np.random.default_rng,
+        }
         pair = [make[kind](seed), make[kind](seed)]
         keywords = {"epsilon": step, "direction": "random"}
         theirs = scipy.optimize.check_grad(
@@ -152,9 +156,10 @@ class TestToTheBit:
     def test_not_finite(self, bad):
         x = np.array([1.0, bad, 2.0])
         func, grad = (lambda x: (x * x).sum()), (lambda x: 2 * x)
-        assert same_bits(
-            gradproof.approx_fprime(x, func), scipy.optimize.approx_fprime(x, func)
-        ) or (np.isnan(gradproof.approx_fprime(x, func)) == [True, True, True]).all()
+        assert (
+            same_bits(gradproof.approx_fprime(x, func), scipy.optimize.approx_fprime(x, func))
+            or (np.isnan(gradproof.approx_fprime(x, func)) == [True, True, True]).all()
+        )
         assert math.isnan(gradproof.check_grad(func, grad, x))
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from ._typing import Function
@@ -80,11 +80,12 @@ def output_shape(value: Any, name: str) -> tuple[int, ...]:
 
 def is_real(dtype: Any) -> bool:
     """Tell whether a dtype of any library holds real numbers (bfloat16 and the like count)."""
-    return _is_real(type(dtype), dtype)
+    kind: Any = type(dtype)
+    return _is_real(kind, dtype)
 
 
 @functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
-def _is_real(_: type, dtype: Any) -> bool:
+def _is_real(_: Hashable, dtype: Any) -> bool:
     return any(real in str(dtype) for real in ("float", "int"))
 
 

@@ -95,12 +95,14 @@ class Line:
     def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
         self._func, self._primal = bound(func, args), primal
         self.f0 = self._at(primal.backend.copy(primal.x), "func at x0")
-        self.shape = output_shape(self.f0, "func at x0")
+        self.shape = output_shape(self.f0, "func")
 
     def _at(self, point: Array, where: str) -> Any:
         backend = self._primal.backend
         with backend.quiet(), noted(lambda: where):
-            return backend.keep(self._func(point))
+            output = self._func(point)
+        output_shape(output, where)
+        return backend.keep(output)
 
     def _rel_step(self) -> float:
         """Return the step, relative to x, of entries that the step asked for does not move."""
@@ -166,7 +168,7 @@ class Line:
         where = f"func at x0 + {step!r} * (the random direction)"
         moved = self._at(plus, where)
         values = backend.to_host([self.f0, moved])
-        return self._quotients(values, np.asarray([step]), lambda i: where)[0], taken
+        return self._quotients(values, np.asarray([step]), lambda _: where)[0], taken
 
     @property
     def is_scalar(self) -> bool:
@@ -185,8 +187,8 @@ class Line:
         try:
             f = np.asarray(values)
         except ValueError:  # ragged
-            f = np.empty((0,))
-        if f.shape[1:] != self.shape:
+            f = np.asarray(None)
+        if f.dtype.kind not in "fiu" or f.shape[1:] != self.shape:
             shapes = [output_shape(value, "func") for value in values]
             i = next(i for i, shape in enumerate(shapes) if shape != self.shape)
             msg = (

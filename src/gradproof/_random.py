@@ -41,7 +41,7 @@ class Tangents:
         # None and an int mean the habits of x's own library.
         owner = backend if plain else backend_of(source)
         try:
-            generator = owner.generator(source, x if owner is backend else None, legacy)
+            generator = owner.generator(source, x if owner is backend else None, legacy=legacy)
         except (TypeError, ValueError) as err:
             name = "seed" if legacy else "rng"
             msg = (

@@ -82,8 +82,8 @@ def _rescued(backend: Backend, x: Array, plus: Array, lost: Array, rel_step: flo
         return plus
     xp = backend.xp
     size = xp.maximum(xp.abs(x), 1.0)
-    moved: Array = xp.where(lost, x + xp.where(x >= 0, size, -size) * rel_step, plus)
-    return moved
+    rescued: Array = xp.where(lost, x + xp.where(x >= 0, size, -size) * rel_step, plus)
+    return rescued
 
 
 def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One adapter per array library; nothing but NumPy is imported before an array asks for it."""
 
 import functools
+import importlib
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from ._standard import StandardBackend
 
 Backend = StandardBackend
 
-__all__ = ["Backend", "backend_of"]
+__all__ = ["Backend", "backend_named", "backend_of"]
 
 _NUMPY = NumPyBackend()
 
@@ -32,19 +33,54 @@ def backend_of(x0: Any) -> Backend:
     """
     if type(x0) is np.ndarray:
         return _NUMPY
-    return _of_type(type(x0)) or _of_namespace(x0)
+    kind: Any = type(x0)
+    return _of_type(kind) or _of_namespace(x0)
+
+
+def backend_named(name: str) -> Backend:
+    """
+    Return the adapter of a library, which is imported.
+
+    Parameters
+    ----------
+    name : str
+        "numpy", "jax", "torch", or the name by which another array API namespace is imported.
+
+    Returns
+    -------
+    Backend
+        The adapter.
+
+    Raises
+    ------
+    ImportError
+        If there is no such library here.
+    ValueError
+        If it is a module without arrays.
+    """
+    # An array knows its library best; these are the names of what makes one.
+    xp = importlib.import_module("jax.numpy" if name == "jax" else name)
+    try:
+        return backend_of(xp.asarray(0.0))
+    except AttributeError:
+        msg = (
+            f"{name!r} is no array library: it has no function `asarray`. Expected numpy, jax, "
+            "torch or the array namespace of another library, such as array_api_strict or "
+            "dask.array."
+        )
+        raise ValueError(msg) from None
 
 
 @functools.lru_cache(maxsize=256)
-def _of_type(kind: type) -> Backend | None:
+def _of_type(kind: Any) -> Backend | None:
     """Return the adapter of a class, None where the object itself must be asked."""
     # Subclasses (an nn.Parameter, a user's own tensor) are found through their bases.
     for base in kind.__mro__:
         library = base.__module__.partition(".")[0]
         if library == "torch":
-            return _torch()
+            return _load_torch()
         if library in ("jax", "jaxlib"):
-            return _jax()
+            return _load_jax()
         if library == "numpy":
             return _NUMPY
     return _NUMPY if kind.__module__ == "builtins" else None
@@ -63,14 +99,14 @@ def _standard(xp: ModuleType) -> Backend:
 
 
 @functools.cache
-def _torch() -> Backend:
+def _load_torch() -> Backend:
     from ._torch import TorchBackend
 
     return TorchBackend()
 
 
 @functools.cache
-def _jax() -> Backend:
+def _load_jax() -> Backend:
     from ._jax import JAXBackend
 
     return JAXBackend()

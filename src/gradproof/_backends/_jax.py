@@ -36,14 +36,12 @@ class JAXBackend(StandardBackend):
 
     def primal(self, given: Any) -> Array:
         if jnp.issubdtype(given.dtype, jnp.floating):
-            real: Array = given
-            return real
+            return given
         return _to_float(given)
 
     def copy(self, x: Any) -> Array:
         # A func that donates its argument must not delete the user's x0.
-        copied: Array = jnp.copy(x)
-        return copied
+        return jnp.copy(x)
 
     def widest(self, like: Array) -> Any:
         return _float_dtype()
@@ -52,8 +50,7 @@ class JAXBackend(StandardBackend):
         return isinstance(value, jax.Array)
 
     def contract(self, claim: Array, tangent: Array) -> Array:
-        slope: Array = _contracted(claim, tangent)
-        return slope
+        return _contracted(claim, tangent)
 
     def native(self, formula: Callable[..., Any], /) -> Callable[..., Any]:
         return _compiled(self, formula)
@@ -75,8 +72,7 @@ class JAXBackend(StandardBackend):
         # An array that follows the default device stays free to do so. Numbers of another shape
         # than that of `like` go to all of its devices.
         sharding = like.sharding if values.shape == like.shape else _replicated(like)
-        moved: Array = jax.device_put(values, sharding if like.committed else None)
-        return moved
+        return jax.device_put(values, sharding if like.committed else None)
 
     def _points(self, x: Any, plus: Any) -> Iterator[Array]:
         i = _zero(x)  # the entry that moves next, kept on the device
@@ -89,7 +85,7 @@ class JAXBackend(StandardBackend):
             return output  # immutable
         return super().keep(output)
 
-    def generator(self, source: Any, like: Any, legacy: bool) -> Any:
+    def generator(self, source: Any, like: Any, *, legacy: bool) -> Any:
         if isinstance(source, jax.Array):
             key = source
         else:
@@ -104,8 +100,7 @@ class JAXBackend(StandardBackend):
         dtype = _float_dtype() if like is None else like.dtype
         several = like is not None and len(like.sharding.device_set) > 1
         program = _normal_program(shape, dtype, like.sharding if several else None)
-        drawn: Array = program(generator)
-        return drawn
+        return program(generator)
 
 
 def _replicated(like: Any) -> Any:
@@ -128,9 +123,7 @@ def _compiled(backend: JAXBackend, formula: Callable[..., Any]) -> Callable[...,
 
 @functools.lru_cache(maxsize=256)
 def _normal_program(shape: tuple[int, ...], dtype: Any, sharding: Any) -> Callable[..., Any]:
-    return jax.jit(
-        lambda key: jax.random.normal(key, shape, dtype), out_shardings=sharding
-    )
+    return jax.jit(lambda key: jax.random.normal(key, shape, dtype), out_shardings=sharding)
 
 
 def _float_dtype() -> Any:
@@ -148,16 +141,16 @@ def _contracted(claim: Any, tangent: Any) -> Any:
     return jnp.sum(claim.astype(tangent.dtype) * tangent, axis=axes)
 
 
-@jax.jit
-def _zero(x: Any) -> Any:
+@functools.partial(jax.jit, keep_unused=True)  # so that the result is where x is
+def _zero(x: Any) -> Any:  # noqa: ARG001
     return jnp.zeros((), dtype=jnp.int32)
 
 
 @jax.jit
 def _next_points(x: Any, plus: Any, i: Any) -> Any:
     """Return the index to go on with, and x with entry i, i + 1, ... replaced in turn."""
-    # A mask rather than an indexed update: it keeps every kind of sharding.
-    position = jnp.zeros((), dtype=i.dtype)
+    # A mask, itself sharded as x is, rather than an indexed update: so every sharding is kept.
+    position = jnp.zeros_like(x, dtype=i.dtype)
     for axis, _ in enumerate(x.shape):
         stride = math.prod(x.shape[axis + 1 :])
         position = position + stride * jax.lax.broadcasted_iota(i.dtype, x.shape, axis)

@@ -9,7 +9,6 @@ import numpy as np
 from .._typing import Array, Function
 from ._standard import StandardBackend
 
-
 # Only CPython tells how many references an object has. Elsewhere every point is a new copy.
 _references: Callable[[object], int] | None = getattr(sys, "getrefcount", None)
 
@@ -25,7 +24,7 @@ class NumPyBackend(StandardBackend):
     def given(self, x0: Any) -> Array:
         return np.asarray(x0)
 
-    def primal(self, given: Array) -> Array:
+    def primal(self, given: Any) -> Array:
         # SciPy's func never sees a 0-d array, its grad does.
         x: Any = given if given.ndim else np.reshape(given, (1,))
         return x if x.dtype.kind == "f" else x.astype(np.float64)
@@ -42,8 +41,7 @@ class NumPyBackend(StandardBackend):
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
         rows = claim.shape[: claim.ndim - tangent.ndim]
-        slope: Array = np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
-        return slope
+        return np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
 
     def to_host(self, values: list[Any]) -> list[Any]:
         return values
@@ -55,8 +53,7 @@ class NumPyBackend(StandardBackend):
         return isinstance(value, np.ndarray | np.generic)
 
     def keep(self, output: Any) -> Any:
-        # Python's and NumPy's numbers cannot change, and are most of what functions return.
-        return output if isinstance(output, (float, np.generic)) else np.array(output)
+        return np.array(output) if isinstance(output, np.ndarray | list | tuple) else output
 
     def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> None:
         """
@@ -66,19 +63,17 @@ class NumPyBackend(StandardBackend):
         left to func, and replaced, as soon as func holds on to it (a cache, a list of points);
         a func that writes to it gets a copy for each call.
         """
-        start, size = len(outputs), x.size
+        start = len(outputs)
         moved = plus.ravel().tolist()
-        original = x.tobytes()
-        for i in range(size):
+        for i in range(x.size):
             point = np.array(x)
-            flat = point.reshape(-1)
-            flat[i] = moved[i]
+            point.reshape(-1)[i] = moved[i]
+            before = point.tobytes()
             outputs.append(self.keep(func(point)))
-            flat[i] = x.reshape(-1)[i]
-            if i == 0 and _references is not None and point.tobytes() == original:
+            if i == 0 and _references is not None and point.tobytes() == before:
                 # A func that writes to its input mostly does so at once. One that does so now
                 # and then is found at the end, and its outputs are not trusted.
-                if self._sweep_in_place(func, x, moved, outputs).tobytes() == original:
+                if self._sweep_in_place(func, x, moved, outputs).tobytes() == x.tobytes():
                     return
                 del outputs[start + 1 :]
 
@@ -95,6 +90,7 @@ class NumPyBackend(StandardBackend):
         for i in range(1, x.size):
             flat[i] = moved[i]
             output = func(point)
+            # NumPy's numbers cannot change, and are most of what functions return.
             outputs.append(output if type(output) is float64 else keep(output))
             if _references(point) == alone:
                 flat[i] = base[i]

@@ -32,15 +32,13 @@ class StandardBackend:
 
     def given(self, x0: Any) -> Array:
         """Return x0 as an array, the way the claim is to see it: its dtype is left alone."""
-        array: Array = x0
-        return array
+        return x0
 
     def primal(self, given: Array) -> Array:
         """Return x0 the way func is to see it: real floating, and not to be written to."""
         if self.xp.isdtype(given.dtype, "real floating"):
             return given
-        real: Array = self.xp.astype(given, self.default_dtype())
-        return real
+        return self.xp.astype(given, self.default_dtype())
 
     def default_dtype(self) -> Any:
         """Return the dtype that an x0 of integers is turned into."""
@@ -48,8 +46,7 @@ class StandardBackend:
 
     def copy(self, x: Array) -> Array:
         """Return a copy that a user's function may keep or write to."""
-        copied: Array = self.xp.asarray(x, copy=True)
-        return copied
+        return self.xp.asarray(x, copy=True)
 
     def eps(self, dtype: Any) -> Any:
         """Return the machine epsilon of a real dtype, 0 of one of integers."""
@@ -76,8 +73,7 @@ class StandardBackend:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
         wide: Any = self.xp.astype(claim, tangent.dtype)
         axes = tuple(range(-tangent.ndim, 0))
-        slope: Array = self.xp.sum(wide * tangent, axis=axes)
-        return slope
+        return self.xp.sum(wide * tangent, axis=axes)
 
     # --- to and from the host ----------------------------------------------------------------
 
@@ -101,10 +97,7 @@ class StandardBackend:
 
         # A dtype of the standard is known to `xp.asarray`; one outside it (bfloat16) is not
         # known to NumPy, hence the native cast.
-        moved: Array = self.xp.astype(
-            self.xp.asarray(values, device=device(like)), dtype or like.dtype
-        )
-        return moved
+        return self.xp.astype(self.xp.asarray(values, device=device(like)), dtype or like.dtype)
 
     def is_native(self, value: Any) -> bool:
         """Tell whether a claim is an array of this library, or numbers in some other form."""
@@ -122,7 +115,9 @@ class StandardBackend:
         """Return an output of func in a form that later calls of func cannot change."""
         if isinstance(output, (list, tuple)):
             return [self.keep(item) for item in output]
-        return self.copy(output) if self.is_native(output) else np.array(output)
+        if isinstance(output, np.ndarray):
+            return np.array(output)
+        return self.copy(output) if self.is_native(output) else output
 
     def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
         """
@@ -132,7 +127,7 @@ class StandardBackend:
         entries were done.
         """
         for point in self._points(x, plus):
-            outputs.append(self.keep(func(point)))
+            outputs.append(self.keep(func(point)))  # noqa: PERF401  # one by one, as promised
 
     def _points(self, x: Array, plus: Array) -> Iterator[Array]:
         xp: Any = self.xp
@@ -145,7 +140,7 @@ class StandardBackend:
 
     # --- random numbers ----------------------------------------------------------------------
 
-    def generator(self, source: Any, like: Array | None, legacy: bool) -> Any:
+    def generator(self, source: Any, like: Array | None, *, legacy: bool) -> Any:
         """
         Return what `normal` draws from, made of what the user gave.
 
@@ -156,7 +151,7 @@ class StandardBackend:
             return np.random.mtrand._rand
         if isinstance(source, np.random.RandomState):
             # As `default_rng` does since NumPy 2.4: the same bits, the newer way to use them.
-            return source if legacy else np.random.Generator(source._bit_generator)  # type: ignore[attr-defined]
+            return source if legacy else np.random.Generator(source._bit_generator)
         if legacy and isinstance(source, numbers.Integral):
             return np.random.RandomState(int(source))
         return np.random.default_rng(source)
@@ -178,4 +173,4 @@ def _eps(xp: Any, dtype: Any) -> Any:
 def _nested(value: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return np.asarray([_nested(item, convert) for item in value])
-    return convert(value)
+    return convert(value) if hasattr(value, "dtype") else value

@@ -31,8 +31,7 @@ class TorchBackend(StandardBackend):
         return x0
 
     def primal(self, given: Any) -> Array:
-        real: Array = super().primal(given.detach())
-        return real
+        return super().primal(given.detach())
 
     def default_dtype(self) -> Any:
         return torch.get_default_dtype()
@@ -40,8 +39,7 @@ class TorchBackend(StandardBackend):
     def copy(self, x: Any) -> Array:
         # A claim computed by autograd needs the flag as the user set it. func never sees it:
         # what `primal` returns is detached.
-        copied: Array = x.detach().clone().requires_grad_(x.requires_grad)
-        return copied
+        return x.detach().clone().requires_grad_(x.requires_grad)
 
     def widest(self, like: Any) -> Any:
         return torch.float32 if like.device.type == "mps" else torch.float64
@@ -54,7 +52,7 @@ class TorchBackend(StandardBackend):
 
     def _one_to_host(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
-            return np.asarray(value)
+            return super()._one_to_host(value)
         value = value.detach().resolve_conj().resolve_neg().cpu()
         # NumPy has no bfloat16; the wider type holds every value of the half types.
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
@@ -73,8 +71,8 @@ class TorchBackend(StandardBackend):
         return super().to_host(values)
 
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
-        moved: Array = torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
-        return moved
+        values = values if values.flags.writeable else values.copy()  # torch warns otherwise
+        return torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
 
     def quiet(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
@@ -97,7 +95,7 @@ class TorchBackend(StandardBackend):
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
             yield from block.reshape(-1, *x.shape).unbind(0)
 
-    def generator(self, source: Any, like: Any, legacy: bool) -> Any:
+    def generator(self, source: Any, like: Any, *, legacy: bool) -> Any:
         if isinstance(source, numbers.Integral):
             device = "cpu" if like is None else like.device
             return torch.Generator(device).manual_seed(int(source))

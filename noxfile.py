@@ -1,0 +1,127 @@
+"""
+The checks of gradproof: `nox` alone runs all of them on the Python that runs nox.
+
+``nox -s tests`` is the same suite on every Python that the project supports;
+``nox -s "tests-3.12(jax)"`` is one cell of that matrix. What is installed comes from pyproject.
+"""
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "virtualenv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+# What a cell of the matrix is about: the libraries that must import, the dependency groups that
+# bring them, and the settings of the environment.
+BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
+    "numpy": ("numpy,dask", ["dask"], {}),
+    "array_api_strict": ("numpy,array_api_strict", [], {}),
+    "torch": ("torch", ["torch"], {}),
+    "jax": ("jax", ["jax"], {"JAX_ENABLE_X64": "0"}),
+    "jax-x64": ("jax", ["jax"], {"JAX_ENABLE_X64": "1"}),
+    "all": (
+        "numpy,array_api_strict,dask,torch,jax",
+        ["dask", "torch", "jax"],
+        {"JAX_ENABLE_X64": "1"},
+    ),
+}
+
+# A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
+# says that the interpreter is missing rather than passing without a test.
+nox.options.sessions = [
+    f"tests-{HERE if HERE in PYTHONS else PYTHONS[-1]}",
+    "minimums",
+    "run_deps",
+    "lint",
+    "typecheck",
+    "docs",
+]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package and dependency groups in one go, so that the versions agree."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def pytest(session: nox.Session, *args: str, backends: str, **env: str) -> None:
+    """Run pytest about the libraries named, on as many threads as there is work for."""
+    session.run(
+        "pytest",
+        *args,
+        *session.posargs,
+        env={"GRADPROOF_BACKENDS": backends, "OMP_NUM_THREADS": "1", **env},
+    )
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("backend", [nox.param(name, id=name) for name in BACKENDS])
+def tests(session: nox.Session, backend: str) -> None:
+    """Run the suite about one library, or all of them together."""
+    backends, groups, env = BACKENDS[backend]
+    install(session, "test", *groups)
+    pytest(session, backends=backends, **env)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the suite with the lowest versions that pyproject allows."""
+    project = PYPROJECT["project"]
+    wanted = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["jax"],
+        *nox.project.dependency_groups(PYPROJECT, "test"),
+    ]
+    # Only what the library itself stands on is lowered; the tools of the tests stay current.
+    lowered = ("numpy", "array-api-compat", "jax", "scipy", "rich")
+    lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
+    session.install("-e", ".", *lowest)
+    pytest(session, backends="numpy,array_api_strict,jax")
+
+
+@nox.session
+def run_deps(session: nox.Session) -> None:
+    """Run the suite with nothing but the run-time dependencies (and pytest): NumPy alone."""
+    session.install(
+        "-e", ".", *(n for n in nox.project.dependency_groups(PYPROJECT, "docs") if "pytest" in n)
+    )
+    pytest(session, "--ignore=tests/test_scipy.py", backends="numpy")
+    session.run("python", "-m", "gradproof", "demo")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff, and numpydoc on the public names."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("numpydoc", "lint", *(str(path) for path in Path("src").rglob("*.py")))
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Run mypy, strict, over the package, the tests and this file."""
+    install(session, "typecheck", "test", "nox")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every example of the docstrings, of README and of the docs."""
+    install(session, "docs")
+    pytest(session, "--doctest-modules", "src", backends="numpy")
+    pytest(session, "--doctest-glob=*.md", "README.md", "docs", backends="numpy")
+    for example in sorted(Path("docs/examples").glob("*.py")):
+        session.run("python", str(example))
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Time check_grad beside bare loops and the peers; not part of the default set."""
+    install(session, "benchmark", "torch", "jax")
+    session.run("pytest", "tests/benchmarks", *session.posargs, env={"OMP_NUM_THREADS": "1"})

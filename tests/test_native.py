@@ -1,0 +1,321 @@
+"""func and grad see arrays of x0's own kind, and x0 is never written to."""
+
+import numpy as np
+import pytest
+from tests import claims
+from tests.backends import Arrays
+
+from gradproof import approx_fprime, check_grad
+
+
+class Spy:
+    """A function that remembers what it was called with."""
+
+    def __init__(self, func):
+        self.func, self.seen = func, []
+
+    def __call__(self, x, *args):
+        self.seen.append(x)
+        return self.func(x, *args)
+
+
+def device_of(x):
+    from array_api_compat import device
+
+    return device(x)
+
+
+@pytest.mark.parametrize("direction", ["all", "random"])
+class TestWhatTheFunctionsSee:
+    def test_type_dtype_device(self, arrays: Arrays, direction):
+        x0 = arrays(claims.point())
+        func, grad = Spy(claims.func), Spy(claims.grad)
+        check_grad(func, grad, x0, direction=direction)
+        for x in func.seen + grad.seen:
+            assert type(x) is type(x0)
+            assert x.dtype == x0.dtype
+            assert x.shape == x0.shape
+            assert device_of(x) == device_of(x0)
+
+    def test_points(self, arrays: Arrays, direction):
+        """grad once, then func at x0, then the moved points, as with SciPy."""
+        x0 = arrays(claims.point())
+        calls = []
+
+        def func(x):
+            calls.append(arrays.numpy(x).copy())
+            return claims.func(x)
+
+        def grad(x):
+            calls.append("grad")
+            return claims.grad(x)
+
+        check_grad(func, grad, x0, direction=direction)
+        assert calls.pop(0) == "grad"
+        np.testing.assert_array_equal(calls.pop(0), claims.point())
+        moved = np.stack(calls) != claims.point()
+        expected = np.eye(claims.N) if direction == "all" else np.ones((1, claims.N))
+        np.testing.assert_array_equal(moved, expected)
+
+    def test_x0_is_not_written_to(self, arrays: Arrays, direction):
+        x0 = arrays(claims.point())
+
+        def vandal(f):
+            def g(x):
+                y = f(x)
+                if arrays.library not in ("jax", "dask"):  # immutable there
+                    x[...] = 0.0
+                return y
+
+            return g
+
+        right = check_grad(claims.func, claims.grad, x0, direction=direction, seed=0)
+        found = check_grad(
+            vandal(claims.func), vandal(claims.grad), x0, direction=direction, seed=0
+        )
+        assert found == right
+        np.testing.assert_array_equal(arrays.numpy(x0), claims.point())
+
+
+class TestFunctionsWithHabits:
+    """Caches, reused buffers and late writers get what they would get from fresh copies."""
+
+    @pytest.fixture
+    def expected(self, wide):
+        return wide.numpy(approx_fprime(wide(claims.point()), claims.func))
+
+    def check(self, wide, func, expected):
+        got = wide.numpy(approx_fprime(wide(claims.point()), func))
+        np.testing.assert_array_equal(got, expected)
+
+    def test_keeps_its_arguments(self, wide, expected):
+        func = Spy(claims.func)
+        self.check(wide, func, expected)
+        points = np.stack([wide.numpy(x) for x in func.seen])
+        assert len(np.unique(points, axis=0)) == claims.N + 1
+
+    def test_keeps_views_of_its_arguments(self, wide, expected):
+        kept = []
+
+        def func(x):
+            kept.append(x[1:])
+            return claims.func(x)
+
+        self.check(wide, func, expected)
+        points = np.stack([wide.numpy(x) for x in kept])
+        assert len(np.unique(points, axis=0)) == claims.N  # x0, and one for each entry but one
+
+    def test_cache_keyed_by_identity(self, wide, expected):
+        last = {}
+
+        def func(x):
+            if last.get("x") is not x:
+                last.update(x=x, y=claims.func(x))
+            return last["y"]
+
+        self.check(wide, func, expected)
+
+    def test_cache_keyed_by_value(self, wide, expected):
+        last = {}
+
+        def func(x):
+            if "x" not in last or not bool(wide.xp.all(last["x"] == x)):
+                last.update(x=x, y=claims.func(x))
+            return last["y"]
+
+        self.check(wide, func, expected)
+
+    def test_writes_now_and_then(self, mutable):
+        expected = mutable.numpy(approx_fprime(mutable(claims.point()), claims.func))
+        calls = []
+
+        def func(x):
+            y = claims.func(x)
+            calls.append(1)
+            if len(calls) == 4:
+                x[0] = 100.0
+            return y
+
+        self.check(mutable, func, expected)
+
+    def test_returns_its_argument(self, wide):
+        got = approx_fprime(wide([1.5, 2.5]), lambda x: x)
+        np.testing.assert_allclose(wide.numpy(got), np.eye(2), atol=1e-3)
+
+    def test_returns_a_view_of_its_argument(self, wide):
+        got = approx_fprime(wide([1.5, 2.5]), lambda x: x[:1])
+        np.testing.assert_allclose(wide.numpy(got), [1.0, 0.0], atol=1e-3)
+
+    def test_reuses_its_output(self, mutable):
+        out = np.zeros(2) if mutable.library == "numpy" else mutable([0.0, 0.0])
+
+        def func(x):
+            out[...] = 2.0 * x
+            return out
+
+        got = approx_fprime(mutable([1.5, 2.5]), func)
+        np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
+
+
+@pytest.mark.library("torch")
+class TestTorch:
+    def setup_method(self):
+        import torch
+
+        self.torch = torch
+        self.x0 = torch.tensor(claims.point(), dtype=torch.float64)
+
+    def func(self, x):
+        assert not self.torch.is_grad_enabled()
+        assert not x.requires_grad
+        return (self.weight * x * x).sum()
+
+    weight = 1.0
+
+    def test_no_graph(self):
+        """Parameters in the closure of func record nothing."""
+        self.weight = self.torch.ones(claims.N, dtype=self.torch.float64, requires_grad=True)
+        outputs = []
+
+        def func(x):
+            outputs.append(self.func(x))
+            return outputs[-1]
+
+        assert check_grad(func, lambda x: 2 * x, self.x0) < 1e-6
+        assert all(y.grad_fn is None for y in outputs)
+
+    def test_requires_grad(self):
+        x0 = self.x0.clone().requires_grad_()
+        assert check_grad(self.func, lambda x: 2 * x, x0) < 1e-6
+        assert x0.grad is None
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_claim_by_autograd(self, direction):
+        """A claim may need x to require a gradient, and a graph; it gets both."""
+        x0 = self.x0.clone().requires_grad_()
+
+        def grad(x):
+            return self.torch.autograd.grad((x * x).sum(), x)[0]
+
+        assert check_grad(lambda x: (x * x).sum(), grad, x0, direction=direction) < 1e-6
+
+    def test_func_that_differentiates_itself(self):
+        def func(x):
+            with self.torch.enable_grad():
+                x = x.requires_grad_()
+                (slope,) = self.torch.autograd.grad((x**3).sum(), x)
+            return slope.sum()
+
+        assert check_grad(func, lambda x: 6 * x, self.x0) < 1e-6
+
+    def test_parameter(self):
+        x0 = self.torch.nn.Parameter(self.x0)
+        assert check_grad(self.func, lambda x: 2 * x, x0) < 1e-6
+
+    def test_inference_mode(self):
+        with self.torch.inference_mode():
+            assert check_grad(self.func, lambda x: 2 * x, self.x0) < 1e-6
+            x0 = self.x0.clone()
+            assert check_grad(self.func, lambda x: 2 * x, x0, direction="random") < 1e-6
+
+    @pytest.mark.parametrize("default", ["float64", "float16"])
+    def test_default_dtype(self, default):
+        before = self.torch.get_default_dtype()
+        self.torch.set_default_dtype(getattr(self.torch, default))
+        try:
+            x0 = self.x0.float()
+            for direction in ("all", "random"):
+                assert check_grad(self.func, lambda x: 2 * x, x0, direction=direction) < 1e-2
+            got = approx_fprime(self.torch.tensor([1, 2]), lambda x: (x * x).sum())
+            assert got.dtype == getattr(self.torch, default)
+        finally:
+            self.torch.set_default_dtype(before)
+
+    def test_not_contiguous(self):
+        x0 = self.torch.arange(12.0, dtype=self.torch.float64).reshape(3, 4).T[::2]
+
+        def func(x):
+            return (x * self.torch.arange(6.0).reshape(2, 3)).sum()
+
+        got = approx_fprime(x0, func)
+        np.testing.assert_allclose(got, np.arange(6.0).reshape(2, 3), atol=1e-6)
+
+
+@pytest.mark.library("jax")
+class TestJAX:
+    def setup_method(self):
+        import jax
+        import jax.numpy as jnp
+
+        self.jax, self.jnp = jax, jnp
+        self.func = jax.jit(lambda x: (x * x * x).sum())
+        self.grad = jax.jit(lambda x: 3 * x * x)
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    @pytest.mark.parametrize("device", [0, 1])
+    @pytest.mark.parametrize("seed", [None, 3])
+    def test_nothing_moves_by_implication(self, direction, device, seed):
+        x0 = self.jax.device_put(self.jnp.arange(4.0), self.jax.devices()[device])
+        with self.jax.transfer_guard("disallow"):
+            error = check_grad(self.func, self.grad, x0, direction=direction, seed=seed)
+            approx_fprime(x0, self.func, 1e-3)
+        assert error < 0.05
+
+    def test_on_no_device_in_particular(self):
+        """An uncommitted x0 stays uncommitted: func may use arrays of another device."""
+        weight = self.jax.device_put(self.jnp.arange(4.0), self.jax.devices()[1])
+        x0 = self.jnp.arange(4.0)
+        assert not x0.committed
+        for direction in ("all", "random"):
+            error = check_grad(
+                lambda x: (x * weight).sum(), lambda x: weight, x0, direction=direction
+            )
+            assert error < 0.05
+
+    @pytest.mark.parametrize("explicit", [True, False])
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    @pytest.mark.parametrize("spec", [("a",), (None, "a")])
+    def test_sharded(self, explicit, direction, spec):
+        from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+        kind = AxisType.Explicit if explicit else AxisType.Auto
+        mesh = Mesh(np.array(self.jax.devices()[:2]), ("a",), axis_types=(kind,))
+        sharding = NamedSharding(mesh, PartitionSpec(*spec))
+        x0 = self.jax.device_put(np.linspace(1, 2, 8, dtype=np.float32).reshape(4, 2), sharding)
+        jit = self.jax.jit
+        func, grad = Spy(jit(lambda x: (x * x).sum())), Spy(jit(lambda x: 2 * x))
+        with self.jax.transfer_guard("disallow"):
+            assert check_grad(func, grad, x0, direction=direction, seed=1) < 0.05
+            wrong = check_grad(func, jit(lambda x: -2 * x), x0, direction=direction, seed=1)
+        assert wrong > 1
+        for x in func.seen + grad.seen:
+            assert x.sharding.is_equivalent_to(sharding, 2)
+
+    def test_weak_type(self):
+        x0 = self.jnp.asarray(1.5)
+        assert x0.weak_type
+        func, grad = Spy(lambda x: x * x), Spy(lambda x: 2 * x)
+        check_grad(func, grad, x0)
+        approx_fprime(x0, func)
+        assert all(x.weak_type for x in func.seen + grad.seen)
+
+    def test_one_program(self):
+        """A jitted func is traced once: all points are of one type."""
+        traces = []
+
+        @self.jax.jit
+        def func(x):
+            traces.append(1)
+            return (x * x).sum()
+
+        check_grad(func, lambda x: 2 * x, self.jnp.arange(20.0))
+        assert len(traces) == 1
+
+    @pytest.mark.filterwarnings("ignore:Some donated buffers were not usable")
+    def test_donated(self):
+        """A func that gives its argument's memory away does not take x0's."""
+        x0 = self.jnp.arange(4.0)
+        func = self.jax.jit(lambda x: x * x * x, donate_argnums=0)
+        grad = self.jax.jit(lambda x: self.jnp.diag(3 * x * x), donate_argnums=0)
+        assert check_grad(func, grad, x0) < 0.05
+        assert not x0.is_deleted()

@@ -1,0 +1,124 @@
+"""Random directions: from any generator, for any array, the same for the same seed."""
+
+import numpy as np
+import pytest
+from tests import claims
+from tests.backends import REQUIRED
+
+from gradproof import check_grad
+
+
+def wrong(x):
+    return [-g for g in claims.grad(x)]
+
+
+def error(arrays, **source) -> float:
+    """Return a number in which the direction shows: that of a wrong claim."""
+    return check_grad(claims.func, wrong, arrays(claims.point()), direction="random", **source)
+
+
+NUMPY_SOURCES = {
+    "int": lambda: 7,
+    "np.int64": lambda: np.int64(7),
+    "Generator": lambda: np.random.default_rng(7),
+    "RandomState": lambda: np.random.RandomState(7),
+    "SeedSequence": lambda: np.random.SeedSequence(7),
+    "BitGenerator": lambda: np.random.PCG64(7),
+}
+
+
+def torch_generator():
+    import torch
+
+    return torch.Generator().manual_seed(7)
+
+
+def jax_key():
+    import jax
+
+    return jax.random.key(7)
+
+
+def raw_jax_key():
+    import jax
+
+    return jax.random.PRNGKey(7)
+
+
+SOURCES = dict(NUMPY_SOURCES)
+if "torch" in REQUIRED:
+    SOURCES["torch.Generator"] = torch_generator
+if "jax" in REQUIRED:
+    SOURCES["jax key"] = jax_key
+    SOURCES["raw jax key"] = raw_jax_key
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("keyword", ["seed", "rng"])
+def test_same_seed_same_direction(arrays, source, keyword):
+    first, second = (error(arrays, **{keyword: SOURCES[source]()}) for _ in range(2))
+    assert first == second
+    assert first > 0
+
+
+@pytest.mark.parametrize("source", [s for s in SOURCES if s.endswith(("Generator", "RandomState"))])
+def test_generators_are_advanced(wide, source):
+    generator = SOURCES[source]()
+    assert error(wide, rng=generator) != error(wide, rng=generator)
+
+
+def test_other_seeds_other_directions(wide):
+    assert len({error(wide, seed=seed) for seed in range(5)}) == 5
+
+
+@pytest.mark.parametrize("module", [np.random])
+def test_numpy_random_itself(wide, module):
+    np.random.seed(3)
+    first = error(wide, seed=module)
+    np.random.seed(3)
+    assert error(wide, rng=module) == first
+
+
+def test_no_source(wide):
+    """None is the global state of NumPy or torch, fresh entropy on JAX."""
+    seed = {"torch": lambda: __import__("torch").manual_seed(5)}.get(
+        wide.library, lambda: np.random.seed(5)
+    )
+    seed()
+    first = error(wide)
+    second = error(wide)
+    seed()
+    again = error(wide)
+    assert first != second
+    assert (again == first) is (wide.library != "jax")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "bad", "kind"),
+    [("seed", "x", ValueError), ("seed", 1.5, ValueError), ("rng", "x", TypeError)],
+)
+@pytest.mark.parametrize("direction", ["all", "random"])
+def test_refused(wide, keyword, bad, kind, direction):
+    def never(x):
+        raise AssertionError
+
+    with pytest.raises(kind, match="cannot be used to draw .* Expected None, an int"):
+        check_grad(never, never, wide([1.0]), direction=direction, **{keyword: bad})
+
+
+def test_both_are_refused(wide):
+    with pytest.raises(TypeError, match="Specify one of `rng` or `seed`"):
+        check_grad(claims.func, claims.grad, wide([1.0]), rng=1, seed=1)
+
+
+def test_many_extra_arguments(wide):
+    """SciPy takes four or more extra arguments with a seed for two seeds."""
+
+    def func(x, *args):
+        return claims.func(x) * sum(args)
+
+    def grad(x, *args):
+        return [sum(args) * g for g in claims.grad(x)]
+
+    x0 = wide(claims.point())
+    assert check_grad(func, grad, x0, 1, 2, 3, 4, 5, direction="random", seed=1) < 0.1
