@@ -113,7 +113,7 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run every example of the docstrings, of README and of the docs."""
-    install(session, "docs")
+    install(session, "docs", "torch", "jax")  # every example, so that of every backend too
     pytest(session, "--doctest-modules", "src", backends="numpy")
     pytest(session, "--doctest-glob=*.md", "README.md", "docs", backends="numpy")
     for example in sorted(Path("docs/examples").glob("*.py")):
@@ -124,4 +124,15 @@ def docs(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Time check_grad beside bare loops and the peers; not part of the default set."""
     install(session, "benchmark", "torch", "jax")
-    session.run("pytest", "tests/benchmarks", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run(
+        "pytest",
+        "tests/benchmarks",
+        "-o",
+        "python_files=bench_*.py",
+        "-o",
+        "python_functions=bench_*",
+        "--benchmark-columns=min,median,rounds",
+        "--benchmark-sort=min",
+        *session.posargs,
+        env={"GRADPROOF_BACKENDS": "numpy,torch,jax", "OMP_NUM_THREADS": "1"},
+    )

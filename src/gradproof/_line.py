@@ -73,7 +73,7 @@ def _refuse(dtype: Any) -> None:
 
 class Line:
     """
-    func at x0 and near it.
+    A function at x0 and near it.
 
     Parameters
     ----------
@@ -90,28 +90,29 @@ class Line:
         What func returned at x0. The constructor makes this one call.
     shape : tuple of int
         Its shape.
+    eps : float
+        Machine epsilon of the coarser of the dtypes of x0 and of f0.
     """
 
     def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
         self._func, self._primal = bound(func, args), primal
-        self.f0 = self._at(primal.backend.copy(primal.x), "func at x0")
-        self.shape = output_shape(self.f0, "func")
+        backend, x = primal.backend, primal.x
+        output = self._at(backend.copy(x), "func at x0")
+        self.shape = output_shape(output, "func")
+        eps = backend.eps(x.dtype)
+        if backend.is_native(output):
+            eps = max(eps, backend.eps(output.dtype))
+        self.eps = float(eps)
+        # Relative to x, for entries that the step asked for does not move. The power is taken in
+        # the dtype of eps, as by SciPy.
+        self._rel_step = float(eps**0.5)
+        self.f0 = backend.keep(output)
 
     def _at(self, point: Array, where: str) -> Any:
-        backend = self._primal.backend
-        with backend.quiet(), noted(lambda: where):
+        with self._primal.backend.quiet(), noted(lambda: where):
             output = self._func(point)
         output_shape(output, where)
-        return backend.keep(output)
-
-    def _rel_step(self) -> float:
-        """Return the step, relative to x, of entries that the step asked for does not move."""
-        backend, x, f0 = self._primal.backend, self._primal.x, self.f0
-        eps = backend.eps(x.dtype)
-        if backend.is_native(f0):
-            eps = max(eps, backend.eps(f0.dtype))
-        # The power is taken in the dtype of eps, as by SciPy.
-        return float(eps**0.5)
+        return output
 
     def slopes_by_entry(self, step: np.ndarray) -> np.ndarray:
         """
@@ -130,7 +131,7 @@ class Line:
         """
         primal, backend = self._primal, self._primal.backend
         native_step = backend.from_host(step, primal.x)
-        plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step())
+        plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step)
         outputs: list[Any] = []
         with backend.quiet(), noted(lambda: primal.moved_entry(len(outputs), plus)):
             backend.sweep(self._func, primal.x, plus, outputs)
@@ -163,10 +164,10 @@ class Line:
         primal, backend = self._primal, self._primal.backend
         wide = backend.widest(primal.x)
         plus, taken = backend.native(displaced_along)(
-            primal.x, tangent, step=step, rel_step=self._rel_step(), wide=wide
+            primal.x, tangent, step=step, rel_step=self._rel_step, wide=wide
         )
         where = f"func at x0 + {step!r} * (the random direction)"
-        moved = self._at(plus, where)
+        moved = backend.keep(self._at(plus, where))
         values = backend.to_host([self.f0, moved])
         return self._quotients(values, np.asarray([step]), lambda _: where)[0], taken
 

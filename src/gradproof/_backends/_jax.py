@@ -39,6 +39,11 @@ class JAXBackend(StandardBackend):
             return given
         return _to_float(given)
 
+    def dtype_named(self, name: str) -> Any:
+        if name == "float64":
+            jax.config.update("jax_enable_x64", val=True)  # otherwise JAX narrows to float32
+        return super().dtype_named(name)
+
     def copy(self, x: Any) -> Array:
         # A func that donates its argument must not delete the user's x0.
         return jnp.copy(x)
@@ -176,14 +181,21 @@ class _Batch:
 
 
 def _gathered(values: list[Any]) -> Iterator[Any]:
-    """Yield values in order, runs of small JAX arrays of one kind in batches."""
+    """Yield values in order, runs of JAX arrays of one shape and dtype in batches."""
     i = 0
     while i < len(values):
         run = values[i : i + _ROWS]
-        kinds = {(v.shape, v.dtype, v.sharding) if isinstance(v, jax.Array) else id(v) for v in run}
-        if len(run) == _ROWS and len(kinds) == 1 and isinstance(run[0], jax.Array):
+        if len(run) == _ROWS and _are_alike(run):
             yield _Batch(_stacked(*run))
             i += _ROWS
         else:
             yield values[i]
             i += 1
+
+
+def _are_alike(run: list[Any]) -> bool:
+    first = run[0]
+    if not isinstance(first, jax.Array):
+        return False
+    shape, dtype = first.shape, first.dtype
+    return all(isinstance(v, jax.Array) and v.shape == shape and v.dtype == dtype for v in run)

@@ -44,6 +44,10 @@ class StandardBackend:
         """Return the dtype that an x0 of integers is turned into."""
         return self.xp.__array_namespace_info__().default_dtypes()["real floating"]
 
+    def dtype_named(self, name: str) -> Any:
+        """Return a dtype by its name in the standard; AttributeError if there is none."""
+        return getattr(self.xp, name)
+
     def copy(self, x: Array) -> Array:
         """Return a copy that a user's function may keep or write to."""
         return self.xp.asarray(x, copy=True)
@@ -83,7 +87,8 @@ class StandardBackend:
 
         No value is narrowed. What comes back is for `np.asarray` to take.
         """
-        return [_nested(value, self._one_to_host) for value in values]
+        convert = self._one_to_host
+        return [v if isinstance(v, float) else _nested(v, convert) for v in values]
 
     def _one_to_host(self, value: Any) -> Any:
         try:

@@ -58,17 +58,17 @@ class TorchBackend(StandardBackend):
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
 
     def to_host(self, values: list[Any]) -> list[Any]:
-        # One transfer for all outputs on an accelerator: they are small and of one shape.
-        tensors = [value for value in values if isinstance(value, torch.Tensor)]
-        first = tensors[0] if tensors else None
-        if first is not None and len(tensors) > 1 and first.device.type != "cpu":
-            alike = [t.shape == first.shape and t.dtype == first.dtype for t in tensors]
-            if all(alike):
-                rows = iter(self._one_to_host(torch.stack(tensors)))
-                return [
-                    next(rows) if isinstance(value, torch.Tensor) else value for value in values
-                ]
-        return super().to_host(values)
+        # Tensors of one kind cross together: one wait for the device, not one for each output.
+        kinds: dict[Any, list[int]] = {}
+        for i, value in enumerate(values):
+            if isinstance(value, torch.Tensor):
+                kinds.setdefault((value.shape, value.dtype, value.device), []).append(i)
+        crossed = list(values)
+        for places in kinds.values():
+            stacked = torch.stack([values[i].detach() for i in places])
+            for i, row in zip(places, self._one_to_host(stacked), strict=True):
+                crossed[i] = row
+        return super().to_host(crossed)
 
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
         values = values if values.flags.writeable else values.copy()  # torch warns otherwise
@@ -80,7 +80,7 @@ class TorchBackend(StandardBackend):
     def keep(self, output: Any) -> Any:
         if not isinstance(output, torch.Tensor):
             return super().keep(output)
-        if output.ndim == 0 and output.device.type == "cpu":
+        if output.is_cpu and not output.shape:
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 

@@ -1,0 +1,120 @@
+"""The command line: ``python -m gradproof``, or ``gradproof``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+_EXAMPLES = """\
+examples:
+  gradproof demo
+  gradproof check losses.py:loss losses.py:loss_grad --x0 "[1.5, -1.5]"
+  gradproof check my.package:loss my.package:grad --shape 3,4 --backend torch --dtype float32
+
+exit code:
+  0  right              2  nothing was checked: the message says why
+  1  wrong              3  your own code raised: its traceback is printed
+"""
+
+_X0 = """\
+the point: a literal such as "[1.5, -1.5]", a .npy file, or module:name or file.py:name of an
+array or of a function without arguments that returns one
+"""
+
+
+def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Return the parser, and that of the command `check`, whose usage its errors show."""
+    parser = argparse.ArgumentParser(
+        prog="gradproof",
+        description="Tells whether a hand-written derivative is right.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gradproof {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,check}")
+    commands.add_parser(
+        "demo",
+        help="judge right gradients and planted mistakes on every library that is installed",
+        description="Judges right gradients and planted mistakes on NumPy, and on JAX and PyTorch "
+        "where they are installed. The exit code is 0 if all are judged as planted, else 1.",
+    )
+    check = commands.add_parser(
+        "check",
+        help="compare a gradient function with finite differences",
+        description="Compares a gradient function with forward differences of the function.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("func", metavar="FUNC", help="the function: module:name or file.py:name")
+    check.add_argument("grad", metavar="GRAD", help="its gradient function, named likewise")
+    check.add_argument("--x0", metavar="X0", help=_X0)
+    check.add_argument("--shape", metavar="N,M", help="instead of --x0: standard normal numbers")
+    check.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the numbers for --shape, and of the random direction (default: 0)",
+    )
+    check.add_argument(
+        "--backend",
+        metavar="NAME",
+        help="library of the arrays: numpy, jax, torch, or the name of the module of another one "
+        "that follows the array API standard (default: numpy; an x0 out of a module keeps its own)",
+    )
+    check.add_argument(
+        "--dtype",
+        choices=["float64", "float32", "float16", "bfloat16"],
+        help="default: that of x0 where it has one, else the library's own; float64 on JAX "
+        "switches jax_enable_x64 on",
+    )
+    check.add_argument(
+        "--direction",
+        choices=["all", "random"],
+        default="all",
+        help="compare every entry, or the slopes along one random direction (default: all)",
+    )
+    check.add_argument("--epsilon", type=float, help="the step (default: sqrt of machine epsilon)")
+    return parser, check
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 if what was checked is right, 1 if it is wrong, 3 if the user's own code raised.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 if nothing could be checked, and with 0 after ``--help`` and ``--version``.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser, check = _parser()
+    options = parser.parse_args(arguments)
+    # The script `gradproof` has its own folder there, where nothing of the user's is.
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+
+    from . import _cli  # only now: --help need not wait for rich
+
+    if options.command == "demo":
+        return _cli.demo()
+    try:
+        return _cli.check(options)
+    except _cli.UsageError as err:
+        check.error(str(err))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
