@@ -122,11 +122,6 @@ class TestClaims:
         with pytest.raises(TypeError, match=words):
             check_grad(never, lambda x: claim, wide([1.0, 2.0]), direction=direction)
 
-    def test_sparse_claim(self):
-        sparse = pytest.importorskip("scipy.sparse")
-        with pytest.raises(TypeError, match="expected a dense array"):
-            check_grad(lambda x: x * x, lambda x: sparse.csr_array(np.diag(2 * x)), [1.0, 2.0])
-
 
 class TestFunc:
     @pytest.mark.parametrize("direction", ["all", "random"])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,6 +161,14 @@ class TestToTheBit:
             or (np.isnan(gradproof.approx_fprime(x, func)) == [True, True, True]).all()
         )
         assert math.isnan(gradproof.check_grad(func, grad, x))
+
+
+def test_sparse_claim():
+    """SciPy subtracts a dense array from it; here it is refused."""
+    with pytest.raises(TypeError, match="expected a dense array"):
+        gradproof.check_grad(
+            lambda x: x * x, lambda x: scipy.sparse.csr_array(np.diag(2 * x)), [1.0, 2.0]
+        )
 
 
 def known(keyword: str) -> str:
