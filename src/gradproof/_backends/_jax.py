@@ -155,7 +155,7 @@ def _zero(x: Any) -> Any:  # noqa: ARG001
 def _next_points(x: Any, plus: Any, i: Any) -> Any:
     """Return the index to go on with, and x with entry i, i + 1, ... replaced in turn."""
     # A mask, itself sharded as x is, rather than an indexed update: so every sharding is kept.
-    position = jnp.zeros_like(x, dtype=i.dtype)
+    position = 0 * jnp.isnan(x).astype(i.dtype)
     for axis, _ in enumerate(x.shape):
         stride = math.prod(x.shape[axis + 1 :])
         position = position + stride * jax.lax.broadcasted_iota(i.dtype, x.shape, axis)
