@@ -121,6 +121,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def calibration(session: nox.Session) -> None:
+    """Count right and wrong verdicts over families of functions; not part of the default set."""
+    install(session, "torch")
+    session.run("python", "-m", "tests.calibration.calibrate", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Time check_grad beside bare loops and the peers; not part of the default set."""
     install(session, "benchmark", "torch", "jax")

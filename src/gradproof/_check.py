@@ -204,23 +204,23 @@ def compared(
     tangents = Tangents(rng, seed, primal.x, backend)
     if direction == "all":
         step = _step(epsilon, primal, primal.shape)
-        claim, claim_shape = _claim(grad, args, primal)
+        claim, claim_shape = claim_at(grad, args, primal)
         line = Line(func, args, primal)
-        _refuse_misfit(claim_shape, line, primal)
+        refuse_misfit(claim_shape, line, primal)
         slopes = line.slopes_by_entry(step)
-        claimed = _numbers(backend.to_host([claim])[0]).reshape(slopes.shape)
+        claimed = numbers_of(backend.to_host([claim])[0]).reshape(slopes.shape)
     else:
         step = _step(epsilon, primal, ())
-        claim, claim_shape = _claim(grad, args, primal)
+        claim, claim_shape = claim_at(grad, args, primal)
         tangent = tangents.draw()
         line = Line(func, args, primal)
-        _refuse_misfit(claim_shape, line, primal)
+        refuse_misfit(claim_shape, line, primal)
         slopes, taken = line.slope_along(tangent, float(step))
         rows = () if line.is_scalar else line.shape
         if not backend.is_native(claim):
-            claim = backend.from_host(_numbers(backend.to_host([claim])[0]), taken, taken.dtype)
+            claim = backend.from_host(numbers_of(backend.to_host([claim])[0]), taken, taken.dtype)
         claim = backend.native(_reshaped)(claim, shape=rows + primal.shape)
-        claimed = _numbers(backend.to_host([backend.contract(claim, taken)])[0])
+        claimed = numbers_of(backend.to_host([backend.contract(claim, taken)])[0])
         slopes = slopes.reshape(claimed.shape)
     return Comparison(primal, line, claim, claimed, slopes)
 
@@ -231,7 +231,7 @@ def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:
     return absolute_step(epsilon, shape, primal.eps)
 
 
-def _claim(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
+def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
     """Return what grad claims at x0, and its shape."""
     with noted(lambda: "grad at x0"):
         claim = bound(grad, args)(primal.backend.copy(primal.given))
@@ -247,7 +247,7 @@ def _claim(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, 
     return claim, shape
 
 
-def _refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
+def refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
     """Raise unless the claim has one entry for each slope; nothing is broadcast."""
     given = tuple(primal.given.shape)
     rows = () if line.is_scalar else line.shape
@@ -268,7 +268,7 @@ def _refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
     raise ValueError(msg)
 
 
-def _numbers(claim: Any) -> np.ndarray:
+def numbers_of(claim: Any) -> np.ndarray:
     array = np.asarray(claim)
     if array.dtype.kind not in "fiu":
         msg = (

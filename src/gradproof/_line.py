@@ -92,6 +92,8 @@ class Line:
         Its shape.
     eps : float
         Machine epsilon of the coarser of the dtypes of x0 and of f0.
+    output_eps : float
+        Machine epsilon of f0 alone; float64's for a Python number.
     """
 
     def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
@@ -100,8 +102,9 @@ class Line:
         output = self._at(backend.copy(x), "func at x0")
         self.shape = output_shape(output, "func")
         eps = backend.eps(x.dtype)
-        if backend.is_native(output):
-            eps = max(eps, backend.eps(output.dtype))
+        own = backend.eps(output.dtype) if backend.is_native(output) else 0.0
+        self.output_eps = float(own) or float(np.finfo(float).eps)
+        eps = max(eps, own)
         self.eps = float(eps)
         # Relative to x, for entries that the step asked for does not move. The power is taken in
         # the dtype of eps, as by SciPy.

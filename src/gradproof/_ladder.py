@@ -1,0 +1,319 @@
+"""
+Slopes of one line from a ladder of steps, each with an error bar; nothing but NumPy.
+
+What is measured is the error of a claim, never the slope alone. With the displacement ``d`` that a
+step h really made on either side, a rung of the ladder holds
+
+    up = f(x + d) - f(x) - <g, d>,        down = f(x - d) - f(x) + <g, d>,
+
+in which a right claim leaves only truncation and noise. ``(up - down) / 2h`` is the claim's error,
+``up + down`` the second difference, ``up / h`` and ``-down / h`` belong to the one-sided slopes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: Multiple of the standard deviation that noise does not reach: 2 Phi(-6) = 2e-9, over the 2n
+#: differences of a check of 1e5 entries 4e-4, and then a re-test at fresh steps squares it. A
+#: noise measured 30 % too low leaves 4.2 deviations, 3e-5, and squared 1e-9.
+NOISE = 6.0
+#: An error below threshold + NOISE can hide behind noise of -NOISE: what has surely been seen.
+SEEN = 2 * NOISE
+#: The difference of a value of the tableau to its parents exceeds the error left by the squared
+#: ratio of the steps less one, 3 at least; 4 also covers that the best of five depths is taken.
+TRUNCATION = 4.0
+#: More than five differences gain nothing but noise in double precision (Ridders 1982).
+_DEPTH = 5
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """
+    A ladder of steps along one line.
+
+    Attributes
+    ----------
+    h : ndarray of shape (k,)
+        Steps as multiples of the line's direction, falling.
+    changes : ndarray of shape (2, k)
+        ``f(x + d) - f(x)`` and ``f(x - d) - f(x)``; NaN where func raised or was not finite.
+    claimed : ndarray of shape (2, k)
+        What the claim says of them.
+    rounding : ndarray of shape (k,)
+        Standard deviation that the rounding of func's result alone has at the larger value.
+    """
+
+    h: np.ndarray
+    changes: np.ndarray
+    claimed: np.ndarray
+    rounding: np.ndarray
+
+    def spread(self, sigma: float) -> Any:
+        """Return the noise of each rung: that of func at x, or the rounding of larger values."""
+        return np.maximum(sigma, self.rounding)
+
+    @property
+    def up(self) -> Any:
+        """What the claim leaves unexplained to the right, in the units of f."""
+        return self.changes[0] - self.claimed[0]
+
+    @property
+    def down(self) -> Any:
+        """The same to the left."""
+        return self.changes[1] - self.claimed[1]
+
+    @property
+    def error(self) -> Any:
+        """The claim's error by central differences; its noise is ``sigma / (sqrt(2) h)``."""
+        return (self.up - self.down) / (2 * self.h)
+
+    @property
+    def bend(self) -> Any:
+        """The second difference."""
+        return self.up + self.down
+
+    def both(self) -> "Rungs":
+        """Return the rungs with a value on both sides."""
+        there = np.isfinite(self.changes).all(axis=0)
+        return self._part(there)
+
+    def _part(self, there: np.ndarray) -> "Rungs":
+        return Rungs(
+            self.h[there], self.changes[:, there], self.claimed[:, there], self.rounding[there]
+        )
+
+    def joined(self, other: "Rungs") -> "Rungs":
+        """Return the rungs of both, in order."""
+        h = np.concatenate([self.h, other.h])
+        order = np.argsort(-h, kind="stable")
+        changes = np.concatenate([self.changes, other.changes], axis=1)
+        claimed = np.concatenate([self.claimed, other.claimed], axis=1)
+        rounding = np.concatenate([self.rounding, other.rounding])
+        return Rungs(h[order], changes[:, order], claimed[:, order], rounding[order])
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """
+    The error of a claim along a line, with its uncertainty.
+
+    Attributes
+    ----------
+    value : float
+        The error of the claim: slope of func less claim.
+    truncation, noise : float
+        Bars for what the extrapolation leaves out and for the noise of func; the error of
+        `value` is below their sum.
+    step : float
+        The finest step that went into it.
+    """
+
+    value: float
+    truncation: float
+    noise: float
+    step: float
+
+    @property
+    def bar(self) -> float:
+        """Bound on the error of `value`."""
+        return self.truncation + self.noise
+
+
+NOTHING = Estimate(np.nan, np.inf, np.inf, np.nan)
+
+
+def weights_at_zero(nodes: np.ndarray) -> np.ndarray:
+    """Return the weights with which a polynomial through values at `nodes` is taken to zero."""
+    weights = np.ones_like(nodes)
+    for i, node in enumerate(nodes):
+        others = np.delete(nodes, i)
+        weights[i] = np.prod(others / (others - node))
+    return weights
+
+
+def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> list[Estimate]:
+    """
+    Return, for each finest rung, the best extrapolation that ends there.
+
+    Parameters
+    ----------
+    h, slopes : ndarray of shape (k,)
+        Falling steps, and a slope at each that is a power series in ``h**power``.
+    noise : ndarray of shape (k,)
+        Standard deviation of each slope times its step.
+    power : {1, 2}
+        2 for central differences, 1 for one-sided ones.
+
+    Returns
+    -------
+    list of Estimate
+        From the second rung on. Source: the tableau of C. J. F. Ridders, Advances in Engineering
+        Software 4 (1982) 75, with the amplification of noise by each entry, which is known.
+    """
+    table: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
+    found = []
+    for j in range(len(h)):
+        best = NOTHING
+        for depth in range(min(j, _DEPTH) + 1):
+            part = slice(j - depth, j + 1)
+            weights = weights_at_zero(h[part] ** power)
+            value = float(weights @ slopes[part])
+            table[j, depth] = value, weights
+            if depth:
+                parents = table[j, depth - 1][0], table[j - 1, depth - 1][0]
+                truncation = TRUNCATION * max(abs(value - parent) for parent in parents)
+                blur = NOISE * float(np.linalg.norm(weights * noise[part] / h[part]))
+                if truncation + blur < best.bar:
+                    best = Estimate(value, truncation, blur, float(h[j]))
+        if j:
+            found.append(best)
+    return found
+
+
+def estimate(rungs: Rungs, sigma: float, fine: float) -> tuple[Estimate, list[Estimate]]:
+    """
+    Return the claim's error along a line, and every window that was looked at.
+
+    Parameters
+    ----------
+    rungs : Rungs
+        The ladder.
+    sigma : float
+        Standard deviation of the noise of func.
+    fine : float
+        A bar that is good enough.
+
+    Returns
+    -------
+    chosen : Estimate
+        From the finest window with a bar of at most `fine`; without one, that with the least
+        bar. Never the least bar as such: a coarse window may be precise and wrong (aliasing,
+        ripples, kinks). A window counts only if every finer rung agrees with it, within its noise.
+        `NOTHING` if no window does.
+    all : list of Estimate
+        The best window of each rung, coarse to fine, contradicted ones among them.
+    """
+    rungs = rungs.both()
+    h, error = rungs.h, rungs.error
+    noise = rungs.spread(sigma) * np.sqrt(0.5)
+    found = windows(h, error, noise, 2)
+    valid = []
+    for j, window in enumerate(found, start=1):
+        finer = slice(j + 1, None)
+        left = np.abs(error[finer] - window.value)
+        allowed = (
+            window.bar
+            + NOISE * noise[finer] / h[finer]
+            + 2 * abs(error[j] - window.value) * (h[finer] / h[j]) ** 2
+        )
+        if np.all(left <= allowed):
+            valid.append(window)
+    good = [window for window in valid if window.bar <= fine]
+    if good:
+        return good[-1], found
+    return min(valid, key=lambda window: window.bar, default=NOTHING), found
+
+
+def one_sided(rungs: Rungs, sigma: float) -> tuple[Estimate, Estimate]:
+    """Return the claim's error to the right and to the left of x, each with its bar."""
+    sides = []
+    for values, sign in ((rungs.up, 1.0), (rungs.down, -1.0)):
+        there = np.isfinite(values)
+        h = rungs.h[there]
+        # f(x) has noise of its own, common to all rungs: hence sqrt(2).
+        noise = rungs.spread(sigma)[there] * np.sqrt(2.0)
+        found = windows(h, sign * values[there] / h, noise, 1)
+        sides.append(min(found, key=lambda window: window.bar, default=NOTHING))
+    return sides[0], sides[1]
+
+
+def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
+    """
+    Return the standard deviation of the noise of func, from the rungs of a few lines.
+
+    Parameters
+    ----------
+    ladders : list of Rungs
+        With the same steps.
+    floor : float
+        The least that it can be, since func rounds its result.
+    together : int
+        Number of neighbouring rungs to measure it on at a time. On one, truncation is in it least
+        often; but of two lines the least measurement is 0.5 of the true noise in the median and
+        0.16 in one of a hundred cases. On two it is 0.7 and 0.34 (simulated, 2000 draws).
+
+    Returns
+    -------
+    float
+        The root mean square of differences that cancel slope, curvature and a kink at x, over
+        the neighbouring rungs where they are least: truncation only ever adds. Source: the idea
+        of J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292, on a geometric ladder.
+    """
+    rows = [row for rungs in ladders for row in _scatter(rungs)]
+    if not rows:
+        return floor
+    steps = sorted({row[0] for row in rows})
+    starts = range(max(1, len(steps) - together + 1))
+    sets = [
+        [v for row in rows if row[0] in steps[start : start + together] for v in row[1:]]
+        for start in starts
+    ]
+    least = min(float(np.sqrt(np.mean(np.square(values)))) for values in sets)
+    return max(floor, 1.5 * least)
+
+
+def noise_bound(rungs: Rungs, floor: float) -> float:
+    """
+    Return a noise that func on one line does not exceed, from its finest rungs.
+
+    One ladder has too few values for the least of them to mean anything: the largest of the six
+    at the three finest rungs is used, and 1.5 times that, so that four of five plateaus of a
+    quantised func do not pass for smoothness.
+    """
+    rows = _scatter(rungs)[-3:]
+    return max(floor, 1.5 * max((v for row in rows for v in row[1:]), default=np.inf))
+
+
+def _scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
+    """Return, coarse to fine, log2 of a step and two differences in units of sigma there."""
+    rows = []
+    rungs = rungs.both()
+    # At steps too fine to move func at all there is no noise to be seen.
+    moved = np.flatnonzero(rungs.changes.any(axis=0))
+    last = moved[-1] + 1 if moved.size else 0
+    h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
+    for j in range(2, last):
+        q, p = h[j] / h[j - 1], h[j - 1] / h[j - 2]
+        # Zero for h and for h**2, and in units of sigma if there is noise alone.
+        a, b = _annihilator(q, p)
+        third = abs(bend[j] + a * bend[j - 1] + b * bend[j - 2])
+        third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
+        slope = abs(error[j] - error[j - 1]) * h[j] * np.sqrt(2 / (1 + q * q))
+        rows.append((round(float(np.log2(h[j])), 6), float(third), float(slope)))
+    return rows
+
+
+def grain(ladders: list[Rungs], floor: float) -> float:
+    """
+    Return the grain of a func whose values are quantised, 0 if they are not.
+
+    Such a func stands still at the finest steps, and where it moves, it moves by its grain. One of
+    a few units in the last place (`floor` is 0.3 of one) is the rounding of the result.
+    """
+    least = np.inf
+    for rungs in ladders:
+        rungs = rungs.both()
+        if rungs.h.size and not rungs.changes[:, -1].any():
+            sizes = np.abs(rungs.changes[rungs.changes != 0])
+            least = min(least, float(sizes.min(initial=np.inf)))
+    return least if np.isfinite(least) and least > 8 * floor else 0.0
+
+
+def _annihilator(q: float, p: float) -> tuple[float, float]:
+    """Return a, b with ``s(h) + a s(h/q) + b s(h/qp) = 0`` for s = h and for s = h**2."""
+    # 1 + a/q + b/(qp) = 0 and 1 + a/q**2 + b/(qp)**2 = 0.
+    matrix = np.array([[1 / q, 1 / (q * p)], [1 / q**2, 1 / (q * p) ** 2]])
+    a, b = np.linalg.solve(matrix, [-1.0, -1.0])
+    return float(a), float(b)

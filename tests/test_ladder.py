@@ -1,0 +1,115 @@
+"""The numerical core, on functions whose slopes are known; no backend is in it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradproof._ladder import Rungs, estimate, noise_level, one_sided, weights_at_zero
+from gradproof._scales import moves, scales
+from gradproof._weigh import hadamard, pseudo_standard_error
+
+STEPS = 2.0 ** -(5.0 + 3.0 * np.arange(9))
+
+
+def ladder(f, slope, steps=STEPS, noise=0.0, seed=0) -> Rungs:
+    """Return the rungs of f at 0, with a claim of `slope`."""
+    rng = np.random.default_rng(seed)
+    f0 = f(0.0) + noise * rng.normal()
+    sides = [np.array([f(s * h) for h in steps]) for s in (1, -1)]
+    changes = np.array([side + noise * rng.normal(size=steps.size) - f0 for side in sides])
+    claimed = np.array([slope * steps, -slope * steps])
+    rounding = 0.3 * 2.0**-52 * np.abs(changes + f0).max(axis=0)
+    return Rungs(steps, changes, claimed, rounding)
+
+
+@given(
+    st.lists(st.floats(-4, 4), min_size=1, max_size=6),
+    st.sampled_from([0.0, 1e-12, 1e-8, 1e-3]),
+    st.integers(0, 2**31),
+)
+@settings(max_examples=300, deadline=None)
+def test_exact_on_polynomials_up_to_noise(coefficients, noise, seed):
+    """The error lies within its bar, whatever the noise."""
+    slope = coefficients[1] if len(coefficients) > 1 else 0.0
+    f = np.polynomial.Polynomial(coefficients)
+    rungs = ladder(f, slope + 0.25, noise=noise, seed=seed)
+    sigma = max(noise, 2e-16 * max(abs(f(STEPS[0])), abs(f(0.0)), 1))
+    found, _ = estimate(rungs, sigma, 1e-6)
+    assert abs(found.value + 0.25) <= found.bar + 1e-15
+
+
+@pytest.mark.parametrize("noise", [1e-10, 1e-7, 1e-5])
+@pytest.mark.parametrize("f", [np.sin, np.exp, lambda t: np.tanh(3 * t), lambda t: 1 / (2 + t)])
+def test_coverage(f, noise):
+    """The true slope lies within the stated uncertainty in 99.9 % of draws at least."""
+    h = 1e-5
+    slope = (f(-2 * h) - 8 * f(-h) + 8 * f(h) - f(2 * h)) / (12 * h)
+    missed = 0
+    for seed in range(500):
+        found, _ = estimate(ladder(f, slope, noise=noise, seed=seed), noise, 1e-6)
+        missed += not abs(found.value) <= found.bar + 1e-10
+    assert missed == 0
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-9, 1e-6])
+def test_noise_is_measured(noise):
+    """Within a factor of four of the truth, for smooth functions and beside a kink at x."""
+    for f in (np.sin, np.exp, lambda t: abs(t) + t * t):
+        for seed in range(40):
+            pair = [ladder(f, 0.3, noise=noise, seed=seed + k) for k in (0, 1000)]
+            assert noise / 4 < noise_level(pair, 1e-17, together=2) < 4 * noise
+
+
+def test_one_sided_slopes_at_a_kink():
+    right, left = one_sided(ladder(lambda t: 2 * max(t, 0) + t * t, 0.0), 1e-16)
+    assert right.value == pytest.approx(2, abs=1e-9)
+    assert left.value == pytest.approx(0, abs=1e-9)
+
+
+def test_a_coarse_precise_window_is_contradicted():
+    """A fast ripple aliases to a slope of zero at large steps; the finer rungs know better."""
+    f = lambda t: np.sin(2 * np.pi * 2.0**12 * t)  # noqa: E731  # zero on all coarse rungs
+    found, _ = estimate(ladder(f, 0.0), 1e-16, 1e-6)
+    assert abs(found.value - 2 * np.pi * 2.0**12) <= found.bar
+
+
+def test_values_that_are_missing_shorten_the_ladder():
+    found, _ = estimate(ladder(lambda t: np.log(1e-3 + t) if t > -1e-3 else np.nan, 1e3), 1e-14, 1)
+    assert abs(found.value) <= found.bar < 1
+
+
+@given(st.integers(2, 7), st.integers(0, 2**31))
+def test_weights_extrapolate_polynomials(n, seed):
+    rng = np.random.default_rng(seed)
+    nodes = 2.0 ** -np.arange(n)
+    p = np.polynomial.Polynomial(rng.normal(size=n))
+    assert weights_at_zero(nodes) @ p(nodes) == pytest.approx(p(0.0), abs=1e-9)
+
+
+@pytest.mark.parametrize("least", [2, 3, 12, 13, 29, 50, 101, 200])
+def test_hadamard(least):
+    matrix = hadamard(least)
+    order = matrix.shape[0]
+    assert least <= order <= 2 * least + 2
+    np.testing.assert_array_equal(matrix @ matrix.T, order * np.eye(order))
+
+
+def test_lenth_leaves_real_effects_out():
+    effects = np.random.default_rng(0).normal(size=200)
+    clean = pseudo_standard_error(effects)
+    effects[:10] = 100.0
+    assert clean == pytest.approx(1, rel=0.2)
+    assert pseudo_standard_error(effects) == pytest.approx(clean, rel=0.15)
+
+
+@given(st.integers(-300, 300), st.integers(0, 2**31))
+def test_scales_do_not_depend_on_units(exponent, seed):
+    """Measuring x in other units changes nothing: a move is a share of x."""
+    rng = np.random.default_rng(seed)
+    x, g = rng.normal(size=7), rng.normal(size=7)
+    factor = 2.0**exponent
+    one = scales(g, moves(x, 2.0**-52), 0.0, 0.3)
+    other = scales(g / factor, moves(x * factor, 2.0**-52), 0.0, 0.3)
+    np.testing.assert_array_equal(one.claim, other.claim)
+    np.testing.assert_array_equal(one.material, other.material)

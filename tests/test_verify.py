@@ -1,0 +1,293 @@
+"""verify_grad: right claims pass, planted mistakes are found, and what it says is true."""
+
+import json
+
+import numpy as np
+import pytest
+from tests import claims
+from tests.backends import Arrays
+
+import gradproof
+from gradproof import Inconclusive, Verdict, WrongDerivative, verify_grad
+
+# Half precision resolves a gradient coarsely: a mistake there may end as inconclusive. It must
+# never pass, and a right claim must never fail.
+SHORT = ("float16", "bfloat16")
+
+
+def misled(arrays: Arrays, verdict: Verdict, expected: Verdict) -> bool:
+    """Tell whether a verdict is wrong; half precision may not know."""
+    if arrays.dtype in SHORT and verdict is Verdict.INCONCLUSIVE:
+        return False
+    return verdict is not expected
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_right(self, arrays, seed):
+        report = verify_grad(claims.func, claims.grad, arrays(claims.point(seed)), seed=seed)
+        assert not misled(arrays, report.verdict, Verdict.PASS), str(report)
+
+    @pytest.mark.parametrize("mistake", claims.MISTAKES)
+    def test_wrong(self, arrays, mistake):
+        def wrong(x):
+            return claims.MISTAKES[mistake](claims.grad(x))
+
+        report = verify_grad(claims.func, wrong, arrays(claims.point()), seed=0)
+        assert not misled(arrays, report.verdict, Verdict.FAIL), str(report)
+        assert not report.ok
+        with pytest.raises((WrongDerivative, Inconclusive)):
+            report.raise_if_wrong()
+
+    def test_one_entry_is_named(self, arrays):
+        # Half precision is asked for a sign only.
+        share = -2.0 if arrays.dtype in SHORT else 0.03
+        x = np.concatenate([claims.point(0, 20), claims.point(1, 20)])
+
+        def func(x):
+            return arrays.xp.sum(x * x)
+
+        def wrong(x):
+            g = 2 * x
+            bump = np.zeros(40)
+            bump[17] = share * 2 * point[17]
+            return g + arrays(bump)
+
+        point = x
+        report = verify_grad(func, wrong, arrays(x), seed=0)
+        assert not misled(arrays, report.verdict, Verdict.FAIL), str(report)
+        if report.verdict is Verdict.INCONCLUSIVE:
+            return
+        (worst,) = report.worst(1)
+        assert worst["index"] == (17,)
+        assert worst["measured"] == pytest.approx(
+            2 * x[17], rel=0.3 if arrays.dtype in SHORT else 2e-3
+        )
+        assert "[17]: claimed" in str(report)
+
+
+def smooth(x):
+    return (x * x * x).sum()
+
+
+def smooth_grad(x):
+    return 3 * x * x
+
+
+X = np.linspace(0.5, 1.5, 20)
+
+
+class TestEconomy:
+    @pytest.mark.parametrize("n", [1, 3, 10, 100, 400])
+    def test_right(self, n):
+        x = np.linspace(0.5, 1.5, n)
+        report = verify_grad(smooth, smooth_grad, x)
+        assert report.ok
+        assert report.nfev <= 2.2 * n + 40
+
+    @pytest.mark.parametrize("factor", [-1.0, 2.0, 0.5, 0.0])
+    @pytest.mark.parametrize("n", [2, 100, 3000])
+    def test_wrong_as_a_whole(self, n, factor):
+        x = np.linspace(0.5, 1.5, n)
+        report = verify_grad(smooth, lambda x: factor * 3 * x * x, x)
+        assert report.verdict is Verdict.FAIL
+        assert report.nfev <= 40
+
+    def test_calls_are_counted(self):
+        calls = {"func": 0, "grad": 0}
+
+        def func(x):
+            calls["func"] += 1
+            return smooth(x)
+
+        def grad(x):
+            calls["grad"] += 1
+            return smooth_grad(x)
+
+        report = verify_grad(func, grad, X)
+        assert (report.nfev, report.ngev) == (calls["func"], calls["grad"])
+
+    @pytest.mark.parametrize("budget", [1, 20, 37, 60])
+    def test_budget(self, budget):
+        report = verify_grad(smooth, smooth_grad, X, budget=budget)
+        assert report.nfev <= budget
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert "budget" in report.reason
+
+
+class TestPathologies:
+    def test_subgradients(self):
+        x = np.array([0.0, 1.5, -2.5])
+        for at_kink, verdict in ((1.0, "pass"), (-1.0, "pass"), (0.0, "pass"), (3.0, "fail")):
+            report = verify_grad(
+                lambda x: abs(x).sum(), lambda x, g=at_kink: np.where(x == 0, g, np.sign(x)), x
+            )
+            assert report.verdict == verdict, str(report)
+
+    def test_staircase(self):
+        report = verify_grad(lambda x: np.floor(x).sum(), lambda x: 0 * x, X + 0.01)
+        assert report.ok
+
+    @pytest.mark.parametrize("distance", [1e-7, 1e-4, 1.0])
+    def test_edge_of_the_domain(self, distance):
+        def func(x):
+            if (x <= 1).any():
+                msg = "out of the domain"
+                raise ValueError(msg)
+            return np.log(x - 1).sum()
+
+        x = 1 + distance * np.array([1.0, 2.0, 3.0])
+        report = verify_grad(func, lambda x: 1 / (x - 1), x)
+        assert report.ok, str(report)
+        assert ("ValueError: out of the domain" in str(report)) is (distance < 0.01)
+        assert verify_grad(func, lambda x: 2 / (x - 1), x).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("exponent", [-900, -300, 0, 300, 900])
+    def test_units_of_f(self, exponent):
+        """Scaling by a power of two changes no verdict, and no number but by that power."""
+        scale = 2.0**exponent
+        plain = verify_grad(smooth, smooth_grad, X, seed=1)
+        report = verify_grad(
+            lambda x: scale * smooth(x), lambda x: scale * smooth_grad(x), X, seed=1
+        )
+        assert report.verdict == plain.verdict
+        np.testing.assert_array_equal(report.entries["noise"], scale * plain.entries["noise"])
+
+    @pytest.mark.parametrize("exponent", [-300, 300])
+    def test_units_of_x(self, exponent):
+        scale = 2.0**exponent
+        report = verify_grad(
+            lambda x: smooth(x / scale), lambda x: smooth_grad(x / scale) / scale, X * scale, seed=1
+        )
+        assert report.ok
+        assert report.nfev == verify_grad(smooth, smooth_grad, X, seed=1).nfev
+
+    def test_a_constant_costs_resolution_only(self):
+        for constant in (0.0, 1.0, 1e3):
+            report = verify_grad(lambda x, c=constant: smooth(x) + c, smooth_grad, X)
+            assert report.ok, str(report)
+        drowned = verify_grad(lambda x: smooth(x) + 1e12, smooth_grad, X)
+        assert drowned.verdict is Verdict.INCONCLUSIVE
+
+    def test_immaterial_difference(self):
+        assert verify_grad(smooth, lambda x: smooth_grad(x) * (1 + 1e-9), X).ok
+
+    def test_nondeterministic(self):
+        rng = np.random.default_rng(0)
+
+        def func(x):
+            return smooth(x) * (1 + 1e-3 * rng.normal())
+
+        assert verify_grad(func, smooth_grad, X).verdict is not Verdict.FAIL
+        assert verify_grad(func, lambda x: -smooth_grad(x), X).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_claim_not_finite(self, bad):
+        report = verify_grad(smooth, lambda x: np.where(x > 1, bad, smooth_grad(x)), X)
+        assert report.verdict is Verdict.FAIL
+        assert "not finite in 10 of 20 entries" in report.reason
+
+    def test_func_not_finite_at_x0(self):
+        report = verify_grad(lambda x: np.nan, smooth_grad, X)
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert "func is not finite at x0" in report.reason
+
+
+class TestReport:
+    def test_no_truth_value(self):
+        with pytest.raises(TypeError, match=r"use `report\.ok`"):
+            bool(verify_grad(smooth, smooth_grad, X))
+
+    def test_json(self):
+        for grad in (smooth_grad, lambda x: -smooth_grad(x)):
+            report = verify_grad(smooth, grad, X.reshape(4, 5))
+            again = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+            assert again["verdict"] == report.verdict
+            assert np.shape(again["entries"]["claimed"]) == (4, 5)
+
+    def test_repeats_with_its_seed(self):
+        first = verify_grad(smooth, smooth_grad, X)
+        second = verify_grad(smooth, smooth_grad, X, seed=first.seed)
+        assert first.to_dict() == second.to_dict()
+
+    def test_text(self):
+        report = verify_grad(smooth, lambda x: smooth_grad(x) * (1 + (x > 1.4)), X, seed=0)
+        text = str(report)
+        assert text.startswith("fail: ")
+        assert "seed=0" in text
+        assert f"{report.nfev} calls of func" in text
+        with pytest.raises(WrongDerivative, match="fail: "):
+            report.raise_if_wrong()
+
+    def test_inconclusive_is_an_exception_of_its_own(self):
+        report = verify_grad(smooth, smooth_grad, X, budget=5)
+        with pytest.raises(Inconclusive, match="budget"):
+            report.raise_if_wrong()
+        assert not issubclass(Inconclusive, WrongDerivative)
+
+
+class TestArguments:
+    def test_args_and_kwargs(self):
+        report = verify_grad(
+            lambda x, a, b: a * b * smooth(x),
+            lambda x, a, b: a * b * smooth_grad(x),
+            X,
+            2.0,
+            kwargs={"b": 3.0},
+        )
+        assert report.ok
+
+    def test_rtol(self):
+        def off(x):
+            return smooth_grad(x) * (1 + 1e-4)
+
+        assert verify_grad(smooth, off, X).verdict is Verdict.FAIL
+        assert verify_grad(smooth, off, X, rtol=1e-3).ok
+
+    @pytest.mark.parametrize(
+        ("keywords", "words"),
+        [
+            ({"rtol": 0.0}, "rtol=0.0; expected"),
+            ({"rtol": -1.0}, "rtol=-1.0; expected"),
+            ({"budget": 0}, "budget=0; expected"),
+            ({"seed": -1}, "seed=-1; expected"),
+            ({"seed": "a"}, "seed='a'; expected"),
+        ],
+    )
+    def test_out_of_range(self, keywords, words):
+        with pytest.raises(ValueError, match=words):
+            verify_grad(smooth, smooth_grad, X, **keywords)
+
+    def test_vector_valued(self):
+        with pytest.raises(ValueError, match=r"func returned shape \(20,\); expected one number"):
+            verify_grad(lambda x: x * x, lambda x: np.diag(2 * x), X)
+
+    def test_shape_of_the_claim(self):
+        with pytest.raises(ValueError, match=r"grad returned shape \(20, 1\)"):
+            verify_grad(smooth, lambda x: smooth_grad(x)[:, None], X)
+
+    def test_none(self):
+        with pytest.raises(TypeError, match="Is a `return` missing"):
+            verify_grad(smooth, lambda x: None, X)
+
+
+def test_what_the_functions_see(arrays):
+    """func and grad are called with arrays of x0's own kind; x0 is not written to."""
+    x0 = arrays(claims.point())
+    seen = []
+
+    def spied(f):
+        def g(x):
+            seen.append((type(x), x.dtype, tuple(x.shape)))
+            return f(x)
+
+        return g
+
+    verify_grad(spied(claims.func), spied(claims.grad), x0)
+    assert set(seen) == {(type(x0), x0.dtype, tuple(x0.shape))}
+    np.testing.assert_array_equal(arrays.numpy(x0), claims.point())
+
+
+def test_public_names():
+    assert issubclass(gradproof.Inconclusive, AssertionError)
+    assert issubclass(gradproof.WrongDerivative, AssertionError)
