@@ -12,6 +12,7 @@ from ._decide import Decision, Outcome
 from ._line import Primal
 from ._probe import Probe
 from ._report import Report, Verdict
+from ._survey import Survey
 from ._typing import Function
 
 
@@ -109,7 +110,7 @@ def verify_grad(
     probe = Probe(func, args, primal, budget)
     refuse_misfit(claim.shape, probe.line, primal)
     eps = max(probe.eps, claim.eps)
-    decision = Decision(
+    survey = Survey(
         probe,
         claim.near,
         claim.at_x0,
@@ -117,7 +118,7 @@ def verify_grad(
         float(rtol) if rtol is not None else eps ** (1 / 3),
         np.random.default_rng(int(seed)),
     )
-    return _report(decision.run(), claim, probe, eps, int(seed))
+    return _report(Decision(survey).run(), survey, claim, int(seed))
 
 
 def _refuse_out_of_range(rtol: Any, budget: Any) -> None:
@@ -161,7 +162,8 @@ class _Claim:
         return there if there.shape == self.at_x0.shape else None
 
 
-def _report(outcome: Outcome, claim: _Claim, probe: Probe, eps: float, seed: int) -> Report:
+def _report(outcome: Outcome, survey: Survey, claim: _Claim, seed: int) -> Report:
+    probe, eps = survey.probe, survey.eps
     shape = probe.primal.shape
     numbers_by_name = {
         "claimed": claim.at_x0,
@@ -184,8 +186,8 @@ def _report(outcome: Outcome, claim: _Claim, probe: Probe, eps: float, seed: int
         reason=outcome.reason,
         remarks=tuple(remarks),
         entries={name: values.reshape(shape) for name, values in numbers_by_name.items()},
-        rtol=outcome.rtol,
-        resolved=outcome.resolved,
+        rtol=survey.rtol,
+        resolved=survey.res,
         whole=outcome.whole,
         dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
         nfev=probe.nfev,

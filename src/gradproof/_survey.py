@@ -1,0 +1,218 @@
+"""
+What a few lines through x0 teach before any entry is looked at.
+
+How large claim and moves are, how noisy func and claim are, up to which step func is smooth, and
+from all of these the step of the first difference of every entry.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._ladder import NOTHING, SEEN, Rungs, estimate, grain, noise_level
+from ._probe import Probe
+from ._scales import moves, rms, scales
+
+#: What a pass must have been able to see, in units of rtol: two bits of room between what is
+#: material and what is found in double precision, one bit where rtol is coarse already. Never more
+#: than 0.35: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
+RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 2.0, 0.35
+
+#: A line through x0: the weight of each entry's move, and what its rungs showed.
+Line = tuple[np.ndarray, Rungs]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The ladders of a dtype: as many decades as it has between truncation and rounding."""
+
+    line: np.ndarray
+    top: float
+    ratio: float
+
+    @staticmethod
+    def of(eps: float) -> "Steps":
+        """Return the steps for a machine epsilon."""
+        if eps < 2.0**-40:
+            return Steps(2.0 ** -(5.0 + 3.0 * np.arange(9)), 2.0**-5, 4.0)
+        if eps < 2.0**-15:
+            return Steps(2.0 ** -(1.0 + 1.5 * np.arange(9)), 0.5, 2.0)
+        return Steps(2.0 ** -np.arange(1.0, 7.0), 1.0, 2.0)
+
+
+class Survey:
+    """
+    The problem in its own units, and what is known of it so far.
+
+    Parameters
+    ----------
+    probe : Probe
+        Evaluations of func.
+    claim : callable
+        Returns the claim, flat, at a displaced point; None where it cannot.
+    g : ndarray of shape (n,)
+        The claim at x0.
+    eps : float
+        Machine epsilon of the coarsest dtype involved.
+    rtol : float
+        The relative error that matters.
+    rng : numpy.random.Generator
+        For the directions.
+
+    Attributes
+    ----------
+    exponent : int
+        func and claim are scaled by ``2**-exponent``, so that f and its changes are about 1: that
+        is exact, and no square or quotient overflows or underflows.
+    res : float
+        The relative error that a pass must have been able to see.
+    move, scales, tau : ndarray of shape (n,), Scales, ndarray of shape (n,)
+        Length of a move of each entry; what errors are compared with; by how much rounding alone
+        may move the claim.
+    floor, sigma, grain : float
+        Rounding of func's result; noise of func; grain of its values, 0 if there is none.
+    steps : Steps
+        The ladders.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        claim: Callable[[np.ndarray], np.ndarray | None],
+        g: np.ndarray,
+        eps: float,
+        rtol: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.probe, self.eps, self.rtol, self.rng = probe, eps, rtol, rng
+        share = RESOLUTION_SHORT if eps > 2.0**-40 else RESOLUTION
+        self.res = min(share * rtol, COARSEST)
+        self.steps = Steps.of(eps)
+        self.move = moves(probe.x, eps)
+        self.exponent = self._exponent(g)
+        probe.rescale(-self.exponent)
+        self.g = np.ldexp(g, -self.exponent)
+        self._claim = claim
+        self.floor = 0.3 * probe.output_eps * abs(probe.f0)
+        self.sigma = self.floor
+        self.grain = 0.0
+        self.scales = scales(np.where(np.isfinite(self.g), self.g, 0.0), self.move, 1.0, 1.0)
+        self.tau = np.zeros_like(self.g)
+        self._wobble: np.ndarray | None = None
+
+    @property
+    def short(self) -> bool:
+        """Whether the coarsest dtype is one of half precision."""
+        return self.eps > 2.0**-15
+
+    def _exponent(self, g: np.ndarray) -> int:
+        f0 = self.probe.f0
+        sizes = [int(np.frexp(f0)[1])] if f0 and np.isfinite(f0) else []
+        there = np.isfinite(g) & (g != 0)
+        sizes += list(np.frexp(g[there])[1] + np.frexp(self.move[there])[1])
+        return int(max(sizes, default=0))
+
+    def signs(self) -> Any:
+        """Return a random sign for each entry."""
+        return self.rng.choice([-1.0, 1.0], self.g.size)
+
+    def line(self, signs: np.ndarray) -> Line:
+        """Return a line along which all entries move, with the given signs."""
+        # Magnitudes of 1 to 2: no entry has a small weight, and no two errors cancel for sure.
+        weights = signs * self.rng.uniform(1, 2, self.g.size)
+        return weights, self.probe.ladder(self.g, weights * self.move, self.steps.line)
+
+    def measure(self, lines: list[Line]) -> None:
+        """Set scales and noise from what some lines have shown."""
+        # Half precision has no noise to spare for entries smaller than most.
+        ordinary = 1.0 if self.short else 0.3
+        floor = 0.0 if self.g.any() else self._least_slope(lines)
+        self.scales = scales(self.g, self.move, floor, ordinary)
+        self.tau = self._claim_noise()
+        ladders = [rungs for _, rungs in lines]
+        self.grain = grain(ladders, self.floor)
+        # Rounding to a grain has a standard deviation of 0.289 of it.
+        self.sigma = max(noise_level(ladders, self.floor), self.grain / 3)
+
+    def settled(self, lines: list[Line]) -> list[Line]:
+        """Measure, and go on to finer steps while func is not smooth at the finest."""
+        for _ in range(3):
+            self.measure(lines)
+            finest = min(float(rungs.h[-1]) for _, rungs in lines)
+            smooth = any(self._smooth_up_to(*line) >= finest for line in lines)
+            if smooth or finest < 64 * self.probe.x_eps:
+                break
+            ratio = lines[0][1].h[-2] / lines[0][1].h[-1]
+            finer = finest / ratio ** np.arange(1, 3)
+            lines = [
+                (w, r.joined(self.probe.ladder(self.g, w * self.move, finer))) for w, r in lines
+            ]
+        return lines
+
+    def first_step(self, lines: list[Line]) -> float:
+        """Return the step of the first difference of every entry, between noise and truncation."""
+        positive = self.scales.material[self.scales.material > 0]
+        typical = float(np.median(positive)) if positive.size else 0.0
+        low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
+        high = min(self._smooth_up_to(*line) for line in lines)
+        if low < high:
+            step = np.sqrt(low * high)
+        else:
+            # Noise and truncation leave no room: where the noise is half of what must be seen.
+            least = SEEN * self.sigma / (np.sqrt(2) * self.res * typical) if typical else high
+            step = max(high, min(low, 2 * least))
+        # A random factor, so that no function is resonant with the steps.
+        return float(min(step, self.steps.top) * 2 ** self.rng.uniform(-0.5, 0.5))
+
+    def _least_slope(self, lines: list[Line]) -> float:
+        """Return, for a claim of zero, the least slope per move that func shows for sure."""
+        shown = [np.abs(r.changes).max(axis=0) / (r.h * np.linalg.norm(w)) for w, r in lines]
+        moved = np.concatenate(shown)
+        moved = moved[np.isfinite(moved) & (moved > 0)]
+        # No less than the share of f that half of its digits make up: slopes below that matter to
+        # nobody, even if func does not move at all.
+        least = float(np.sqrt(self.eps)) * abs(self.probe.f0) or 1.0
+        return max(float(moved.min(initial=np.inf)) if moved.size else 0.0, least)
+
+    def _claim_noise(self) -> Any:
+        """
+        Return by how much rounding alone may move each entry of the claim.
+
+        Measured: x0 moves by an ulp either way, and the smaller change counts, since a kink on x0
+        shows on one side only and is no noise. On top the roundings of the claim's last
+        operations. Never more than what has to be resolved: a claim that rounding alone moves
+        further is itself the defect.
+        """
+        if self._wobble is None:
+            ulp = self.signs() * self.probe.x_eps * self.probe.x
+            near = [self._claim(sign * ulp) for sign in (1.0, -1.0)]
+            changes = [
+                np.abs(np.ldexp(there, -self.exponent) - self.g)
+                for there in near
+                if there is not None and np.isfinite(there).all()
+            ]
+            self._wobble = np.min(changes, axis=0) if changes else np.zeros_like(self.g)
+        tau = self.move * (
+            4 * np.maximum(self._wobble, rms(self._wobble))
+            + 4 * self.eps * np.abs(self.g)
+            + self.eps * np.abs(self.g).max()
+        )
+        return np.minimum(tau, 0.5 * self.res * self.scales.resolved)
+
+    def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
+        """Return the largest step at which, and below which, truncation is immaterial."""
+        rungs = rungs.both()
+        if rungs.h.size < 2:
+            return float(self.steps.line[-1])
+        scale = float(np.linalg.norm(weights * self.scales.material))
+        limit, _ = estimate(rungs, self.sigma, self.rtol * scale)
+        value = 0.0 if limit is NOTHING else limit.value
+        smooth = np.abs(rungs.error - value) <= self.rtol / 8 * scale + 3 * self.sigma / rungs.h
+        high = float(rungs.h[-1]) / 8
+        for h, ok in zip(rungs.h[::-1], smooth[::-1], strict=True):
+            if not ok:
+                break
+            high = float(h)
+        return high
