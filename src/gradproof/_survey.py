@@ -84,7 +84,7 @@ class Survey:
         g: np.ndarray,
         eps: float,
         rtol: float,
-        rng: np.random.Generator,
+        rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
     ) -> None:
         self.probe, self.eps, self.rtol, self.rng = probe, eps, rtol, rng
         share = RESOLUTION_SHORT if eps > 2.0**-40 else RESOLUTION

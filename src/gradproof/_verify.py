@@ -1,7 +1,7 @@
 """A verdict on a gradient, without a tolerance."""
 
 import numbers
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def verify_grad(
     checked_callable(grad, "grad")
     _refuse_out_of_range(rtol, budget)
     if seed is None:
-        seed = secrets.randbits(32)
+        seed = int.from_bytes(os.urandom(4), "little")
     if not isinstance(seed, numbers.Integral) or seed < 0:
         msg = f"seed={seed!r}; expected an int that is not negative, or None."
         raise ValueError(msg)
