@@ -86,9 +86,10 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session
 def run_deps(session: nox.Session) -> None:
-    """Run the suite with nothing but the run-time dependencies (and pytest): NumPy alone."""
+    """Run the suite with nothing but the run-time dependencies and test tools: NumPy alone."""
+    test = nox.project.dependency_groups(PYPROJECT, "test")
     session.install(
-        "-e", ".", *(n for n in nox.project.dependency_groups(PYPROJECT, "docs") if "pytest" in n)
+        "-e", ".", *(need for need in test if need.startswith(("pytest", "hypothesis")))
     )
     pytest(session, "--ignore=tests/test_scipy.py", backends="numpy")
     session.run("python", "-m", "gradproof", "demo")
