@@ -114,6 +114,13 @@ class TestEconomy:
         assert report.verdict is Verdict.INCONCLUSIVE
         assert "budget" in report.reason
 
+    @pytest.mark.parametrize("budget", [40, 60, 500])
+    def test_a_conviction_outlives_the_budget(self, budget):
+        """An error too small to be said at once is not forgotten when the calls run out."""
+        x = np.linspace(0.5, 1.5, 100)
+        report = verify_grad(smooth, lambda x: 1.001 * 3 * x * x, x, budget=budget)
+        assert report.verdict is Verdict.FAIL
+
 
 class TestPathologies:
     def test_subgradients(self):

@@ -32,6 +32,7 @@ _BY_DESIGN = 4.0
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
 _LOCAL = 0.05
+_WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
 
@@ -69,7 +70,7 @@ class Decision:
     remarks : list of str
         What was noticed on the way.
     failed : bool
-        Whether something was found to be wrong.
+        Whether the claim was found to be wrong otherwise than in an entry that is named.
     """
 
     survey: Survey
@@ -87,7 +88,8 @@ class Decision:
         try:
             reason = self._decide()
         except BudgetSpent:
-            reason = "the budget of calls ended before all entries were measured"
+            spent = "the budget of calls ended before all entries were measured"
+            reason = _WHOLE if self.failed else spent
         states = set(self.state)
         verdict = (
             FAIL if FAIL in states or self.failed else "inconclusive" if OPEN in states else PASS
@@ -129,11 +131,9 @@ class Decision:
             np.where(self.survey.g != 0, np.sign(self.survey.g), self.survey.signs())
         )
         self.survey.measure([aligned])
-        whole = "the gradient as a whole is off: along the claim itself, func has another slope"
-        convicted = self._wrong_as_a_whole(*aligned)
-        if convicted and self.whole > _LOCAL:
-            self.failed = True
-            return whole
+        self.failed = self._wrong_as_a_whole(*aligned)
+        if self.failed and self.whole > _LOCAL:
+            return _WHOLE
         lines = (
             [aligned]
             if self.survey.g.size == 1
@@ -141,7 +141,7 @@ class Decision:
         )
         if len(lines) > 1 and not self.survey.g.any() and self._wrong_as_a_whole(*lines[1]):
             self.failed = True
-            return whole
+            return _WHOLE
         lines = self.survey.settled(lines)
         step = self.survey.first_step(lines)
         # In half precision noise is sure to rule.
@@ -149,13 +149,10 @@ class Decision:
             self._weigh()
         else:
             self._one_difference_each(step)
-        if self.failed:
+        if FAIL in set(self.state):
             return "an entry is off, in two designs that share no evaluation"
         reason = self._suspects()
-        if convicted and not self.failed:
-            self.failed = True
-            return whole
-        return reason
+        return reason if FAIL in set(self.state) or not self.failed else _WHOLE
 
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
@@ -236,7 +233,6 @@ class Decision:
             width = (up - down) / self.survey.move
             error = (plus - minus - self.survey.g * (up - down)) / width
             bend = plus + minus - 2 * self.survey.probe.f0 - self.survey.g * (up + down)
-        self.bend = bend
         bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
             scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
@@ -338,7 +334,6 @@ class Decision:
             self.state[worst] = kink or OPEN
             return False
         self.state[worst] = FAIL
-        self.failed = True
         return True
 
     # --- one entry at a time -----------------------------------------------------------------
@@ -351,7 +346,6 @@ class Decision:
         for i in left[np.argsort(-worth[left], kind="stable")]:
             self.state[i] = self._examine(int(i))
             if self.state[i] == FAIL:
-                self.failed = True
                 return "an entry is off, and a second look at other steps says the same"
         if OPEN in set(self.state):
             return "some entries cannot be resolved here"
