@@ -295,6 +295,23 @@ def test_what_the_functions_see(arrays):
     np.testing.assert_array_equal(arrays.numpy(x0), claims.point())
 
 
+@pytest.mark.library("torch")
+def test_claim_by_autograd():
+    """Near x0 too, the claim gets an x that requires a gradient if x0 does."""
+    import torch
+
+    needs = []
+
+    def grad(x):
+        needs.append(x.requires_grad)
+        return torch.autograd.grad((x**3).sum(), x)[0]
+
+    x0 = torch.linspace(0.5, 1.5, 5, dtype=torch.float64).requires_grad_()
+    report = verify_grad(lambda x: (x**3).sum(), grad, x0)
+    assert report.ok
+    assert needs == [True] * 3
+
+
 def test_public_names():
     assert issubclass(gradproof.Inconclusive, AssertionError)
     assert issubclass(gradproof.WrongDerivative, AssertionError)

@@ -153,9 +153,12 @@ class _Claim:
         """Return the claim at x0 plus a displacement; None if it fails there."""
         primal, self.calls = self._primal, self.calls + 1
         flat = np.asarray(primal.backend.to_host([primal.x])[0], dtype=np.float64).ravel()
-        point = (flat + displacement).reshape(primal.shape)
+        # Like what the claim saw at x0, except that integers do not move by an ulp.
+        given = primal.given
+        like = given if given.dtype == primal.x.dtype else primal.x
+        point = (flat + displacement).reshape(tuple(given.shape))
         try:
-            native = bound(self._grad, self._args)(primal.backend.from_host(point, primal.x))
+            native = bound(self._grad, self._args)(primal.backend.from_host(point, like))
             there = self._flat(native)
         except Exception:
             return None

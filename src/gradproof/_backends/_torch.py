@@ -72,7 +72,8 @@ class TorchBackend(StandardBackend):
 
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
         values = values if values.flags.writeable else values.copy()  # torch warns otherwise
-        return torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
+        moved = torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
+        return moved.requires_grad_(like.requires_grad)  # as x0 does, or not
 
     def quiet(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
