@@ -5,7 +5,7 @@ import pytest
 from tests import claims
 from tests.backends import Arrays
 
-from gradproof import approx_fprime, check_grad
+from gradproof import Verdict, approx_fprime, check_grad, verify_grad
 
 
 class Spy:
@@ -75,6 +75,21 @@ class TestWhatTheFunctionsSee:
         )
         assert found == right
         np.testing.assert_array_equal(arrays.numpy(x0), claims.point())
+
+
+def test_integers(wide):
+    """Whole numbers are no less native: func and claim may be made of them."""
+    x, xp = wide(claims.point()), wide.xp
+
+    def counted(x):
+        return xp.sum(xp.astype(x > 0, xp.int32))
+
+    def ones(x):
+        return xp.astype(xp.ones_like(x), xp.int32)
+
+    assert check_grad(counted, lambda x: 0 * ones(x), x) == 0
+    assert verify_grad(xp.sum, ones, x, seed=0).verdict is Verdict.PASS
+    assert verify_grad(xp.sum, lambda x: 2 * ones(x), x, seed=0).verdict is Verdict.FAIL
 
 
 class TestFunctionsWithHabits:

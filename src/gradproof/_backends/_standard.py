@@ -171,7 +171,8 @@ class StandardBackend:
 def _eps(xp: Any, dtype: Any) -> Any:
     try:
         return xp.finfo(dtype).eps
-    except (TypeError, ValueError):  # integers have none; each library says so differently
+    # Integers have none; each library says so differently, array_api_compat by an AttributeError.
+    except (TypeError, ValueError, AttributeError):
         return 0.0
 
 
