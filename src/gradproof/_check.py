@@ -1,7 +1,7 @@
 """SciPy's `check_grad` and `approx_fprime`, on native arrays."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -151,39 +151,15 @@ def check_grad(
     >>> check_grad(func, grad, [1.5, -1.5], direction="random", rng=rng) < 1e-7
     True
     """
-    c = compared(func, grad, x0, args, epsilon, direction, rng, seed)
-    if c.slopes.ndim == 0:  # the norm of one number, without the cost of arrays
-        difference = float(c.claimed) - float(c.slopes)
+    claimed, slopes = _compared(func, grad, x0, args, epsilon, direction, rng, seed)
+    if slopes.ndim == 0:  # the norm of one number, without the cost of arrays
+        difference = float(claimed) - float(slopes)
         return math.sqrt(difference * difference)
     with np.errstate(all="ignore"):
-        return float(np.sqrt(np.sum(np.abs((c.claimed - c.slopes) ** 2))))
+        return float(np.sqrt(np.sum(np.abs((claimed - slopes) ** 2))))
 
 
-class Comparison(NamedTuple):
-    """
-    What grad claims beside what was measured.
-
-    Attributes
-    ----------
-    primal : Primal
-        The point.
-    line : Line
-        func at the point.
-    claim : array, number or list
-        What grad returned, in full; native where grad is.
-    claimed, slopes : ndarray
-        The two things to compare, of one shape: that of the gradient (or Jacobian), or along one
-        direction that of func.
-    """
-
-    primal: Primal
-    line: Line
-    claim: Any
-    claimed: np.ndarray
-    slopes: np.ndarray
-
-
-def compared(
+def _compared(
     func: Function,
     grad: Function,
     x0: Any,
@@ -192,8 +168,8 @@ def compared(
     direction: str,
     rng: Any,
     seed: Any,
-) -> Comparison:
-    """Return claim and slopes; everything that `check_grad` does but the norm."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return claim and slopes, of one shape; everything that `check_grad` does but the norm."""
     checked_callable(func, "func")
     checked_callable(grad, "grad")
     if direction not in ("all", "random"):
@@ -225,7 +201,7 @@ def compared(
         claim = backend.native(_reshaped)(claim, shape=rows + primal.shape)
         claimed = numbers_of(backend.to_host([backend.contract(claim, taken)])[0])
         slopes = slopes.reshape(claimed.shape)
-    return Comparison(primal, line, claim, claimed, slopes)
+    return claimed, slopes
 
 
 def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:

@@ -4,9 +4,12 @@ import argparse
 import ast
 import importlib
 import importlib.util
+import json
 import shlex
 import sys
 import traceback
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +17,18 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.text import Text
+from rich.theme import Theme
 
 from ._backends import Backend, backend_named, backend_of
-from ._judge import Judgement, judge
+from ._cotangent import contracted
+from ._report import Report, Verdict
+from ._verify import verify_grad
 
-RIGHT, WRONG, RAISED = 0, 1, 3
+RAISED = 3
+EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 4}
+
+# A verdict is printed in the style of its own name.
+_STYLES = Theme({"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"})
 
 # Wide enough for the demo's table in single lines. Where no terminal says how wide it is, rich
 # would assume 80 columns.
@@ -37,12 +47,12 @@ def demo() -> int:
     """Print the demonstration; return the exit code."""
     from ._demo import run
 
-    return RIGHT if run(_console()) else WRONG
+    return EXIT_CODES[Verdict.PASS if run(_console()) else Verdict.FAIL]
 
 
 def check(options: argparse.Namespace) -> int:
     """
-    Judge one gradient function and print the verdict.
+    Verify one gradient function and print the report.
 
     Parameters
     ----------
@@ -57,27 +67,32 @@ def check(options: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If there is nothing to judge.
+        If there is nothing to verify.
     """
     try:
-        found = _judged(options)
+        # Whoever asks for JSON gets nothing else there, whatever the user's functions print.
+        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            report = _verified(options)
     except _UserCodeError as err:
         cause = err.__cause__
         assert cause is not None
         traceback.print_exception(cause)
         return RAISED
-    console = _console()
-    for line in _lines(options, found):
-        console.print(line, highlight=False, soft_wrap=True)
-    return RIGHT if found.ok else WRONG
+    if options.json:
+        print(json.dumps(report.to_dict()))
+    else:
+        text = Text(f"{report}\nrepeat with: {_again(options)}")
+        text.stylize(report.verdict, 0, len(report.verdict))
+        _console().print(text, highlight=False, soft_wrap=True)
+    return EXIT_CODES[report.verdict]
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+    console = Console(theme=_STYLES)
+    return console if console.is_terminal else Console(theme=_STYLES, width=_WIDTH)
 
 
-def _judged(options: argparse.Namespace) -> Judgement:
+def _verified(options: argparse.Namespace) -> Report:
     # The library and its precision come first: modules make arrays while they are imported.
     backend = _backend(options.backend) if options.backend else None
     x0 = _values(options)
@@ -92,13 +107,10 @@ def _judged(options: argparse.Namespace) -> Judgement:
         if callable(x0) and not hasattr(x0, "dtype"):
             x0 = _run(x0)
     try:
-        return judge(
-            func,
-            grad,
-            _filled(_converted(x0, backend, options.dtype)),
-            direction=options.direction,
-            epsilon=options.epsilon,
-            seed=options.seed,
+        x0 = _filled(_converted(x0, backend, options.dtype))
+        func, grad, remarks = contracted(func, grad, x0, options.seed)
+        report = verify_grad(
+            func, grad, x0, rtol=options.rtol, budget=options.budget, seed=options.seed
         )
     except UsageError:
         raise
@@ -108,6 +120,7 @@ def _judged(options: argparse.Namespace) -> Judgement:
         raise _UserCodeError from err
     except (Exception, SystemExit) as err:  # a SystemExit must not pass for a verdict
         raise _UserCodeError from err
+    return replace(report, remarks=remarks + report.remarks)
 
 
 def _by_user(err: Exception) -> bool:
@@ -115,33 +128,13 @@ def _by_user(err: Exception) -> bool:
     return any(note.startswith("gradproof: raised by") for note in getattr(err, "__notes__", ()))
 
 
-def _lines(options: argparse.Namespace, found: Judgement) -> list[Text]:
-    word = Text("right", "bold green") if found.ok else Text("wrong", "bold red")
-    told = f": relative error {found.relative_error:.2g}, allowed {found.rtol:.2g}"
-    place = "along the random direction"
-    if found.index is not None:
-        place = f"worst entry {list(found.index)}"
-    lines = [
-        word + Text(told),
-        Text(f"{place}: claimed {found.claimed:.8g}, measured {found.measured:.8g}"),
-        Text(f"repeat with: {_again(options)}"),
-    ]
-    if not found.ok:
-        hint = (
-            "If you trust the claim, repeat at another x0: at a minimum of FUNC, or where FUNC is "
-            "far larger than its changes, forward differences show too little."
-        )
-        lines.append(Text(hint))
-    return lines
-
-
 def _again(options: argparse.Namespace) -> str:
     """Return the command line that repeats this check, its defaults said."""
     words = ["python", "-m", "gradproof", "check", options.func, options.grad]
-    for name in ("x0", "shape", "backend", "dtype", "direction", "epsilon", "seed"):
+    for name in ("x0", "shape", "backend", "dtype", "rtol", "budget", "seed"):
         value = getattr(options, name)
         if value is not None:
-            # In one word, as an x0 or an epsilon may start with a minus sign.
+            # In one word, as an x0 may start with a minus sign.
             words.append(f"--{name}={value}")
     return shlex.join(words)
 

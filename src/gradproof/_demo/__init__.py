@@ -1,11 +1,11 @@
 """
 A demonstration: right gradients and planted mistakes, on every library that is there.
 
-Each gradient comes twice, once right and once with a mistake that people make. The table shows
-what gradproof says of each of them.
+Each gradient comes right, and with mistakes that people make. The table shows what gradproof says
+of each of them.
 """
 
 from ._problems import Claim, Problem
-from ._run import LIBRARIES, run
+from ._run import HALF, LIBRARIES, run
 
-__all__ = ["LIBRARIES", "Claim", "Problem", "run"]
+__all__ = ["HALF", "LIBRARIES", "Claim", "Problem", "run"]

@@ -98,12 +98,13 @@ def logistic_regression(backend: Backend, make: Make) -> Problem:
 def softmax_cross_entropy(backend: Backend, make: Make) -> Problem:
     """Return the mean cross entropy of a linear classifier, a function of its weight matrix."""
     xp: Any = backend.xp
-    n, features, classes = 8, 3, 4
+    n, features, classes = 8, 5, 4
     i, j = np.indices((n, features))
     inputs = make(np.sin(1.0 + 3 * i + 5 * j))
     labels = make(np.eye(classes)[np.arange(n) ** 2 % classes])
     i, j = np.indices((features, classes))
     weights = make(np.cos(2.0 * i + 3 * j) / 2)
+    all_but_last = make(i * classes + j + 1 < features * classes)
 
     def loss(w: Any) -> Any:
         logits = _product(xp, inputs, w)
@@ -122,11 +123,18 @@ def softmax_cross_entropy(backend: Backend, make: Make) -> Problem:
     def no_labels(w: Any) -> Any:
         return (xp.matrix_transpose(inputs) @ probabilities(w)) / n
 
+    def loop_too_short(w: Any) -> Any:
+        return right(w) * all_but_last
+
     return Problem(
         "softmax cross entropy",
         loss,
         weights,
-        (Claim(right), Claim(no_labels, "labels not subtracted")),
+        (
+            Claim(right),
+            Claim(no_labels, "labels not subtracted"),
+            Claim(loop_too_short, "last entry left at 0"),
+        ),
     )
 
 

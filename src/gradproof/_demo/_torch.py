@@ -49,7 +49,7 @@ def custom_rule(make: Make) -> Problem:
     return Problem(
         "swish, own rule",
         total(_Swish),
-        make([-2.0, -1.0, 0.25, 0.5, 1.5]),
+        make([-2.5, -1.5, -1.0, -0.5, 0.5]),  # mostly where the other half matters
         (
             Claim(autograd(total(_Swish))),
             Claim(autograd(total(_SwishHalf)), "half a product rule"),
