@@ -69,8 +69,8 @@ def run(console: Console) -> bool:
                 for claim in problem.claims:
                     grad = _compiled(backend, claim.grad)
                     report = verify_grad(func, grad, problem.x0, seed=0)
-                    counts[_outcome(dtype, claim.mistake, report.verdict)] += 1
-                    about = (problem.name, backend.name, dtype, claim.mistake or "none")
+                    counts[_outcome(claim.mistake, report)] += 1
+                    about = (problem.name, backend.name, report.dtype, claim.mistake or "none")
                     table.add_row(*about, *_cells(report))
             table.add_section()
     console.print(table)
@@ -111,10 +111,11 @@ def _cells(report: Report) -> tuple[Text | str, ...]:
     )
 
 
-def _outcome(dtype: str, mistake: str, verdict: Verdict) -> str:
-    if verdict is (Verdict.FAIL if mistake else Verdict.PASS):
+def _outcome(mistake: str, report: Report) -> str:
+    if report.verdict is (Verdict.FAIL if mistake else Verdict.PASS):
         return "found" if mistake else "passed"
-    return "open" if verdict is Verdict.INCONCLUSIVE and dtype in HALF else "misjudged"
+    unsure = report.verdict is Verdict.INCONCLUSIVE and report.dtype in HALF
+    return "open" if unsure else "misjudged"
 
 
 def _counted(counts: Counter[str]) -> str:
