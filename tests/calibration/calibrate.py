@@ -2,101 +2,77 @@
 How often verify_grad is wrong, or does not know, beside its peers: a table per dtype and family.
 
 ``nox -s calibration -- --seeds 4 --first 100 --dtypes float64,float32 --families edge,kink``
+prints every verdict that was wrong, with what it takes to repeat it. ``--peers`` adds the checkers
+of SciPy, torch and JAX; ``--write`` puts table and picture into the docs.
 """
 
 import argparse
 import multiprocessing
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
-from tests.calibration import families as families  # registers the cases
-from tests.calibration.cases import BUILDERS, EPS, Label, is_right, labels, right_claim
-from tests.calibration.mistakes import mistakes
+from tests.calibration.cases import BUILDERS, EPS, Label, labels
+from tests.calibration.judged import Judged, judged
+from tests.calibration.table import draw, text, write
 
-from gradproof import verify_grad
-
-RIGHT = "right"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What was said of one claim."""
-
-    label: Label
-    claim: str
-    verdict: str
-    reason: str
-    nfev: int
-    n: int
-    peers: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def cost(self) -> float:
-        """Calls of func in units of what a check without difficulties may need."""
-        share = 3.0 if EPS[self.label.dtype] > 2.0**-15 else 2.2
-        return self.nfev / (share * self.n + 40)
-
-
-def judged(label: Label, *, peers: bool = False) -> list[Judged]:
-    """Return the verdicts on all claims of a case; none where its right claim cannot be right."""
-    problem = label.problem()
-    if not is_right(problem, EPS[label.dtype] ** (1 / 3)):
-        return []
-    claims = {RIGHT: right_claim(problem), **mistakes(problem, label.dtype, label.seed)}
-    found = []
-    for name, claim in claims.items():
-        try:
-            report = verify_grad(problem.func, claim, problem.x0, seed=label.seed)
-            said = str(report.verdict), report.reason, report.nfev
-        except Exception as error:
-            # An exception is the wrong answer to any claim.
-            said = "fail" if name == RIGHT else "pass", f"{type(error).__name__}: {error}", 0
-        found.append(Judged(label, name, *said, problem.x0.numel()))
-    return found
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def main() -> None:
     """Print the table, and every verdict that was wrong."""
     options = _options()
-    todo = list(labels(range(options.first, options.first + options.seeds), options.dtypes, options.families))  # fmt: skip
-    if options.only:
-        todo = [label for label in todo if options.only in label.name]
+    seeds = range(options.first, options.first + options.seeds)
+    todo = [label for label in labels(seeds, options.dtypes, options.families)
+            if options.only in label.name]  # fmt: skip
     start = time.perf_counter()
-    rows = []
+    rows: list[Judged] = []
     left_out = 0
     for found in _map(partial(judged, peers=options.peers), todo, options.workers):
         left_out += not found
         rows += found
         for row in found:
-            if row.claim == RIGHT and row.verdict == "fail":
-                print(f"false alarm: {row.label}: {row.reason}", flush=True)
-            if row.claim != RIGHT and row.verdict == "pass":
-                print(f"miss: {row.label}: {row.claim}: {row.reason}", flush=True)
-    print(f"{len(todo)} cases in {time.perf_counter() - start:.0f} s; {left_out} left out")
+            if row.wrong:
+                print(row.wrong, flush=True)
+    took = time.perf_counter() - start
+    if not rows:
+        print(f"no case of {len(todo)} has a claim that is right in its dtype")
+        return
+    found_text = text(rows)
+    print(f"\n{found_text}\n")
+    right = len(todo) - left_out
+    said = (f"{right} right and {len(rows) - right} wrong claims, of seeds {seeds.start} to {seeds.stop - 1}; "
+            f"{left_out} cases are left out, whose claim rounding alone spoils.")  # fmt: skip
+    print(f"{said} {took:.0f} s.")
+    if options.write:
+        write(DOCS / "calibration.md", f"{found_text}\n\n{said}")
+        draw(rows, DOCS / "calibration.svg")
 
 
 def _options() -> argparse.Namespace:
-    def some(known: Iterable[str]) -> partial:
+    def some(known: Iterable[str]) -> Callable[[str], list[str]]:
         return partial(_some, tuple(dict.fromkeys(known)))
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=1, help="instances of each function")
     parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--dtypes", type=some(EPS), default=list(EPS))
-    parser.add_argument("--families", type=some(f for f, _ in BUILDERS), default=[])
+    parser.add_argument("--families", type=some(family for family, _ in BUILDERS), default=[])
     parser.add_argument("--only", default="", help="cases with this in their name")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--peers", action="store_true", help="judge with the peers as well")
+    parser.add_argument("--write", action="store_true", help="put table and picture into the docs")
     return parser.parse_args()
 
 
-def _some(known: tuple[str, ...], text: str) -> list[str]:
-    found = text.split(",")
+def _some(known: tuple[str, ...], given: str) -> list[str]:
+    found = given.split(",")
     unknown = set(found) - set(known)
     if unknown:
         msg = f"{', '.join(unknown)}; expected some of {', '.join(known)}"
@@ -104,7 +80,7 @@ def _some(known: tuple[str, ...], text: str) -> list[str]:
     return found
 
 
-def _map(func, todo: list[Label], workers: int) -> Iterator[list[Judged]]:
+def _map(func: Callable, todo: list[Label], workers: int) -> Iterator[list[Judged]]:
     """Map over cases in as many processes, in order."""
     if workers == 1:
         _quiet()
@@ -112,7 +88,7 @@ def _map(func, todo: list[Label], workers: int) -> Iterator[list[Judged]]:
         return
     # Spawned, since a fork of a process with threads may hang.
     with multiprocessing.get_context("spawn").Pool(workers, _quiet) as pool:
-        yield from pool.imap(func, todo, chunksize=8)
+        yield from pool.imap(func, todo, chunksize=4)
 
 
 def _quiet() -> None:

@@ -14,7 +14,7 @@ Scalar = Callable[..., Any]
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 WIDE, SINGLE, ALL = ("float64",), ("float64", "float32"), tuple(EPS)
 #: Families that are also run with a half-precision x and everything else in single precision.
-MIXED = ("smooth", "likelihood", "learning", "kink")
+MIXED = ("likelihood", "learning", "kink")
 
 
 @dataclass(frozen=True)
