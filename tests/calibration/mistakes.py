@@ -35,8 +35,8 @@ def mistakes(problem: Problem, dtype: str, seed: int) -> dict[str, Claim]:
         found[name] = partial(gradient, func)
 
     # What moves no entry by a share that has to be found, of itself and of the median entry, is
-    # no mistake; nor is any slope on a kink, where several are valid.
-    share = 0.9 * min(ENTRY[dtype], 0.3)
+    # no mistake; nor is any slope on a kink, where several are valid. Half the slope always is one.
+    share = 0.9 * min(ENTRY[dtype], 0.5)
     least = share * torch.maximum(weight, typical)
 
     def matters(claim: Claim) -> bool:

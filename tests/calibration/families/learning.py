@@ -126,7 +126,7 @@ def convolution_of_an_image(draw):
     def func(x):
         return torch.tanh(functional.conv2d(x[None, None], kernel.to(x), padding=1)).square().sum()
 
-    return Problem(func, draw.normal(8, 8))
+    return Problem(func, draw.normal(6, 6))
 
 
 @case("learning")

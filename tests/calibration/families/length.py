@@ -97,7 +97,7 @@ def logistic_map(draw):
 
 @case("length scale", SINGLE)
 def Lorenz(draw):  # noqa: N802  # a name
-    turns = 300 if draw.eps < 2.0**-40 else 60
+    turns = 200 if draw.eps < 2.0**-40 else 60
 
     def func(x):
         a, b, c = x
