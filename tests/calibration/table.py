@@ -164,7 +164,7 @@ def draw(rows: Sequence[Judged], path: Path) -> None:
     groups = _grouped(rows, lambda row: row.label.dtype)
     checkers = ["gradproof", *rows[0].peers]
     # The same numbers give the same file.
-    with mpl.rc_context({"svg.hashsalt": "gradproof", "font.size": 9}):
+    with mpl.rc_context({"svg.hashsalt": "gradproof", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(9, 1.1 + 0.4 * len(checkers) * len(groups)), layout="constrained")
         grid = figure.subplots(len(groups), 2, sharex=True, sharey=True, squeeze=False)
         for row, (dtype, those) in zip(grid, groups, strict=True):
