@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradproof._ladder import Rungs, estimate, noise_level, one_sided, weights_at_zero
+from gradproof._fit import fitted, fitted_sides
+from gradproof._ladder import (
+    Rungs,
+    estimate,
+    noise_bound,
+    noise_level,
+    one_sided,
+    weights_at_zero,
+)
 from gradproof._scales import moves, scales
 from gradproof._weigh import hadamard, pseudo_standard_error
 
@@ -114,3 +122,47 @@ def test_scales_do_not_depend_on_units(exponent, seed):
     other = scales(g / factor, moves(x * factor, 2.0**-52), 0.0, 0.3)
     np.testing.assert_array_equal(one.claim, other.claim)
     np.testing.assert_array_equal(one.material, other.material)
+
+
+#: The ladder of half precision.
+SHORT = 2.0 ** -np.arange(1.0, 9.0)
+
+
+@pytest.mark.parametrize("f", [np.sin, np.exp, np.tanh, lambda x: x + x**2, lambda x: 1 / (2 - x)])
+@pytest.mark.parametrize("noise", [1e-4, 3e-3])
+def test_fits_cover_the_slope(f, noise):
+    """Bars of three deviations, and what comparisons add to them, hold."""
+    slope = {np.tanh: 1.0, np.sin: 1.0, np.exp: 1.0}.get(f, float(f(1e-6) - f(-1e-6)) / 2e-6)
+    found = [fitted(ladder(f, 0.0, SHORT, noise, seed), noise) for seed in range(500)]
+    covered = np.mean([abs(e.value - slope) <= e.bar for e in found])
+    assert covered >= 0.99  # of 500 draws; 0.999 over many functions
+    # Sharper than what extrapolation has to say.
+    extrapolated = [
+        estimate(ladder(f, 0.0, SHORT, noise, seed), noise, 0.0)[0] for seed in range(50)
+    ]
+    assert np.median([e.bar for e in found]) < np.median([e.bar for e in extrapolated])
+
+
+def test_fits_of_one_side():
+    right, left = fitted_sides(ladder(np.abs, 0.0, SHORT), 1e-6)
+    assert abs(right.value - 1) <= right.bar < 0.01
+    assert abs(left.value + 1) <= left.bar < 0.01
+
+
+def test_windows_of_one_side_need_the_finer_rungs():
+    """The slope of a root has no limit: no window of it is good for anything."""
+    for side in one_sided(ladder(lambda x: np.sqrt(abs(x)), 0.0), 1e-16):
+        assert not np.isfinite(side.bar) or side.bar > abs(side.value) / 10
+
+
+def test_noise_of_a_line():
+    bounds = [
+        noise_bound(ladder(np.sin, 1.0, noise=1e-6, seed=seed), 0.0) / 1e-6 for seed in range(300)
+    ]
+    assert np.mean(np.array(bounds) > 1) > 0.9
+    assert np.mean(np.array(bounds) > 1 / 16) > 0.999
+
+
+def test_rungs_that_x_cannot_tell_apart_count_once():
+    rungs = ladder(np.sin, 1.0, np.array([0.5, 0.25, 0.24, 0.125]))
+    assert list(rungs.distinct().h) == [0.5, 0.25, 0.125]

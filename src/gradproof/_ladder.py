@@ -76,22 +76,37 @@ class Rungs:
 
     def both(self) -> "Rungs":
         """Return the rungs with a value on both sides."""
-        there = np.isfinite(self.changes).all(axis=0)
-        return self._part(there)
+        return self.part(np.isfinite(self.changes).all(axis=0))
 
-    def _part(self, there: np.ndarray) -> "Rungs":
+    def finest(self, step: float) -> "Rungs":
+        """Return the six rungs with values on both sides that end at a step."""
+        rungs = self.both()
+        last = int(np.sum(rungs.h > step * (1 - 1e-9)))
+        return rungs.part(slice(max(0, last - 6), last))
+
+    def part(self, which: Any) -> "Rungs":
+        """Return some of the rungs."""
         return Rungs(
-            self.h[there], self.changes[:, there], self.claimed[:, there], self.rounding[there]
+            self.h[which], self.changes[:, which], self.claimed[:, which], self.rounding[which]
         )
 
     def joined(self, other: "Rungs") -> "Rungs":
         """Return the rungs of both, in order."""
-        h = np.concatenate([self.h, other.h])
-        order = np.argsort(-h, kind="stable")
-        changes = np.concatenate([self.changes, other.changes], axis=1)
-        claimed = np.concatenate([self.claimed, other.claimed], axis=1)
-        rounding = np.concatenate([self.rounding, other.rounding])
-        return Rungs(h[order], changes[:, order], claimed[:, order], rounding[order])
+        both = Rungs(
+            np.concatenate([self.h, other.h]),
+            np.concatenate([self.changes, other.changes], axis=1),
+            np.concatenate([self.claimed, other.claimed], axis=1),
+            np.concatenate([self.rounding, other.rounding]),
+        )
+        return both.part(np.argsort(-both.h, kind="stable")).distinct()
+
+    def distinct(self) -> "Rungs":
+        """Return the rungs without those that x, short of digits, made the same as another."""
+        kept: list[int] = []
+        for j, h in enumerate(self.h):
+            if not kept or h < 0.9 * self.h[kept[-1]]:
+                kept.append(j)
+        return self.part(kept)
 
 
 @dataclass(frozen=True)
@@ -199,17 +214,7 @@ def estimate(rungs: Rungs, sigma: float, fine: float) -> tuple[Estimate, list[Es
     h, error = rungs.h, rungs.error
     noise = rungs.spread(sigma) * np.sqrt(0.5)
     found = windows(h, error, noise, 2)
-    valid = []
-    for j, window in enumerate(found, start=1):
-        finer = slice(j + 1, None)
-        left = np.abs(error[finer] - window.value)
-        allowed = (
-            window.bar
-            + NOISE * noise[finer] / h[finer]
-            + 2 * abs(error[j] - window.value) * (h[finer] / h[j]) ** 2
-        )
-        if np.all(left <= allowed):
-            valid.append(window)
+    valid = _uncontradicted(found, h, error, noise, 2)
     good = [window for window in valid if window.bar <= fine]
     if good:
         return good[-1], found
@@ -224,9 +229,28 @@ def one_sided(rungs: Rungs, sigma: float) -> tuple[Estimate, Estimate]:
         h = rungs.h[there]
         # f(x) has noise of its own, common to all rungs: hence sqrt(2).
         noise = rungs.spread(sigma)[there] * np.sqrt(2.0)
-        found = windows(h, sign * values[there] / h, noise, 1)
-        sides.append(min(found, key=lambda window: window.bar, default=NOTHING))
+        slopes = sign * values[there] / h
+        valid = _uncontradicted(windows(h, slopes, noise, 1), h, slopes, noise, 1)
+        sides.append(min(valid, key=lambda window: window.bar, default=NOTHING))
     return sides[0], sides[1]
+
+
+def _uncontradicted(
+    found: list[Estimate], h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int
+) -> list[Estimate]:
+    """Return the windows with which every finer rung agrees, within its noise."""
+    valid = []
+    for j, window in enumerate(found, start=1):
+        finer = slice(j + 1, None)
+        left = np.abs(slopes[finer] - window.value)
+        allowed = (
+            window.bar
+            + NOISE * noise[finer] / h[finer]
+            + 2 * abs(slopes[j] - window.value) * (h[finer] / h[j]) ** power
+        )
+        if np.all(left <= allowed):
+            valid.append(window)
+    return valid
 
 
 def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
@@ -266,14 +290,16 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
 
 def noise_bound(rungs: Rungs, floor: float) -> float:
     """
-    Return a noise that func on one line does not exceed, from its finest rungs.
+    Return a noise that func on one line does not exceed, from the three rungs that show least.
 
     One ladder has too few values for the least of them to mean anything: the largest of the six
-    at the three finest rungs is used, and 1.5 times that, so that four of five plateaus of a
-    quantised func do not pass for smoothness.
+    at three neighbouring rungs is used, and 1.5 times that, so that four of five plateaus of a
+    quantised func do not pass for smoothness. Truncation only ever adds.
     """
-    rows = _scatter(rungs)[-3:]
-    return max(floor, 1.5 * max((v for row in rows for v in row[1:]), default=np.inf))
+    rows = [max(row[1:]) for row in _scatter(rungs)]
+    if not rows:
+        return np.inf
+    return max(floor, 1.5 * min(max(rows[j : j + 3]) for j in range(max(1, len(rows) - 2))))
 
 
 def _scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
@@ -291,7 +317,8 @@ def _scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
         third = abs(bend[j] + a * bend[j - 1] + b * bend[j - 2])
         third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
         slope = abs(error[j] - error[j - 1]) * h[j] * np.sqrt(2 / (1 + q * q))
-        rows.append((round(float(np.log2(h[j])), 6), float(third), float(slope)))
+        # Steps of two ladders are the same up to what x can represent.
+        rows.append((round(4 * float(np.log2(h[j]))) / 4, float(third), float(slope)))
     return rows
 
 

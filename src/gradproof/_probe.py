@@ -85,15 +85,22 @@ class Probe:
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
         changes, claimed = np.empty((2, steps.size)), np.empty((2, steps.size))
+        weight = np.abs(claim) if (claim * direction).any() else np.ones_like(claim)
+        share = np.empty((2, steps.size))
         for j, step in enumerate(steps):
             for side, sign in enumerate((1.0, -1.0)):
                 value, happened = self.at(sign * step * direction)
                 changes[side, j] = value - self.f0
                 claimed[side, j] = claim @ happened
+                share[side, j] = (weight @ np.abs(happened)) / (weight @ np.abs(direction)) / step
+        # A step is what happened of it; where x has no digits for it, there is no rung.
+        lost = ((share < 0.5) | (share > 2)).any(axis=0)
+        changes[:, lost], share[:, lost] = np.nan, 1.0
         changes[~np.isfinite(changes)] = np.nan
         # Rounding once has a standard deviation of eps / 2 / sqrt(3).
-        largest = np.abs(changes + self.f0).max(axis=0)
-        return Rungs(steps, changes, claimed, 0.3 * self.output_eps * largest)
+        largest = np.fmax.reduce(np.abs(changes + self.f0), axis=0)
+        h = steps * share.mean(axis=0)
+        return Rungs(h, changes, claimed, 0.3 * self.output_eps * largest).distinct()
 
     def entry_ladder(self, claim: np.ndarray, i: int, unit: float, steps: np.ndarray) -> Rungs:
         """Return the same along entry `i`, in steps of `unit`."""

@@ -31,6 +31,11 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
     return np.where(apart, own, np.maximum(own, least * typical))
 
 
+def _median(values: np.ndarray) -> float:
+    """Return the lower median: of two entries, the larger must not excuse the smaller."""
+    return float(np.sort(values)[(values.size - 1) // 2])
+
+
 @dataclass(frozen=True)
 class Scales:
     """
@@ -69,16 +74,16 @@ def scales(g: np.ndarray, move: np.ndarray, floor: float, ordinary: float) -> Sc
     move : ndarray of shape (n,)
         From `moves`.
     floor : float
-        A slope per move that func is known to have; matters where the claim is zero.
+        A slope per move that func is known to have, where the claim is zero; else 0.
     ordinary : float
         The share of the root mean square that an entry must reach to be resolved on its own.
     """
     claim = g * move
     nonzero = claim != 0
-    if not nonzero.any():
+    if floor or not nonzero.any():
         flat = np.full(g.shape, floor)
         return Scales(move, claim, flat, flat)
-    median = np.median(np.abs(claim[nonzero])), np.median(np.abs(g[nonzero]))
+    median = _median(np.abs(claim[nonzero])), _median(np.abs(g[nonzero]))
     material = np.maximum(np.abs(claim), np.minimum(median[0], median[1] * move))
     resolved = np.maximum(material, ordinary * np.minimum(rms(claim), rms(g) * move))
     return Scales(move, claim, material, resolved)

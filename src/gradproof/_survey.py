@@ -6,22 +6,24 @@ from all of these the step of the first difference of every entry.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ._ladder import NOTHING, SEEN, Rungs, estimate, grain, noise_level
+from ._fit import fitted, fitted_sides
+from ._ladder import NOTHING, SEEN, Estimate, Rungs, estimate, grain, noise_level, one_sided
 from ._probe import Probe
 from ._scales import moves, rms, scales
 
 #: What a pass must have been able to see, in units of rtol: two bits of room between what is
-#: material and what is found in double precision, one bit where rtol is coarse already. Never more
-#: than 0.35: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
-RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 2.0, 0.35
+#: material and what is found in double precision, half a bit where rtol is coarse. Never more than
+#: 0.3: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
+RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 1.5, 0.3
 
 #: A line through x0: the weight of each entry's move, and what its rungs showed.
 Line = tuple[np.ndarray, Rungs]
+Found = tuple[Estimate, list[Estimate]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Steps:
             return Steps(2.0 ** -(5.0 + 3.0 * np.arange(9)), 2.0**-5, 4.0)
         if eps < 2.0**-15:
             return Steps(2.0 ** -(1.0 + 1.5 * np.arange(9)), 0.5, 2.0)
-        return Steps(2.0 ** -np.arange(1.0, 7.0), 1.0, 2.0)
+        return Steps(2.0 ** -np.arange(1.0, 9.0), 0.5, 2.0)
 
 
 class Survey:
@@ -71,10 +73,13 @@ class Survey:
     move, scales, tau : ndarray of shape (n,), Scales, ndarray of shape (n,)
         Length of a move of each entry; what errors are compared with; by how much rounding alone
         may move the claim.
-    floor, sigma, grain : float
-        Rounding of func's result; noise of func; grain of its values, 0 if there is none.
+    floor, rounding, sigma, grain : float
+        Rounding of func's result; the same in the coarsest dtype involved, in which func may have
+        computed it; noise of func; grain of its values, 0 if there is none.
     steps : Steps
         The ladders.
+    lines : list of Line
+        What was measured along lines.
     """
 
     def __init__(
@@ -87,19 +92,21 @@ class Survey:
         rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
     ) -> None:
         self.probe, self.eps, self.rtol, self.rng = probe, eps, rtol, rng
-        share = RESOLUTION_SHORT if eps > 2.0**-40 else RESOLUTION
+        share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
         self.res = min(share * rtol, COARSEST)
         self.steps = Steps.of(eps)
         self.move = moves(probe.x, eps)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)
-        self.g = np.ldexp(g, -self.exponent)
+        self.g = self._scaled(g)
         self._claim = claim
         self.floor = 0.3 * probe.output_eps * abs(probe.f0)
+        self.rounding = 0.3 * eps * abs(probe.f0)
         self.sigma = self.floor
         self.grain = 0.0
         self.scales = scales(np.where(np.isfinite(self.g), self.g, 0.0), self.move, 1.0, 1.0)
         self.tau = np.zeros_like(self.g)
+        self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
 
     @property
@@ -122,19 +129,91 @@ class Survey:
         """Return a line along which all entries move, with the given signs."""
         # Magnitudes of 1 to 2: no entry has a small weight, and no two errors cancel for sure.
         weights = signs * self.rng.uniform(1, 2, self.g.size)
-        return weights, self.probe.ladder(self.g, weights * self.move, self.steps.line)
+        steps = self.steps.line
+        if self.short:
+            # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
+            # noise of such a claim, they start lower, as far as x has digits.
+            claimed = float(np.abs(weights) @ np.abs(self.g * self.move)) * steps[-1]
+            excess = claimed / max(64 * self.eps * abs(self.probe.f0), 1e-300)
+            lower = min(max(excess, 1.0), max(steps[-1] / self.probe.x_eps, 1.0))
+            steps = steps * 2.0 ** -np.floor(np.log2(lower))
+        return weights, self.probe.ladder(self.g, weights * self.move, steps)
 
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
-        # Half precision has no noise to spare for entries smaller than most.
-        ordinary = 1.0 if self.short else 0.3
-        floor = 0.0 if self.g.any() else self._least_slope(lines)
+        self.lines = lines
+        # Entries have a quarter of the digits to be smaller than the others and still be resolved:
+        # differences take a half, and what has to be seen less than a third.
+        ordinary = self.eps**0.25
+        # A claim that is nothing but rounding of func's result is one of zero. (In half precision
+        # one of a hundred ordinary entries is no more than that.)
+        least = 0.0 if self.short else 16 * self.eps * abs(self.probe.f0)
+        nothing = np.abs(self.g * self.move).max() <= least
+        floor = self._least_slope(lines) if nothing else 0.0
         self.scales = scales(self.g, self.move, floor, ordinary)
         self.tau = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
-        self.sigma = max(noise_level(ladders, self.floor), self.grain / 3)
+        self.sigma = max(self.noise(ladders), self.grain / 3)
+
+    def noise(self, ladders: list[Rungs]) -> float:
+        """Return the noise of func that some ladders show, measured cautiously where it rules."""
+        return noise_level(ladders, self.floor, together=2 if self.short else 1)
+
+    def estimate(self, rungs: Rungs, fine: float, sigma: float | None = None) -> Found:
+        """Return the claim's error along a line, and the windows that were looked at, if any."""
+        sigma = self.sigma if sigma is None else sigma
+        return (fitted(rungs, sigma), []) if self.short else estimate(rungs, sigma, fine)
+
+    def sides(self, rungs: Rungs, sigma: float | None = None) -> tuple[Estimate, Estimate]:
+        """Return the claim's error to the right and to the left of x0."""
+        sigma = self.sigma if sigma is None else sigma
+        return fitted_sides(rungs, sigma) if self.short else one_sided(rungs, sigma)
+
+    def subgradient(self) -> bool:
+        """Tell whether the claim lies between the one-sided slopes of func along all lines."""
+        for _, rungs in self.lines:
+            right, left = self.sides(rungs)
+            low, high = sorted((right.value, left.value))
+            if not low - right.bar - left.bar <= 0 <= high + right.bar + left.bar:
+                return False
+        return bool(self.lines)
+
+    def integrated(self, rungs: Rungs, direction: np.ndarray) -> Rungs:
+        """Return rungs with the claim integrated along their line, not taken at x0."""
+        nodes, weights = np.polynomial.legendre.leggauss(8)
+        claimed = rungs.claimed.copy()
+        for j, h in enumerate(rungs.h):
+            for side, sign in enumerate((1.0, -1.0)):
+                d = sign * h * direction
+                for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+                    there = self._claim(node * d)
+                    change = np.nan if there is None else (self._scaled(there) - self.g) @ d
+                    claimed[side, j] += weight * change
+        return replace(rungs, claimed=claimed)
+
+    def changes_of_claim(self, displacement: np.ndarray, direction: np.ndarray) -> list[float]:
+        """Return by how much the claim along a line changes, on either side of x0."""
+        near = [self._claim(sign * displacement) for sign in (1.0, -1.0)]
+        changes = [abs((self._scaled(g) - self.g) @ direction) for g in near if g is not None]
+        return [float(change) for change in changes if np.isfinite(change)]
+
+    def bend_of_claim(self, displacement: np.ndarray) -> Any:
+        """
+        Return the truncation of a central difference in each entry, as the claim has it.
+
+        By Simpson's rule the mean slope over [-d, d] differs from that at x0 by a third of this
+        second difference; all of it, since the claim is asked in one direction only.
+        """
+        up, down = self._claim(displacement), self._claim(-displacement)
+        if up is None or down is None:
+            return np.full(self.g.shape, np.inf)
+        bend = (self._scaled(up) + self._scaled(down)) / 2 - self.g
+        return np.where(np.isfinite(bend), np.abs(bend), np.inf) * self.move
+
+    def _scaled(self, claim: np.ndarray) -> Any:
+        return np.ldexp(claim, -self.exponent)
 
     def settled(self, lines: list[Line]) -> list[Line]:
         """Measure, and go on to finer steps while func is not smooth at the finest."""
@@ -183,23 +262,27 @@ class Survey:
         Measured: x0 moves by an ulp either way, and the smaller change counts, since a kink on x0
         shows on one side only and is no noise. On top the roundings of the claim's last
         operations. Never more than what has to be resolved: a claim that rounding alone moves
-        further is itself the defect.
+        further is itself the defect, unless it is half precision.
         """
         if self._wobble is None:
             ulp = self.signs() * self.probe.x_eps * self.probe.x
             near = [self._claim(sign * ulp) for sign in (1.0, -1.0)]
             changes = [
-                np.abs(np.ldexp(there, -self.exponent) - self.g)
+                np.abs(self._scaled(there) - self.g)
                 for there in near
                 if there is not None and np.isfinite(there).all()
             ]
             self._wobble = np.min(changes, axis=0) if changes else np.zeros_like(self.g)
+        # Two samples miss the tail of what rounding does: twice that in half precision, where it is
+        # large enough to hide mistakes; more where there is room.
+        margin = 2.0 if self.short else 4.0
         tau = self.move * (
-            4 * np.maximum(self._wobble, rms(self._wobble))
-            + 4 * self.eps * np.abs(self.g)
+            margin * np.maximum(self._wobble, rms(self._wobble))
+            + margin * self.eps * np.abs(self.g)
             + self.eps * np.abs(self.g).max()
         )
-        return np.minimum(tau, 0.5 * self.res * self.scales.resolved)
+        # Half precision may have no digits of x to compute it from: then nobody can tell.
+        return tau if self.short else np.minimum(tau, 0.5 * self.res * self.scales.resolved)
 
     def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
         """Return the largest step at which, and below which, truncation is immaterial."""
