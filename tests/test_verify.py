@@ -1,6 +1,7 @@
 """verify_grad: right claims pass, planted mistakes are found, and what it says is true."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ from tests import claims
 from tests.backends import Arrays
 
 import gradproof
-from gradproof import Inconclusive, Verdict, WrongDerivative, verify_grad
+from gradproof import Inconclusive, Verdict, WrongDerivative
+
+# A fresh seed every time is for users; a test says today what it said yesterday.
+verify_grad = partial(gradproof.verify_grad, seed=0)
 
 # Half precision resolves a gradient coarsely: a mistake there may end as inconclusive. It must
 # never pass, and a right claim must never fail.
@@ -75,6 +79,34 @@ def smooth_grad(x):
 
 
 X = np.linspace(0.5, 1.5, 20)
+
+
+class TestKinks:
+    """Nearer to x0 than steps can get, in every dtype."""
+
+    @pytest.mark.parametrize("distance", [0.01, 0.1, 0.3])
+    def test_beside_x0(self, arrays, distance):
+        x = np.concatenate([claims.point(0, 10), [distance, -distance]])
+
+        def func(x):
+            return arrays.xp.sum(abs(x))
+
+        def sign(x):
+            return arrays.xp.sign(x)
+
+        report = verify_grad(func, sign, arrays(x))
+        assert report.verdict is not Verdict.FAIL, str(report)
+        if arrays.dtype not in SHORT:
+            assert report.ok
+        assert verify_grad(func, lambda x: -sign(x), arrays(x)).verdict is Verdict.FAIL
+        assert not verify_grad(func, lambda x: 0 * x, arrays(x)).ok
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_jumps(self, dtype):
+        """What is left unexplained at a step of zero is no error of the slope."""
+        x = np.linspace(1.02, 1.98, 12).astype(dtype)
+        report = verify_grad(lambda x: (x + np.floor(8 * x)).sum(), np.ones_like, x)
+        assert report.verdict is not Verdict.FAIL, str(report)
 
 
 class TestEconomy:
@@ -173,11 +205,60 @@ class TestPathologies:
         for constant in (0.0, 1.0, 1e3):
             report = verify_grad(lambda x, c=constant: smooth(x) + c, smooth_grad, X)
             assert report.ok, str(report)
-        drowned = verify_grad(lambda x: smooth(x) + 1e12, smooth_grad, X)
+        # No polynomial: of those, steps as large as x and more are as good as small ones.
+        drowned = verify_grad(lambda x: np.sin(x).sum() + 1e12, np.cos, X)
         assert drowned.verdict is Verdict.INCONCLUSIVE
 
     def test_immaterial_difference(self):
-        assert verify_grad(smooth, lambda x: smooth_grad(x) * (1 + 1e-9), X).ok
+        for seed in range(20):
+            report = verify_grad(smooth, lambda x: smooth_grad(x) * (1 + 1e-8), X, seed=seed)
+            assert report.ok
+            assert "differs by 1e-08 of it: significant, but less" in str(report)
+            assert not verify_grad(smooth, smooth_grad, X, seed=seed).remarks
+
+    def test_a_factor_is_measured(self):
+        report = verify_grad(smooth, lambda x: smooth_grad(x) * 4, X)
+        assert "along the claim, func has 0.25 times its slope" in str(report)
+
+    def test_edge_on_one_side(self):
+        """A func that is not a number to the left of x0 is measured to the right."""
+
+        def func(x):
+            with np.errstate(invalid="ignore"):
+                return np.where(x < 0, np.nan, np.sin(2 * x)).sum()
+
+        x = np.array([0.0, 0.5, 1.0])
+        for factor, verdict in ((1.0, "pass"), (1.01, "fail")):
+            report = verify_grad(func, lambda x, c=factor: 2 * np.cos(2 * x) * np.where(x, 1, c), x)
+            assert report.verdict == verdict, str(report)
+
+    def test_tie(self):
+        """An equal share for each of a tie is a subgradient, full weight for each is none."""
+        x = np.array([1.0, 3.0, 3.0, 3.0, 2.0])
+        tied = x == 3
+        assert verify_grad(np.max, lambda x: tied / 3, x).ok
+        assert not verify_grad(np.max, lambda x: 1.0 * tied, x).ok
+        assert verify_grad(np.max, lambda x: 2.0 * tied, x).verdict is Verdict.FAIL
+        # Kinks that bend up and down have nothing to do with each other.
+        x = np.array([-1.0, 1.0, 1.0, -1.0, 0.5])
+        assert verify_grad(lambda x: np.clip(x, -1, 1).sum(), lambda x: 1.0 * (x > -1), x).ok
+
+    @pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-9])
+    def test_pole(self, distance):
+        """No step of the first ladders is smaller than the distance to the pole."""
+        x = np.array([1 + distance, 2.0, 3.0, 1 - 3 * distance])
+        assert verify_grad(lambda x: (1 / (x - 1)).sum(), lambda x: -1 / (x - 1) ** 2, x).ok
+        report = verify_grad(lambda x: (1 / (x - 1)).sum(), lambda x: 1 / (x - 1) ** 2, x)
+        assert report.verdict is Verdict.FAIL
+
+    def test_quantised(self):
+        """Rounded to six places, func has the slope of its trend; zero is not wrong, nor proven."""
+        for seed in range(5):
+            func = lambda x: np.round(np.sin(x).sum(), 6)  # noqa: E731
+            assert verify_grad(func, np.cos, X, rtol=1e-3, seed=seed).ok
+            assert not verify_grad(func, lambda x: 0 * x, X, seed=seed).ok
+            wrong = verify_grad(func, lambda x: -np.cos(x), X, seed=seed)
+            assert wrong.verdict is Verdict.FAIL
 
     def test_nondeterministic(self):
         rng = np.random.default_rng(0)
@@ -185,7 +266,9 @@ class TestPathologies:
         def func(x):
             return smooth(x) * (1 + 1e-3 * rng.normal())
 
-        assert verify_grad(func, smooth_grad, X).verdict is not Verdict.FAIL
+        report = verify_grad(func, smooth_grad, X)
+        assert report.verdict is not Verdict.FAIL
+        assert "func is not deterministic" in str(report)
         assert verify_grad(func, lambda x: -smooth_grad(x), X).verdict is Verdict.FAIL
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -213,7 +296,7 @@ class TestReport:
             assert np.shape(again["entries"]["claimed"]) == (4, 5)
 
     def test_repeats_with_its_seed(self):
-        first = verify_grad(smooth, smooth_grad, X)
+        first = gradproof.verify_grad(smooth, smooth_grad, X)
         second = verify_grad(smooth, smooth_grad, X, seed=first.seed)
         assert first.to_dict() == second.to_dict()
 

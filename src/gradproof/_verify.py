@@ -8,7 +8,7 @@ import numpy as np
 
 from ._call import bound, checked_callable
 from ._check import claim_at, numbers_of, refuse_misfit
-from ._decide import Decision, Outcome
+from ._decide import Decision
 from ._line import Primal
 from ._probe import Probe
 from ._report import Report, Verdict
@@ -118,7 +118,7 @@ def verify_grad(
         float(rtol) if rtol is not None else eps ** (1 / 3),
         np.random.default_rng(int(seed)),
     )
-    return _report(Decision(survey).run(), survey, claim, int(seed))
+    return _report(Decision(survey), claim, int(seed))
 
 
 def _refuse_out_of_range(rtol: Any, budget: Any) -> None:
@@ -165,33 +165,42 @@ class _Claim:
         return there if there.shape == self.at_x0.shape else None
 
 
-def _report(outcome: Outcome, survey: Survey, claim: _Claim, seed: int) -> Report:
+def _report(decision: Decision, claim: _Claim, seed: int) -> Report:
+    verdict, reason = decision.run()
+    survey, found = decision.survey, decision.findings
     probe, eps = survey.probe, survey.eps
-    shape = probe.primal.shape
+    with np.errstate(all="ignore"):
+        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
+        error, truncation, noise, right, left = (
+            np.ldexp(quantity / survey.move, survey.exponent)
+            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
+        )
     numbers_by_name = {
         "claimed": claim.at_x0,
-        "measured": claim.at_x0 + outcome.error,
-        "truncation": outcome.truncation,
-        "noise": outcome.noise,
-        "step": outcome.step,
-        "right": claim.at_x0 + outcome.right,
-        "left": claim.at_x0 + outcome.left,
-        "resolution": outcome.resolution,
-        "state": outcome.state.astype(str),
+        "measured": claim.at_x0 + error,
+        "truncation": truncation,
+        "noise": noise,
+        "step": found.step * survey.move,
+        "right": claim.at_x0 + right,
+        "left": claim.at_x0 + left,
+        "resolution": np.where(np.isnan(seen), np.inf, seen),
+        "state": found.state.astype(str),
     }
-    remarks = list(outcome.remarks)
+    remarks = list(found.remarks)
     if probe.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {probe.failure}")
-    if outcome.verdict == "inconclusive" and eps > 2.0**-40:
+    if verdict == "inconclusive" and eps > 2.0**-40:
         remarks.append("a wider dtype, or a point with less cancellation, would show more")
     return Report(
-        verdict=Verdict(outcome.verdict),
-        reason=outcome.reason,
+        verdict=Verdict(verdict),
+        reason=reason,
         remarks=tuple(remarks),
-        entries={name: values.reshape(shape) for name, values in numbers_by_name.items()},
+        entries={
+            name: values.reshape(probe.primal.shape) for name, values in numbers_by_name.items()
+        },
         rtol=survey.rtol,
         resolved=survey.res,
-        whole=outcome.whole,
+        whole=found.whole,
         dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
         nfev=probe.nfev,
         ngev=claim.calls,

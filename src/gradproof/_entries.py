@@ -1,0 +1,138 @@
+"""One entry at a time: a ladder of its own, and a second look before it is called wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._entry import Entry
+from ._evidence import confirmed, right_at_another_scale
+from ._findings import FAIL, OPEN, PASS, Findings
+from ._fit import fitted
+from ._ladder import NOTHING, Estimate, Rungs, noise_level
+from ._rough import at_a_kink, at_a_wall, beside_x0, on_a_step, standing_still
+from ._survey import Survey
+
+#: After this many entries in a row that nothing resolves, the others are not tried: the verdict is
+#: inconclusive already, and what drowns one entry drowns its neighbours.
+_GIVE_UP = 8
+#: The most times that a ladder gets more rungs.
+_ROUNDS = 5
+
+
+@dataclass
+class Entries:
+    """
+    The look at single entries.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem.
+    findings : Findings
+        What is known so far; updated.
+    """
+
+    survey: Survey
+    findings: Findings
+
+    def suspects(self) -> None:
+        """Examine what is not settled, worst first; stop at the first entry that is wrong."""
+        found, hopeless = self.findings, 0
+        left = found.unresolved
+        size = np.where(np.isfinite(found.error), np.abs(found.error), np.inf)
+        worth = found.suspect * 1e300 + size / np.maximum(self.survey.scales.material, 1e-300)
+        for i in left[np.argsort(-worth[left], kind="stable")]:
+            found.state[i] = self.examine(Entry(self.survey, found, int(i)))
+            if found.state[i] == FAIL:
+                return
+            hopeless = hopeless + 1 if found.state[i] == OPEN else 0
+            if hopeless == _GIVE_UP:
+                return
+
+    def examine(self, entry: Entry) -> str:
+        """Return the state of one entry."""
+        still = standing_still(entry)
+        if still:
+            return still
+        e, sigma = self._measured(entry)
+        if e is NOTHING:
+            return at_a_wall(entry)
+        found, i = self.findings, entry.i
+        if found.convicted[i]:
+            return at_a_kink(entry) or self._borne_out(entry, e)
+        if not entry.agrees(e):
+            entry.record(e)
+            return at_a_kink(entry) or self._second_look(entry, e, sigma)
+        if found.suspect[i] and e.bar > found.truncation[i] + found.noise[i]:
+            return at_a_kink(entry) or OPEN  # a suspicion is not cleared by a weaker look
+        entry.record(e)
+        return PASS if entry.seen(e) else at_a_kink(entry) or self._averaged(entry)
+
+    def _measured(self, entry: Entry) -> tuple[Estimate, float]:
+        """Return an estimate and the noise that it reckons with; the ladder grows as needed."""
+        for _ in range(_ROUNDS):
+            sigma = self.survey.sigma
+            e, _ = self.survey.estimate(entry.ladder, entry.fine)
+            if entry.passes(e):
+                break
+            sigma = entry.noise_of(entry.ladder)
+            e = entry.estimate(entry.ladder, sigma)
+            more = entry.further_steps(e)
+            if more is None:
+                break
+            entry.extend(more)
+        return e, sigma
+
+    def _averaged(self, entry: Entry) -> str:
+        """Return PASS if more evaluations than a polynomial needs resolve an entry in noise."""
+        if self.survey.short:
+            return OPEN  # that is what has been done
+        entry.extend(entry.ladder.h / np.sqrt(self.survey.steps.ratio))
+        e = fitted(entry.ladder, self.survey.sigma)
+        if not entry.passes(e):
+            return OPEN
+        entry.record(e)
+        return PASS
+
+    def _borne_out(self, entry: Entry, e: Estimate) -> str:
+        """Return the state of an entry that designs convict, given a ladder of its own."""
+        found, i = self.findings, entry.i
+        apart = abs(e.value - found.error[i])
+        if apart > e.bar + found.truncation[i] + found.noise[i]:
+            return OPEN
+        return beside_x0(entry, e) or FAIL
+
+    def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
+        """Return the state of an entry that one ladder convicts."""
+        survey, ladder = self.survey, entry.ladder
+        again = entry.at(entry.fresh_steps(first, sigma))
+        sigma = max(sigma, entry.noise_of(again))
+        other = right_at_another_scale(
+            survey, [ladder, again], first, entry.material, entry.claimed
+        )
+        if other:
+            entry.remark("func has another slope at another scale; the claim is one of them")
+            return other
+        # A noise measured too low must not convict, nor one so high that fine steps are blind.
+        cautious = max(sigma, noise_level([ladder, again], survey.floor, together=2))
+        for noise in dict.fromkeys([cautious, sigma]):
+            first, second = (entry.estimate(rungs, noise) for rungs in (ladder, again))
+            if NOTHING in (first, second) or not confirmed(survey, first, second, entry.allowed):
+                finer = second is not NOTHING and second.step < first.step
+                return self._cleared(entry, again, sigma) if finer else OPEN
+        return on_a_step(entry, first) or beside_x0(entry, first) or FAIL
+
+    def _cleared(self, entry: Entry, again: Rungs, sigma: float) -> str:
+        """Return PASS if finer steps take a suspicion away: a pole or a kink was too near."""
+        entry.ladder = entry.ladder.joined(again)
+        for _ in range(2):
+            e, _ = self.survey.estimate(entry.ladder, entry.fine, sigma)
+            if entry.passes(e):
+                entry.record(e)
+                return PASS
+            steps = entry.ladder.h[-1] / self.survey.steps.ratio ** np.arange(1.0, 4.0)
+            steps = steps[steps > 4 * self.survey.probe.x_eps]
+            if e is NOTHING or e.truncation < e.noise or not steps.size:
+                break
+            entry.extend(steps)
+        return OPEN

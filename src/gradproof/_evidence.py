@@ -1,0 +1,113 @@
+"""What convicts a claim on one line through x0, and what excuses it."""
+
+import numpy as np
+
+from ._findings import OPEN, PASS
+from ._ladder import NOISE, Estimate, Rungs, estimate, weights_at_zero
+from ._survey import Survey
+
+#: A coarse scale may excuse a difference of a quarter at most: never zero, a sign or a factor 2.
+EXCUSE = 0.25
+#: Fail asks for twice the doubt that a pass forgives; not where a bar, that of a least-squares fit,
+#: counts twice already what other fits say.
+DOUBT, DOUBT_SHORT = 2.0, 1.0
+
+
+def suspicious(e: Estimate, allowed: float, doubt: float) -> bool:
+    """Tell whether an error is beyond what is allowed, and beyond its bar times `doubt`."""
+    return abs(e.value) > allowed + doubt * e.bar
+
+
+def beyond_doubt(survey: Survey, e: Estimate, allowed: float) -> bool:
+    """Tell whether an error is enough for a fail, if a second look says the same."""
+    return suspicious(e, allowed, DOUBT_SHORT if survey.short else DOUBT)
+
+
+def confirmed(survey: Survey, first: Estimate, second: Estimate, allowed: float) -> bool:
+    """Tell whether two ladders without a common step convict alike."""
+    return (
+        beyond_doubt(survey, first, allowed)
+        and beyond_doubt(survey, second, allowed)
+        and first.value * second.value > 0
+        and min(abs(first.value), abs(second.value)) > 2 * abs(first.value - second.value)
+    )
+
+
+def kinked(survey: Survey, rungs: Rungs, scale: float) -> bool:
+    """Tell whether the one-sided slopes differ, beyond their bars."""
+    right, left = survey.sides(rungs)
+    gap = abs(right.value - left.value)
+    return bool(gap > right.bar + left.bar and gap > survey.rtol * scale)
+
+
+def right_at_another_scale(
+    survey: Survey, ladders: list[Rungs], e: Estimate, scale: float, claimed: float
+) -> str:
+    """
+    Return PASS or OPEN if a claim that is off at the chosen scale is right at another, else ''.
+
+    Two neighbouring finer windows that reject the estimate and support the claim; or two coarser
+    ones (then the small scale is the noise of a solver or of a plateau). Those pass if the claim is
+    off by no more than a quarter. If it is off by more, func has two slopes and the claim is one of
+    them; `claimed` is its size along the line, for a claim of nothing is supported by nothing.
+    """
+    verdict = ""
+    for rungs in ladders:
+        _, found = estimate(rungs, survey.sigma, survey.rtol * scale)
+        supports = [
+            abs(w.value - e.value) > w.bar + e.bar and abs(w.value) <= w.bar + survey.rtol * scale
+            for w in found
+        ]
+        for j in range(len(found) - 1):
+            bar = max(found[j].bar, found[j + 1].bar)
+            if not (supports[j] and supports[j + 1]):
+                continue
+            finer = found[j + 1].step < e.step
+            if bar <= 0.1 * scale and (finer or abs(e.value) <= EXCUSE * scale):
+                return PASS
+            if bar <= EXCUSE * claimed:
+                verdict = OPEN
+    return verdict
+
+
+def jumps(survey: Survey, rungs: Rungs, e: Estimate) -> bool:
+    """
+    Tell whether what looks like an error of the slope is a jump, or a kink beside x0.
+
+    An error of the slope leaves nothing unexplained at a step of zero. A jump nearer to x0 than the
+    steps does, and so does a kink that all of them cross. A line through the two finest rungs and a
+    parabola through three say alike how much; what only curvature leaves, the parabola removes.
+    """
+    near = rungs.finest(e.step).part(slice(-3, None))
+    if near.h.size < 3:
+        return False
+    straight, bent = np.append(0.0, weights_at_zero(near.h[1:])), weights_at_zero(near.h)
+    # f at x0 has noise of its own, common to all rungs, and the weights add up to 1.
+    blur = np.linalg.norm(bent * near.spread(survey.sigma))
+    noise = NOISE * float(np.hypot(blur, survey.sigma))
+    for side in (near.up, near.down):
+        left = abs(float(bent @ side))
+        alike = abs(float((bent - straight) @ side)) < left / 2
+        if alike and left > max(noise, 0.5 * abs(e.value) * float(near.h[-1])):
+            return True
+    return False
+
+
+def integrates(
+    survey: Survey, rungs: Rungs, direction: np.ndarray, e: Estimate, scale: float
+) -> bool:
+    """
+    Tell whether the claim, integrated along the line, explains what func does there.
+
+    Then func and claim belong together, and what looked like an error is a kink or a bend nearer to
+    x0 than the steps: f(b) - f(a) is the integral of the gradient across all of them. That tells
+    nothing of a claim at x0 that is another one than beside it.
+    """
+    near = rungs.finest(e.step)
+    beside = survey.changes_of_claim(4 * survey.probe.x_eps * direction, direction)
+    far = survey.changes_of_claim(near.h[0] * direction, direction)
+    # Nor can an integral over what hardly changes explain it.
+    if min(beside, default=0.0) > abs(e.value) / 2 or max(far, default=0.0) < abs(e.value) / 2:
+        return False
+    whole, _ = survey.estimate(survey.integrated(near, direction), survey.rtol * scale)
+    return abs(whole.value) <= survey.rtol * scale + whole.bar and DOUBT * whole.bar < abs(e.value)

@@ -1,0 +1,84 @@
+"""What a check has found so far, entry by entry."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ._ladder import Estimate
+
+PASS, FAIL, OPEN = "pass", "fail", "unresolved"
+
+
+@dataclass
+class Findings:
+    """
+    What is known of each entry; arrays of shape (n,), in the units of the survey.
+
+    Attributes
+    ----------
+    error, truncation, noise : ndarray
+        The claim's error, and the two parts of its bar; NaN and infinity where not measured.
+    step : ndarray
+        The finest step that went into it.
+    right, left : ndarray
+        The claim's error on either side, where they differ.
+    state : ndarray of object
+        `PASS`, `FAIL` or `OPEN`.
+    suspect : ndarray of bool
+        Where a difference was seen beyond its bar. Only a sharper look may clear such an entry.
+    convicted : ndarray of bool
+        Where two looks at all entries, without a common evaluation, say that the claim is off.
+    whole : float
+        Bound on the error of the gradient as a whole, relative to the claim.
+    remarks : list of str
+        What else was noticed.
+    """
+
+    error: np.ndarray
+    truncation: np.ndarray
+    noise: np.ndarray
+    step: np.ndarray
+    right: np.ndarray
+    left: np.ndarray
+    state: np.ndarray
+    suspect: np.ndarray
+    convicted: np.ndarray
+    whole: float = np.nan
+    remarks: list[str] = field(default_factory=list)
+
+    @classmethod
+    def none(cls, n: int) -> "Findings":
+        """Return the findings before the first look."""
+        nan, infinite = np.full(n, np.nan), np.full(n, np.inf)
+        return cls(
+            error=nan.copy(),
+            truncation=infinite.copy(),
+            noise=infinite.copy(),
+            step=nan.copy(),
+            right=nan.copy(),
+            left=nan.copy(),
+            state=np.full(n, OPEN, dtype=object),
+            suspect=np.zeros(n, dtype=bool),
+            convicted=np.zeros(n, dtype=bool),
+        )
+
+    def record(self, i: int, e: Estimate) -> None:
+        """Keep the estimate for entry `i`."""
+        self.error[i], self.truncation[i], self.noise[i] = e.value, e.truncation, e.noise
+        self.step[i] = e.step
+
+    def settle(self, allowed: np.ndarray, visible: np.ndarray) -> None:
+        """Pass entries that agree, and of which the bar says that they could have disagreed."""
+        size, bar = np.abs(self.error), self.truncation + self.noise
+        good = (size <= allowed + bar) & (size + bar <= visible)
+        self.state[good & (self.state == OPEN)] = PASS
+
+    @property
+    def failed(self) -> bool:
+        """Whether an entry is off."""
+        return bool((self.state == FAIL).any())
+
+    @property
+    def unresolved(self) -> np.ndarray:
+        """Indices of the entries without a verdict."""
+        return np.flatnonzero(self.state == OPEN)

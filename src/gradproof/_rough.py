@@ -1,0 +1,146 @@
+"""Where func has no derivative at x0, or none that its values show: kinks, walls, staircases."""
+
+import numpy as np
+
+from ._entry import Entry
+from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
+from ._findings import FAIL, OPEN, PASS, Findings
+from ._ladder import NOISE, NOTHING, Estimate, Rungs
+from ._survey import Survey
+
+#: A plateau narrower than this share of x is the grain of a func with a slope, as likely as a step
+#: of one without.
+STEP_OF_STAIRS = 2.0**-7
+_STAIRS = "func is a staircase here; zero is its slope, and not that of its trend"
+
+
+def standing_still(entry: Entry) -> str:
+    """Return, for a claim of zero, PASS if func stands still, OPEN on a narrow step, else ''."""
+    survey = entry.survey
+    if survey.g[entry.i] or entry.ladder.changes[:, -1].any():
+        return ""
+    entry.extend(entry.ladder.h[-1] / survey.steps.ratio ** np.array([1.0, 2.0]))
+    ladder = entry.ladder
+    moved = np.flatnonzero(ladder.changes.any(axis=0))
+    first = moved[-1] + 1 if moved.size else 0
+    if first > ladder.h.size - 3:
+        return ""
+    # Where rounding would hide a slope that matters, standing still says nothing.
+    width = float(ladder.h[first])
+    if NOISE * survey.rounding / (np.sqrt(2) * width) > entry.visible:
+        return ""
+    entry.record(Estimate(0.0, 0.0, 0.0, width))
+    if not moved.size or width >= STEP_OF_STAIRS:
+        return PASS
+    entry.remark(_STAIRS)
+    return OPEN
+
+
+def on_a_step(entry: Entry, e: Estimate) -> str:
+    """Return OPEN if the claim is zero and func stands still where its trend would show."""
+    survey = entry.survey
+    # A smooth func would move by 64 deviations of its rounding.
+    step = max(64 * survey.rounding / abs(e.value), 4 * survey.probe.x_eps)
+    if survey.g[entry.i] or step >= e.step or entry.at(np.array([step])).changes.any():
+        return ""
+    entry.remark(_STAIRS)
+    return OPEN
+
+
+def at_a_wall(entry: Entry) -> str:
+    """Return the state of an entry that can move to one side only."""
+    sides = entry.survey.sides(entry.ladder, entry.noise_of(entry.ladder))
+    e = min(sides, key=lambda side: side.bar)
+    if e is NOTHING:
+        return OPEN
+    entry.record(e)
+    if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
+        return FAIL
+    if entry.passes(e):
+        entry.remark("func is defined on one side of x0 only")
+        return PASS
+    return OPEN
+
+
+def at_a_kink(entry: Entry) -> str:
+    """Return PASS for a valid subgradient at a kink, OPEN for an unusual one, else ''."""
+    survey, found = entry.survey, entry.findings
+    # Beyond x itself, what bends func is no kink at x0.
+    near = entry.ladder.part(entry.ladder.h <= 1.5 * survey.steps.top)
+    right, left = survey.sides(near)
+    if survey.short:
+        # A kink may lie beside x0, nearer than steps can get: it bends one side only.
+        for side in (right, left):
+            right_there = abs(side.value) <= side.bar + entry.tau
+            if right_there and abs(side.value) + side.bar <= entry.visible:
+                entry.remark("the claim is the slope on one side of x0")
+                entry.record(side)
+                return PASS
+    bars, gap = right.bar + left.bar, abs(right.value - left.value)
+    if not np.isfinite(bars) or gap <= max(bars, entry.allowed) or not _lasts(entry, near):
+        return ""
+    found.right[entry.i], found.left[entry.i] = right.value, left.value
+    middle = (right.value + left.value) / 2
+    finest = float(entry.ladder.h[-1])
+    for value, bar in ((right.value, right.bar), (left.value, left.bar), (middle, bars)):
+        if bar <= EXCUSE * gap and entry.passes(Estimate(value, 0.0, bar, finest)):
+            entry.remark("func has a kink here; the claim is a subgradient")
+            entry.record(Estimate(0.0, 0.0, bar, finest))
+            return PASS
+    low, high = sorted((right.value, left.value))
+    if not low - entry.allowed <= 0 <= high + entry.allowed:
+        return ""
+    between = "func has a kink here; the claim lies between the one-sided slopes"
+    if bars <= EXCUSE * gap and survey.subgradient():
+        entry.remark(between)
+        entry.record(Estimate(0.0, 0.0, bars, finest))
+        return PASS
+    entry.remark(between + " of this entry, but not of others together with it")
+    return OPEN
+
+
+def _lasts(entry: Entry, ladder: Rungs) -> bool:
+    """Tell whether the gap between the sides stays as steps fall; curvature's would shrink."""
+    if not entry.survey.short:
+        return True  # many decades of steps: the one-sided slopes tell
+    rungs = ladder.both()
+    seen = np.abs(rungs.bend) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
+    gaps = np.abs(rungs.bend / rungs.h)[seen][-3:]
+    return bool(gaps.size == 3 and gaps.max() <= 1.5 * gaps.min())
+
+
+def beside_x0(entry: Entry, e: Estimate) -> str:
+    """Return OPEN where func is not smooth at the steps that convict, nearer to x0, else ''."""
+    if jumps(entry.survey, entry.ladder, e):
+        entry.remark("func jumps, or has a kink, beside x0")
+        return OPEN
+    if integrates(entry.survey, entry.ladder, entry.direction, e, entry.material):
+        entry.remark("func changes as the claim does along the line, not at x0")
+        return OPEN
+    return ""
+
+
+def valid_together(survey: Survey, findings: Findings) -> bool:
+    """
+    Tell whether subgradients that are valid entry by entry are one together.
+
+    Full weight for each of a tie is right for every entry alone, and wrong for the maximum. Along
+    each line either func moves as the entries do alone, added up, or the claim lies between the
+    one-sided slopes.
+    """
+    kinks = np.isfinite(findings.right) & (findings.state == PASS)
+    for weights, rungs in survey.lines if kinks.sum() > 1 else ():
+        w, right, left = weights[kinks], findings.right[kinks], findings.left[kinks]
+        # Going up the line, an entry with a negative weight goes down.
+        alone = w @ np.where(w > 0, right, left), w @ np.where(w > 0, left, right)
+        sides = survey.sides(rungs)
+        slack = EXCUSE * float(np.abs(w) @ np.abs(right - left)) / w.size
+        apart = any(
+            abs(side.value - sum_) > side.bar + slack
+            for side, sum_ in zip(sides, alone, strict=True)
+        )
+        low, high = sorted(side.value for side in sides)
+        bars = sides[0].bar + sides[1].bar
+        if apart and bars < slack and not low - bars <= 0 <= high + bars:
+            return False
+    return True
