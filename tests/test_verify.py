@@ -125,6 +125,21 @@ class TestEconomy:
         assert report.verdict is Verdict.FAIL
         assert report.nfev <= 40
 
+    def test_half_precision_in_blocks(self, monkeypatch):
+        """More entries than one design can hold are weighed block by block."""
+        monkeypatch.setattr("gradproof._weigh._BLOCK", 32)
+        x = np.linspace(0.5, 1.5, 100).astype(np.float16)
+
+        def func(x):
+            return (x.astype(np.float32) ** 2).sum()
+
+        report = verify_grad(func, lambda x: 2 * x, x)
+        assert report.ok, str(report)
+        assert report.nfev <= 3 * 100 + 40
+        wrong = verify_grad(func, lambda x: 2 * x * np.where(np.arange(100) == 70, -1, 1), x)
+        assert wrong.verdict is Verdict.FAIL
+        assert wrong.worst(1)[0]["index"] == (70,)
+
     def test_calls_are_counted(self):
         calls = {"func": 0, "grad": 0}
 

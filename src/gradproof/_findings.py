@@ -80,5 +80,5 @@ class Findings:
 
     @property
     def unresolved(self) -> np.ndarray:
-        """Indices of the entries without a verdict."""
+        """The entries without a verdict."""
         return np.flatnonzero(self.state == OPEN)

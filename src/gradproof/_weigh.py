@@ -17,6 +17,8 @@ DEVIATIONS = 4.0
 #: The most designs, and from which standard error on more of them are in vain: four of them halve
 #: it, and the others would leave it above what must be seen.
 _MOST, _HOPELESS = 4, 4.0
+#: The most entries of one design: its matrix is dense, and solving it costs their cube.
+_BLOCK = 1024
 
 
 @functools.lru_cache(maxsize=16)
@@ -103,7 +105,7 @@ class Designs:
                     return
                 continue
             # The rounding of func's result alone, averaged over a design of 2 n evaluations.
-            least = survey.floor / (step * np.sqrt(2 * effect.size))
+            least = survey.floor / (step * np.sqrt(2 * min(effect.size, _BLOCK)))
             error = max(pseudo_standard_error(effect), least, 1e-300)
             effects.append(effect)
             weights.append(error**-2)
@@ -152,19 +154,31 @@ class Designs:
     def _design(self, step: float) -> np.ndarray:
         """Return the error of each entry from one design; NaN if func was not finite."""
         survey, n = self.survey, self.survey.g.size
-        order = hadamard(n + 1)
-        rows = order.shape[0]
+        error = np.empty(n)
+        order = survey.rng.permutation(n) if n > _BLOCK else np.arange(n)
+        for block in np.array_split(order, -(-n // _BLOCK)):
+            error[block] = self._block(step, block)
+        return error
+
+    def _block(self, step: float, block: np.ndarray) -> np.ndarray:
+        """Return the same for the entries of a block, while the others stay."""
+        survey, n = self.survey, block.size
+        design = hadamard(n + 1)
+        rows = design.shape[0]
         if survey.probe.left() < 2 * rows:
             raise BudgetSpent
         columns = survey.rng.permutation(rows)[:n]
-        signs = order[:, columns] * survey.signs() * survey.rng.choice([-1.0, 1.0], (rows, 1))
+        signs = design[:, columns] * survey.rng.choice([-1.0, 1.0], n)
+        signs *= survey.rng.choice([-1.0, 1.0], (rows, 1))
         matrix, y = np.empty((rows, n)), np.empty(rows)
+        move = np.zeros(survey.g.size)
         for k, row in enumerate(signs):
             # Magnitudes differ a little, so that no two rows round to the same lattice points.
             size = step * survey.rng.uniform(0.8, 1.25)
-            f_up, up = survey.probe.at(size * row * survey.move)
-            f_down, down = survey.probe.at(-size * row * survey.move)
-            matrix[k] = (up - down) / survey.move
+            move[block] = size * row * survey.move[block]
+            f_up, up = survey.probe.at(move)
+            f_down, down = survey.probe.at(-move)
+            matrix[k] = (up - down)[block] / survey.move[block]
             y[k] = f_up - f_down - float(survey.g @ (up - down))
             if not np.isfinite(y[k]):
                 return np.full(n, np.nan)
