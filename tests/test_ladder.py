@@ -1,12 +1,16 @@
 """The numerical core, on functions whose slopes are known; no backend is in it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradproof._evidence import jumps
 from gradproof._fit import fitted, fitted_sides
 from gradproof._ladder import (
+    Estimate,
     Rungs,
     estimate,
     noise_bound,
@@ -14,8 +18,10 @@ from gradproof._ladder import (
     one_sided,
     weights_at_zero,
 )
+from gradproof._line import Primal
+from gradproof._probe import Probe
 from gradproof._scales import moves, scales
-from gradproof._weigh import hadamard, pseudo_standard_error
+from gradproof._weigh import Designs, hadamard, pseudo_standard_error
 
 STEPS = 2.0 ** -(5.0 + 3.0 * np.arange(9))
 
@@ -166,3 +172,43 @@ def test_noise_of_a_line():
 def test_rungs_that_x_cannot_tell_apart_count_once():
     rungs = ladder(np.sin, 1.0, np.array([0.5, 0.25, 0.24, 0.125]))
     assert list(rungs.distinct().h) == [0.5, 0.25, 0.125]
+
+
+class TestJumps:
+    """A jump is left unexplained at a step of zero; an error of the slope is not."""
+
+    @pytest.mark.parametrize("f", [lambda x: x + (x > 1e-3), lambda x: x + 3 * max(x - 1e-3, 0)])
+    def test_beside_x0(self, f):
+        rungs = ladder(f, 1.0, SHORT)
+        e = fitted(rungs, 1e-6)
+        assert jumps(SimpleNamespace(sigma=1e-6), rungs, Estimate(e.value, 0.0, 0.0, SHORT[-1]))
+
+    @pytest.mark.parametrize("f", [np.sin, np.exp, lambda x: 1 / (2 - x), abs])
+    def test_errors_of_the_slope(self, f):
+        rungs = ladder(f, 3.0, SHORT)
+        assert not jumps(SimpleNamespace(sigma=1e-6), rungs, fitted(rungs, 1e-6))
+
+
+def test_a_design_measures_every_entry():
+    """Of a linear func each effect is the error of that entry, in any block."""
+    n = 50
+    rng = np.random.default_rng(0)
+    g, error = rng.normal(size=(2, n))
+    probe = SimpleNamespace(at=lambda d: (float((g + error) @ d), d), left=lambda: np.inf)
+    survey = SimpleNamespace(g=g, move=rng.uniform(1, 2, n), rng=rng, probe=probe)
+    effects = Designs(survey, None)._design(0.1)
+    np.testing.assert_allclose(effects, error * survey.move)
+
+
+def test_a_step_too_small_for_x_is_no_rung():
+    x = np.array([1024.0, 1.0], dtype=np.float16)  # its neighbours are 1 away
+    probe = Probe(lambda x: float(x.sum()), (), Primal(x), None)
+    rungs = probe.ladder(np.ones(2), np.array([1024.0, 0.0]), 2.0 ** -np.arange(8.0, 14.0))
+    there = np.isfinite(rungs.changes).all(axis=0)
+    assert list(rungs.h[there]) == [2.0**-8, 2.0**-9, 2.0**-10]
+    np.testing.assert_allclose(rungs.error[there], 0.0)
+
+
+def test_the_larger_of_two_entries_excuses_nothing():
+    g = np.array([1e-3, 1.0])
+    np.testing.assert_array_equal(scales(g, np.ones(2), 0.0, 1e-4).material, g)

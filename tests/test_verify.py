@@ -247,6 +247,13 @@ class TestPathologies:
             report = verify_grad(func, lambda x, c=factor: 2 * np.cos(2 * x) * np.where(x, 1, c), x)
             assert report.verdict == verdict, str(report)
 
+    def test_edge_without_a_slope_that_shows(self):
+        """x**1.1 has the slope zero at zero, which no step is small enough to show."""
+        x = np.array([0.0, 0.5, 1.0])
+        with np.errstate(invalid="ignore"):
+            report = verify_grad(lambda x: (x**1.1).sum(), lambda x: 1.1 * x**0.1, x)
+        assert report.verdict is Verdict.INCONCLUSIVE
+
     def test_tie(self):
         """An equal share for each of a tie is a subgradient, full weight for each is none."""
         x = np.array([1.0, 3.0, 3.0, 3.0, 2.0])
@@ -265,6 +272,17 @@ class TestPathologies:
         assert verify_grad(lambda x: (1 / (x - 1)).sum(), lambda x: -1 / (x - 1) ** 2, x).ok
         report = verify_grad(lambda x: (1 / (x - 1)).sum(), lambda x: 1 / (x - 1) ** 2, x)
         assert report.verdict is Verdict.FAIL
+
+    def test_poles_of_single_precision(self):
+        """One pole drowns the steps of the others in what looks like noise."""
+        distance = np.array([0.0676, 0.0337, 0.4, 0.0085, 0.2], dtype=np.float32)
+        x = np.array([8.0, 3.0, 5.0, 1.0, 2.0], dtype=np.float32) + distance
+
+        def func(x):
+            return (1 / (x - np.round(x)) ** 2).sum()
+
+        report = verify_grad(func, lambda x: -2 / (x - np.round(x)) ** 3, x)
+        assert report.verdict is not Verdict.FAIL, str(report)
 
     def test_quantised(self):
         """Rounded to six places, func has the slope of its trend; zero is not wrong, nor proven."""
