@@ -1,8 +1,11 @@
 """Tells whether a hand-written derivative is right, on NumPy, JAX and PyTorch arrays."""
 
+from ._autodiff import verify_autodiff
 from ._check import approx_fprime, check_grad
+from ._products import verify_jvp, verify_vjp
 from ._report import Inconclusive, Report, Verdict, WrongDerivative
-from ._verify import verify_grad
+from ._second import verify_hess, verify_hvp
+from ._verify import verify_grad, verify_jac
 
 __version__ = "0.1.0"
 
@@ -14,5 +17,11 @@ __all__ = [
     "__version__",
     "approx_fprime",
     "check_grad",
+    "verify_autodiff",
     "verify_grad",
+    "verify_hess",
+    "verify_hvp",
+    "verify_jac",
+    "verify_jvp",
+    "verify_vjp",
 ]

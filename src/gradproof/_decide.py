@@ -5,6 +5,7 @@ All quantities are relative to the moves of `Scales`: a slope is the change of f
 entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the story.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,8 @@ class Decision:
     ----------
     survey : Survey
         The problem, and what is known of it.
+    each : callable, optional
+        Looks at each entry, in the place of what is done for a func of one value.
     findings : Findings
         What the check found, in the units of the survey.
     failed : bool
@@ -57,6 +60,7 @@ class Decision:
     """
 
     survey: Survey
+    each: Callable[[Survey, Findings, float], None] | None = None
     findings: Findings = field(init=False)
     failed: bool = False
 
@@ -79,8 +83,8 @@ class Decision:
         probe, survey = self.survey.probe, self.survey
         if survey.sigma > 64 * survey.rounding and probe.left() >= 1:
             again, _ = probe.at(np.zeros_like(probe.x))
-            if again != probe.f0:
-                change = abs(again - probe.f0) / abs(probe.f0) if probe.f0 else np.inf
+            if again != 0:
+                change = abs(again) / probe.size if probe.size else np.inf
                 self.findings.remarks.append(
                     f"func is not deterministic: called again at x0, it changed by {change:.0e} of "
                     "itself. Fix its seed, or turn dropout off, for a sharper check"
@@ -92,7 +96,7 @@ class Decision:
         if bad.size:
             found.state[bad] = FAIL
             return f"the claim is not finite in {bad.size} of {survey.g.size} entries"
-        if not np.isfinite(survey.probe.f0):
+        if not np.isfinite(survey.probe.size):
             return "func is not finite at x0: there is no slope to compare with"
         if survey.g.size == 0:
             return "there is no entry to be wrong"
@@ -110,11 +114,14 @@ class Decision:
             return _WHOLE
         lines = survey.settled(lines)
         step = survey.first_step(lines)
-        if survey.short and survey.g.size >= _DESIGN:
-            Designs(survey, found).run()
+        if self.each is not None:
+            self.each(survey, found, step)
         else:
-            self._one_difference_each(step)
-        Entries(survey, found).suspects()
+            if survey.short and survey.g.size >= _DESIGN:
+                Designs(survey, found).run()
+            else:
+                self._one_difference_each(step)
+            Entries(survey, found).suspects()
         if found.failed:
             return _ENTRY
         if self.failed:
@@ -176,12 +183,11 @@ class Decision:
         """Measure each entry by one central difference; settle those that agree and could tell."""
         survey, found = self.survey, self.findings
         h = step * survey.move
-        plus, up = survey.probe.sweep(h)
-        minus, down = survey.probe.sweep(-h)
+        plus, up, minus, down = survey.probe.both_ways(h)
         with np.errstate(all="ignore"):
             width = (up - down) / survey.move
             error = (plus - minus - survey.g * (up - down)) / width
-            bend = plus + minus - 2 * survey.probe.f0 - survey.g * (up + down)
+            bend = plus + minus - survey.g * (up + down)
         bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
             scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))

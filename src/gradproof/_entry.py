@@ -116,8 +116,8 @@ class Entry:
         top, ratio = survey.steps.top, survey.steps.ratio
         visible = max(survey.res * self.material, 1e-300)
         least = min(SEEN * survey.sigma / (np.sqrt(2) * visible), top / ratio**4)
-        if survey.probe.f0 and self.claimed:  # beside a pole func bends within func / slope
-            least = min(least, abs(survey.probe.f0) / (16 * self.claimed))
+        if survey.probe.size and self.claimed:  # beside a pole func bends within func / slope
+            least = min(least, survey.probe.size / (16 * self.claimed))
         least = max(least, 2 * survey.probe.x_eps if survey.short else 16 * survey.eps)
         count = int(np.log(top / least) / np.log(ratio) * (1 + 1e-9)) + 1
         return top * ratio ** -np.arange(float(count))

@@ -28,6 +28,9 @@ class Findings:
         Where a difference was seen beyond its bar. Only a sharper look may clear such an entry.
     convicted : ndarray of bool
         Where two looks at all entries, without a common evaluation, say that the claim is off.
+    row, claimed, resolution : ndarray
+        Of a Jacobian: the value of func that an entry is about, what is claimed of it, and the
+        relative error that would have been seen; empty for a gradient.
     whole : float
         Bound on the error of the gradient as a whole, relative to the claim.
     remarks : list of str
@@ -43,6 +46,9 @@ class Findings:
     state: np.ndarray
     suspect: np.ndarray
     convicted: np.ndarray
+    row: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=int))
+    claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
+    resolution: np.ndarray = field(default_factory=lambda: np.empty(0))
     whole: float = np.nan
     remarks: list[str] = field(default_factory=list)
 

@@ -2,10 +2,14 @@
 
 import enum
 import math
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
+
+from ._point import Leaf, leaf_of
 
 
 class WrongDerivative(AssertionError):  # noqa: N818  # what is wrong is the derivative
@@ -22,6 +26,30 @@ class Verdict(enum.StrEnum):
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
+
+
+#: From the one that decides to the one that does not.
+_GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+@dataclass(frozen=True)
+class Check:
+    """
+    One of the things that a report is about.
+
+    Attributes
+    ----------
+    name : str
+        What was checked: 'vjp', 'value', 'forward against reverse'.
+    verdict : Verdict
+        What came of it.
+    text : str
+        Why.
+    """
+
+    name: str
+    verdict: Verdict
+    text: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +70,9 @@ class Report:
         ``truncation`` and ``noise`` (bars for the two parts of its uncertainty), ``step`` (the
         finest step used), ``right`` and ``left`` (one-sided slopes, where they differ),
         ``resolution`` (the smallest relative error that would have been seen) and ``state``
-        ('pass', 'fail' or 'unresolved'). NaN and infinity where nothing was measured.
+        ('pass', 'fail' or 'unresolved'). NaN and infinity where nothing was measured. Of a pytree,
+        each is a dict from the path of a leaf to an array. Of a Jacobian, they are about the value
+        of func that is furthest off, for each entry of x0; ``row`` is its place.
     rtol : float
         The relative error that matters.
     resolved : float
@@ -56,12 +86,14 @@ class Report:
         Calls of func and of the claim.
     seed : int
         Repeats the check.
+    checks : tuple of Check
+        What was checked, where that is more than one thing; the worst of them is the verdict, and
+        what `entries` are about.
     """
 
     verdict: Verdict
     reason: str
     remarks: tuple[str, ...]
-    entries: dict[str, np.ndarray] = field(repr=False)
     rtol: float
     resolved: float
     whole: float
@@ -69,6 +101,10 @@ class Report:
     nfev: int
     ngev: int
     seed: int
+    flat: dict[str, np.ndarray] = field(repr=False)
+    leaves: tuple[Leaf, ...] = field(repr=False)
+    row_name: Callable[[int], str] | None = field(default=None, repr=False)
+    checks: tuple[Check, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -82,6 +118,19 @@ class Report:
         )
         raise TypeError(msg)
 
+    @property
+    def entries(self) -> dict[str, Any]:
+        """One number for each entry of x0, by name; see the class."""
+        return {name: self._shaped(values) for name, values in self.flat.items()}
+
+    def _shaped(self, values: np.ndarray) -> Any:
+        parts: dict[str, Any] = {}
+        for leaf in self.leaves:
+            own = values[leaf.where]
+            shape = leaf.shape
+            parts[leaf.path] = own.reshape((2, *shape) if leaf.complex else shape)
+        return parts[""] if list(parts) == [""] else parts
+
     def worst(self, k: int = 5) -> list[dict[str, Any]]:
         """
         Return the entries that are furthest off, or least resolved, first.
@@ -94,23 +143,24 @@ class Report:
         Returns
         -------
         list of dict
-            With the ``index`` of the entry and its numbers from `entries`.
+            With the ``name`` of the entry, the ``index`` in its leaf and the ``leaf`` (its path),
+            and its numbers from `entries`.
         """
-        rank = {"fail": 2, "unresolved": 1, "pass": 0}
-        state = [str(value) for value in self.entries["state"].ravel()]
-        order = sorted(
-            range(len(state)),
-            key=lambda i: (rank[state[i]], self.entries["resolution"].ravel()[i]),
-            reverse=True,
-        )
-        shape = self.entries["state"].shape
-        found = []
-        for i in order[:k]:
-            index = tuple(int(j) for j in np.unravel_index(i, shape))
-            numbers = {name: values.ravel()[i].item() if name != "state" else state[i]
-                       for name, values in self.entries.items()}  # fmt: skip
-            found.append({"index": index, **numbers})
-        return found
+        state = self.flat["state"]
+        rank = np.select([state == "fail", state == "unresolved"], [2, 1], 0)
+        # By state, then by resolution; the first of equals first.
+        order = np.lexsort((-self.flat["resolution"], -rank))
+        return [self._entry(int(i)) for i in order[:k]]
+
+    def _entry(self, i: int) -> dict[str, Any]:
+        leaf = leaf_of(list(self.leaves), i)
+        numbers = {name: values[i].item() for name, values in self.flat.items()}
+        name = leaf.name(i)
+        row = numbers.get("row", -1)
+        if self.row_name is not None and row >= 0:
+            by = f" by {name}" if name else ""
+            name = f"{self.row_name(row) or 'func'}{by}"
+        return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers, text and None (for NaN and infinity): for JSON."""
@@ -118,7 +168,10 @@ class Report:
             "verdict": str(self.verdict),
             "reason": self.reason,
             "remarks": list(self.remarks),
-            "entries": {name: _plain(values.tolist()) for name, values in self.entries.items()},
+            "checks": [
+                {"name": c.name, "verdict": str(c.verdict), "text": c.text} for c in self.checks
+            ],
+            "entries": {name: _plain(values) for name, values in self.entries.items()},
             "rtol": self.rtol,
             "resolved": self.resolved,
             "whole": _plain(self.whole),
@@ -127,6 +180,10 @@ class Report:
             "ngev": self.ngev,
             "seed": self.seed,
         }
+
+    def with_remarks(self, remarks: list[str]) -> "Report":
+        """Return the same report with more remarks."""
+        return replace(self, remarks=(*self.remarks, *remarks))
 
     def raise_if_wrong(self) -> None:
         """
@@ -145,12 +202,12 @@ class Report:
             raise Inconclusive(str(self))
 
     def __str__(self) -> str:
-        states = self.entries["state"].ravel()
+        states = self.flat["state"]
         lines = [f"{self.verdict}: {self.reason}"]
         if not self.ok:
             unsettled = [entry for entry in self.worst(4) if entry["state"] != "pass"]
             lines += [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
-        seen = self.entries["resolution"].ravel()
+        seen = self.flat["resolution"]
         known = seen[np.isfinite(seen)]
         if known.size:
             lines.append(
@@ -159,6 +216,11 @@ class Report:
             )
         if self.whole < 1 or (self.verdict is Verdict.FAIL and math.isfinite(self.whole)):
             lines.append(f"  along the claim itself: off by {self.whole:.1e} of it at most")
+        for verdict in _GRAVITY:
+            names = [check.name for check in self.checks if check.verdict is verdict]
+            if names:
+                words = textwrap.wrap(", ".join(names), 90, break_long_words=False)
+                lines.append(f"  {verdict}: " + "\n    ".join(words))
         lines.append(
             f"  errors above {self.rtol:.1e} matter ({self.dtype}); {self.nfev} calls of func, "
             f"{self.ngev} of the claim; seed={self.seed}"
@@ -169,11 +231,48 @@ class Report:
         return "\n".join(lines)
 
 
+def together(
+    reports: list[tuple[str, Report]], checks: list[Check], nfev: int, ngev: int
+) -> Report:
+    """
+    Return one report on several things.
+
+    Parameters
+    ----------
+    reports : list of (str, Report)
+        By name, one at least.
+    checks : list of Check
+        What was checked without a report of its own.
+    nfev, ngev : int
+        Calls of func and of the claim in all.
+
+    Returns
+    -------
+    Report
+        With the worst verdict of all; its numbers are those of the report that decides.
+    """
+    every = [Check(name, r.verdict, r.reason) for name, r in reports] + checks
+    decides = min(every, key=lambda check: _GRAVITY.index(check.verdict))
+    _, main = min(reports, key=lambda item: _GRAVITY.index(item[1].verdict))
+    alone = len(every) == 1
+    several = decides.verdict is Verdict.PASS or alone
+    remarks = dict.fromkeys(remark for _, r in reports for remark in r.remarks)
+    return replace(
+        main,
+        verdict=decides.verdict,
+        reason=main.reason if several else f"{decides.name}: {decides.text}",
+        remarks=tuple(remarks),
+        nfev=nfev,
+        ngev=ngev,
+        checks=() if alone else tuple(every),
+    )
+
+
 def _line(entry: dict[str, Any]) -> str:
-    place = "".join(f"[{', '.join(map(str, entry['index']))}]") if entry["index"] else "the entry"
     bar = entry["truncation"] + entry["noise"]
     text = (
-        f"  {place}: claimed {entry['claimed']:.6g}, measured {entry['measured']:.6g} +- {bar:.1g}"
+        f"  {entry['name'] or 'the entry'}: claimed {entry['claimed']:.6g}, measured "
+        f"{entry['measured']:.6g} +- {bar:.1g}"
     )
     if math.isfinite(entry["right"]):
         text += f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
@@ -181,6 +280,10 @@ def _line(entry: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,7 +15,7 @@ def rms(values: np.ndarray) -> float:
 
 def moves(x: np.ndarray, eps: float) -> np.ndarray:
     """
-    Return the length by which each entry of x moves, times a step.
+    Return the length by which each entry of x, one leaf, moves, times a step.
 
     It need not be right: steps span many decades. A short dtype has no decades to spare, so that
     entries much smaller than the others are moved on the scale of these: by 0.1 of it at least
@@ -32,8 +32,9 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
 
 
 def _median(values: np.ndarray) -> float:
-    """Return the lower median: of two entries, the larger must not excuse the smaller."""
-    return float(np.sort(values)[(values.size - 1) // 2])
+    """Return the lower median of what is not zero: the larger of two must not excuse the other."""
+    there = np.sort(values[values > 0])
+    return float(there[(there.size - 1) // 2]) if there.size else 0.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class Scales:
     resolved: np.ndarray
 
 
-def scales(g: np.ndarray, move: np.ndarray, floor: float, ordinary: float) -> Scales:
+def scales(
+    g: np.ndarray, move: np.ndarray, floor: float, ordinary: float, parts: list[slice]
+) -> Scales:
     """
     Return the scales of a claim.
 
@@ -77,13 +80,23 @@ def scales(g: np.ndarray, move: np.ndarray, floor: float, ordinary: float) -> Sc
         A slope per move that func is known to have, where the claim is zero; else 0.
     ordinary : float
         The share of the root mean square that an entry must reach to be resolved on its own.
+    parts : list of slice
+        The leaves of x, each of which has a scale of its own.
     """
     claim = g * move
-    nonzero = claim != 0
-    if floor or not nonzero.any():
+    if floor or not claim.any():
         flat = np.full(g.shape, floor)
         return Scales(move, claim, flat, flat)
-    median = _median(np.abs(claim[nonzero])), _median(np.abs(g[nonzero]))
-    material = np.maximum(np.abs(claim), np.minimum(median[0], median[1] * move))
-    resolved = np.maximum(material, ordinary * np.minimum(rms(claim), rms(g) * move))
+    medians = {
+        part.start: (_median(np.abs(claim[part])), _median(np.abs(g[part]))) for part in parts
+    }
+    # A leaf whose claim is zero has no scale; a slope that matters nowhere else matters not here.
+    least = [min((m[k] for m in medians.values() if m[k]), default=0.0) for k in (0, 1)]
+    material, resolved = np.empty_like(claim), np.empty_like(claim)
+    for part in parts:
+        own, unit = claim[part], move[part]
+        per_move, per_x = (m or low for m, low in zip(medians[part.start], least, strict=True))
+        material[part] = np.maximum(np.abs(own), np.minimum(per_move, per_x * unit))
+        typical = np.minimum(rms(own), rms(g[part]) * unit)
+        resolved[part] = np.maximum(material[part], ordinary * typical)
     return Scales(move, claim, material, resolved)

@@ -14,7 +14,7 @@ import numpy as np
 from ._fit import fitted, fitted_sides
 from ._ladder import NOTHING, SEEN, Estimate, Rungs, estimate, grain, noise_level, one_sided
 from ._probe import Probe
-from ._scales import moves, rms, scales
+from ._scales import Scales, moves, rms, scales
 
 #: What a pass must have been able to see, in units of rtol: two bits of room between what is
 #: material and what is found in double precision, half a bit where rtol is coarse. Never more than
@@ -95,19 +95,25 @@ class Survey:
         share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
         self.res = min(share * rtol, COARSEST)
         self.steps = Steps.of(eps)
-        self.move = moves(probe.x, eps)
+        self.move = np.empty_like(probe.x)
+        for part in probe.parts:
+            self.move[part] = moves(probe.magnitude[part], eps)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)
         self.g = self._scaled(g)
         self._claim = claim
-        self.floor = 0.3 * probe.output_eps * abs(probe.f0)
-        self.rounding = 0.3 * eps * abs(probe.f0)
+        self.floor = 0.3 * probe.output_eps * probe.size
+        self.rounding = 0.3 * eps * probe.size
         self.sigma = self.floor
         self.grain = 0.0
-        self.scales = scales(np.where(np.isfinite(self.g), self.g, 0.0), self.move, 1.0, 1.0)
+        self.scales = self._scales(1.0, 1.0)
         self.tau = np.zeros_like(self.g)
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
+
+    def _scales(self, floor: float, ordinary: float) -> Scales:
+        g = np.where(np.isfinite(self.g), self.g, 0.0)
+        return scales(g, self.move, floor, ordinary, self.probe.parts)
 
     @property
     def short(self) -> bool:
@@ -115,8 +121,8 @@ class Survey:
         return self.eps > 2.0**-15
 
     def _exponent(self, g: np.ndarray) -> int:
-        f0 = self.probe.f0
-        sizes = [int(np.frexp(f0)[1])] if f0 and np.isfinite(f0) else []
+        size = self.probe.size
+        sizes = [int(np.frexp(size)[1])] if size and np.isfinite(size) else []
         there = np.isfinite(g) & (g != 0)
         sizes += list(np.frexp(g[there])[1] + np.frexp(self.move[there])[1])
         return int(max(sizes, default=0))
@@ -134,7 +140,7 @@ class Survey:
             # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
             # noise of such a claim, they start lower, as far as x has digits.
             claimed = float(np.abs(weights) @ np.abs(self.g * self.move)) * steps[-1]
-            excess = claimed / max(64 * self.eps * abs(self.probe.f0), 1e-300)
+            excess = claimed / max(64 * self.eps * self.probe.size, 1e-300)
             lower = min(max(excess, 1.0), max(steps[-1] / self.probe.x_eps, 1.0))
             steps = steps * 2.0 ** -np.floor(np.log2(lower))
         return weights, self.probe.ladder(self.g, weights * self.move, steps)
@@ -147,10 +153,10 @@ class Survey:
         ordinary = self.eps**0.25
         # A claim that is nothing but rounding of func's result is one of zero. (In half precision
         # one of a hundred ordinary entries is no more than that.)
-        least = 0.0 if self.short else 16 * self.eps * abs(self.probe.f0)
+        least = 0.0 if self.short else 16 * self.eps * self.probe.size
         nothing = np.abs(self.g * self.move).max() <= least
         floor = self._least_slope(lines) if nothing else 0.0
-        self.scales = scales(self.g, self.move, floor, ordinary)
+        self.scales = self._scales(floor, ordinary)
         self.tau = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
@@ -252,7 +258,7 @@ class Survey:
         moved = moved[np.isfinite(moved) & (moved > 0)]
         # No less than the share of f that half of its digits make up: slopes below that matter to
         # nobody, even if func does not move at all.
-        least = float(np.sqrt(self.eps)) * abs(self.probe.f0) or 1.0
+        least = float(np.sqrt(self.eps)) * self.probe.size or 1.0
         return max(float(moved.min(initial=np.inf)) if moved.size else 0.0, least)
 
     def _claim_noise(self) -> Any:
@@ -265,7 +271,7 @@ class Survey:
         further is itself the defect, unless it is half precision.
         """
         if self._wobble is None:
-            ulp = self.signs() * self.probe.x_eps * self.probe.x
+            ulp = self.signs() * self.probe.x_eps * self.probe.magnitude
             near = [self._claim(sign * ulp) for sign in (1.0, -1.0)]
             changes = [
                 np.abs(self._scaled(there) - self.g)
@@ -276,11 +282,12 @@ class Survey:
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
-        tau = self.move * (
-            margin * np.maximum(self._wobble, rms(self._wobble))
-            + margin * self.eps * np.abs(self.g)
-            + self.eps * np.abs(self.g).max()
-        )
+        tau = np.empty_like(self.g)
+        for part in self.probe.parts:
+            wobble, g = self._wobble[part], np.abs(self.g[part])
+            typical, largest = rms(wobble), np.max(g, initial=0.0)
+            tau[part] = margin * (np.maximum(wobble, typical) + self.eps * g) + self.eps * largest
+        tau *= self.move
         # Half precision may have no digits of x to compute it from: then nobody can tell.
         return tau if self.short else np.minimum(tau, 0.5 * self.res * self.scales.resolved)
 

@@ -1,19 +1,17 @@
-"""A verdict on a gradient, without a tolerance."""
+"""A verdict on a derivative, without a tolerance: gradients, Jacobians, vjps and jvps."""
 
-import numbers
-import os
 from typing import Any
 
 import numpy as np
 
-from ._call import bound, checked_callable
-from ._check import claim_at, numbers_of, refuse_misfit
-from ._decide import Decision
-from ._line import Primal
-from ._probe import Probe
-from ._report import Report, Verdict
-from ._survey import Survey
+from ._call import checked_callable
+from ._claims import Gradient
+from ._columns import Jacobian
+from ._judge import Options, alike, of_columns, of_gradient
+from ._point import ArgNums, Point, flat_numbers
+from ._report import Check, Report, together
 from ._typing import Function
+from ._values import Outputs, Values
 
 
 def verify_grad(
@@ -21,7 +19,10 @@ def verify_grad(
     grad: Function,
     x0: Any,
     *args: Any,
+    argnums: ArgNums = 0,
     kwargs: dict[str, Any] | None = None,
+    has_aux: bool = False,
+    value_and_grad: bool = False,
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
@@ -38,19 +39,30 @@ def verify_grad(
         Called as ``func(x, *args, **kwargs)`` with arrays of the type, dtype, shape and device
         of `x0`. Returns one number.
     grad : callable
-        The claim, called in the same way; returns the gradient in the shape of `x0`. It is also
-        called at two points an ulp away from `x0`, to see by how much rounding moves it.
-    x0 : array, number or list, real
-        The point, of any shape.
+        The claim, called in the same way; returns the gradient in the structure and shape of
+        `x0`. It is also called at two points an ulp away from `x0`, to see by how much rounding
+        moves it.
+    x0 : array, number, list or pytree
+        The point: an array of any shape, or a pytree (dict, list, tuple, dataclass, an nn.Module's
+        parameters, what JAX has registered) of them. Leaves that are not floating are held fixed.
+        Of a complex leaf the gradient has the convention of its library: JAX's is the conjugate of
+        PyTorch's, whose real and imaginary parts are the slopes along those of `x0`.
     *args : object
         Extra arguments of both functions.
+    argnums : int or tuple of int
+        Which of the positional arguments ``(x0, *args)`` the gradient is by; of several, `grad`
+        returns a tuple.
     kwargs : dict, optional
         Keyword arguments of both.
+    has_aux : bool
+        Whether `func` returns a pair, of which the second is no output.
+    value_and_grad : bool
+        Whether `grad` returns the value and the gradient; the value is then compared too.
     rtol : float, optional
         The relative error that matters; by default ``eps ** (1/3)`` of the coarsest dtype among
         `x0`, func's result and the claim: 6e-6, 5e-3 (float32), 0.1 (float16), 0.2 (bfloat16). It
-        is relative to the entry, or to the median entry where that is larger, so that entries
-        near zero raise no alarm and one giant entry excuses nothing.
+        is relative to the entry, or to the median entry of its leaf where that is larger, so that
+        entries near zero raise no alarm and one giant entry excuses nothing.
     budget : int, optional
         The most calls of `func`. What they do not reach is unresolved, never passed.
     seed : int, optional
@@ -64,14 +76,15 @@ def verify_grad(
     Raises
     ------
     TypeError
-        If a function cannot be called or returns something else than real numbers, or `x0` is not
-        real.
+        If a function cannot be called or returns something else than numbers, or the claim has
+        another structure than `x0`.
     ValueError
-        If `func` returns more than one number, the claim has another shape than `x0`, or `rtol`,
-        `budget` or `seed` is out of range.
+        If `func` returns more than one number, the claim has another shape than `x0`, or an option
+        is out of range.
 
     See Also
     --------
+    verify_jac : For a func of several values.
     check_grad : One number, with a step of your choice, as SciPy computes it.
 
     Notes
@@ -97,115 +110,130 @@ def verify_grad(
     """
     checked_callable(func, "func")
     checked_callable(grad, "grad")
-    _refuse_out_of_range(rtol, budget)
-    if seed is None:
-        seed = int.from_bytes(os.urandom(4), "little")
-    if not isinstance(seed, numbers.Integral) or seed < 0:
-        msg = f"seed={seed!r}; expected an int that is not negative, or None."
-        raise ValueError(msg)
-    if kwargs:
-        func, grad = _with(func, kwargs), _with(grad, kwargs)
-    primal = Primal(x0)
-    claim = _Claim(grad, args, primal)
-    probe = Probe(func, args, primal, budget)
-    refuse_misfit(claim.shape, probe.line, primal)
-    eps = max(probe.eps, claim.eps)
-    survey = Survey(
-        probe,
-        claim.near,
-        claim.at_x0,
-        eps,
-        float(rtol) if rtol is not None else eps ** (1 / 3),
-        np.random.default_rng(int(seed)),
+    options = Options.checked(rtol, budget, seed)
+    point = Point((x0, *args), argnums, kwargs)
+    values = Values(func, point, budget, has_aux=has_aux)
+    _refuse_several(values.outputs)
+    claim = Gradient(grad, point, with_value=value_and_grad)
+    report = of_gradient(values, np.ones(1), claim, options)
+    if not value_and_grad:
+        return report
+    checks = [same_value(values, claim.value, "grad")]
+    return together([("gradient", report)], checks, values.nfev, claim.calls)
+
+
+def _refuse_several(outputs: Outputs) -> None:
+    if outputs.scalar and not outputs.leaves[0].complex:
+        return
+    what = f"shape {outputs.shape}" if outputs.bare else f"{len(outputs.leaves)} arrays"
+    msg = (
+        f"func returned {what}; expected one real number, since a gradient is checked. Use "
+        "verify_jac for a Jacobian, verify_vjp or verify_jvp for its products."
     )
-    return _report(Decision(survey), claim, int(seed))
+    raise ValueError(msg)
 
 
-def _refuse_out_of_range(rtol: Any, budget: Any) -> None:
-    if rtol is not None and not 0 < rtol < 1:
-        msg = f"rtol={rtol!r}; expected the relative error that matters, between 0 and 1."
-        raise ValueError(msg)
-    if budget is not None and budget < 1:
-        msg = f"budget={budget!r}; expected the number of calls of func to spend, 1 at least."
-        raise ValueError(msg)
+def same_value(values: Values, claimed: Any, name: str) -> Check:
+    """Return a check that the value that comes with a claim is func's own."""
+    outputs, backend = values.outputs, values.backend
+    try:
+        arrays = outputs.arrays(values.without_aux(claimed), "beside the claim")
+    except (ValueError, TypeError) as err:
+        msg = f"the value that {name} returned beside its claim is not like func's: {err}"
+        raise type(err)(msg) from None
+    given = flat_numbers(backend.to_host(arrays))
+    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
+    # Two ways to compute one value may differ by their rounding: by half of the digits at most.
+    allowed = max(values.eps, np.finfo(float).eps) ** 0.5
+    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
+    return alike("value", given, values.at_x0, size, allowed, what)
 
 
-def _with(func: Function, kwargs: dict[str, Any]) -> Function:
-    return lambda x, *args: func(x, *args, **kwargs)
+def verify_jac(
+    func: Function,
+    jac: Function,
+    x0: Any,
+    *args: Any,
+    argnums: ArgNums = 0,
+    kwargs: dict[str, Any] | None = None,
+    has_aux: bool = False,
+    value_and_jac: bool = False,
+    rtol: float | None = None,
+    budget: int | None = None,
+    seed: int | None = None,
+) -> Report:
+    """
+    Tell whether a Jacobian is right at a point, each entry by itself.
 
+    Parameters
+    ----------
+    func : callable
+        Called as ``func(x, *args, **kwargs)``, as by `verify_grad`. Returns an array of any shape,
+        or a pytree of them.
+    jac : callable
+        The claim, called in the same way. Returns an array of shape ``func.shape + x.shape``; for
+        pytrees, the structure of func's result with, in the place of each array, the structure of
+        `x0` (as `jax.jacobian` does). Between complex arrays it is the derivative of a holomorphic
+        function; of a real result by complex leaves, gradients in the library's convention. A
+        two-dimensional sparse matrix (of SciPy, PyTorch or JAX) is compared in compressed space.
+    x0 : array, number, list or pytree
+        The point.
+    *args : object
+        Extra arguments of both functions.
+    argnums : int or tuple of int
+        Which of the positional arguments ``(x0, *args)`` the Jacobian is by.
+    kwargs : dict, optional
+        Keyword arguments of both.
+    has_aux : bool
+        Whether `func` returns a pair, of which the second is no output.
+    value_and_jac : bool
+        Whether `jac` returns func's value and the Jacobian; the value is then compared too.
+    rtol : float, optional
+        The relative error that matters, as in `verify_grad`; relative to the entry, or to the
+        median entry of its row where that is larger.
+    budget : int, optional
+        The most calls of `func`.
+    seed : int, optional
+        Repeats a check; drawn afresh by default, and in the report.
 
-class _Claim:
-    """The claim at x0 and near it, as numbers of the host."""
+    Returns
+    -------
+    Report
+        Its `entries` hold, for each entry of `x0`, what concerns the value of func that is furthest
+        off by it; ``row`` is the place of that value.
 
-    def __init__(self, grad: Function, args: tuple[Any, ...], primal: Primal) -> None:
-        self._grad, self._args, self._primal = grad, args, primal
-        native, self.shape = claim_at(grad, args, primal)
-        backend = primal.backend
-        self.eps = float(backend.eps(native.dtype)) if backend.is_native(native) else 0.0
-        self.at_x0 = self._flat(native)
-        self.calls = 1
+    Raises
+    ------
+    TypeError, ValueError
+        As by `verify_grad`.
 
-    def _flat(self, native: Any) -> np.ndarray:
-        host = numbers_of(self._primal.backend.to_host([native])[0])
-        return host.astype(np.float64).ravel()
+    See Also
+    --------
+    verify_vjp, verify_jvp : For products with a Jacobian that nobody forms.
 
-    def near(self, displacement: np.ndarray) -> np.ndarray | None:
-        """Return the claim at x0 plus a displacement; None if it fails there."""
-        primal, self.calls = self._primal, self.calls + 1
-        flat = np.asarray(primal.backend.to_host([primal.x])[0], dtype=np.float64).ravel()
-        # Like what the claim saw at x0, except that integers do not move by an ulp.
-        given = primal.given
-        like = given if given.dtype == primal.x.dtype else primal.x
-        point = (flat + displacement).reshape(tuple(given.shape))
-        try:
-            native = bound(self._grad, self._args)(primal.backend.from_host(point, like))
-            there = self._flat(native)
-        except Exception:
-            return None
-        return there if there.shape == self.at_x0.shape else None
+    Notes
+    -----
+    Costs about ``2 n + 37`` calls of `func`, whatever the number of its values: each call shows the
+    slopes of all of them. Columns are compared one after the other; there is no numerical Jacobian.
 
-
-def _report(decision: Decision, claim: _Claim, seed: int) -> Report:
-    verdict, reason = decision.run()
-    survey, found = decision.survey, decision.findings
-    probe, eps = survey.probe, survey.eps
-    with np.errstate(all="ignore"):
-        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
-        error, truncation, noise, right, left = (
-            np.ldexp(quantity / survey.move, survey.exponent)
-            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
-        )
-    numbers_by_name = {
-        "claimed": claim.at_x0,
-        "measured": claim.at_x0 + error,
-        "truncation": truncation,
-        "noise": noise,
-        "step": found.step * survey.move,
-        "right": claim.at_x0 + right,
-        "left": claim.at_x0 + left,
-        "resolution": np.where(np.isnan(seen), np.inf, seen),
-        "state": found.state.astype(str),
-    }
-    remarks = list(found.remarks)
-    if probe.failure:
-        remarks.append(f"func raised away from x0, where steps were shortened: {probe.failure}")
-    if verdict == "inconclusive" and eps > 2.0**-40:
-        remarks.append("a wider dtype, or a point with less cancellation, would show more")
-    return Report(
-        verdict=Verdict(verdict),
-        reason=reason,
-        remarks=tuple(remarks),
-        entries={
-            name: values.reshape(probe.primal.shape) for name, values in numbers_by_name.items()
-        },
-        rtol=survey.rtol,
-        resolved=survey.res,
-        whole=found.whole,
-        dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
-        nfev=probe.nfev,
-        ngev=claim.calls,
-        seed=seed,
-    )
-
-
-_DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import verify_jac
+    >>> def func(x):
+    ...     return np.array([x[0] * x[1], x[0] ** 2, x[1] ** 3])
+    >>> def jac(x):
+    ...     return np.array([[x[1], x[0]], [2 * x[0], 0.0], [0.0, 2 * x[1] ** 2]])
+    >>> report = verify_jac(func, jac, np.array([1.5, 0.5]), seed=0)
+    >>> report.verdict, report.worst(1)[0]["name"]
+    (<Verdict.FAIL: 'fail'>, '[2] by [1]')
+    """
+    checked_callable(func, "func")
+    checked_callable(jac, "jac")
+    options = Options.checked(rtol, budget, seed)
+    point = Point((x0, *args), argnums, kwargs)
+    values = Values(func, point, budget, has_aux=has_aux)
+    claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
+    report = of_columns(values, claim, options)
+    checks = [same_value(values, claim.value, "jac")] if value_and_jac else []
+    return together([("Jacobian", report)], checks, values.nfev, claim.calls)

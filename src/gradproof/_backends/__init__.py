@@ -2,17 +2,29 @@
 
 import functools
 import importlib
+import numbers
+import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ._numpy import NumPyBackend
-from ._standard import StandardBackend
+from ._pytrees import Flat, flattened, one
+from ._standard import Leafwise, StandardBackend
 
 Backend = StandardBackend
 
-__all__ = ["Backend", "backend_named", "backend_of"]
+__all__ = [
+    "Backend",
+    "Flat",
+    "Leafwise",
+    "backend_named",
+    "backend_of",
+    "is_array",
+    "one",
+    "taken_apart",
+]
 
 _NUMPY = NumPyBackend()
 
@@ -69,6 +81,58 @@ def backend_named(name: str) -> Backend:
             "dask.array."
         )
         raise ValueError(msg) from None
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether a value is one array, or numbers that become one, rather than a pytree."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return True
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, numbers.Number)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether there is nothing in a nest of lists but numbers."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, numbers.Number)
+
+
+def taken_apart(tree: Any) -> tuple[Backend, Flat]:
+    """
+    Return the leaves of a pytree, and the adapter of the library that they belong to.
+
+    Parameters
+    ----------
+    tree : pytree
+        JAX's registry takes it apart where there is an array of JAX in it, optree otherwise.
+
+    Returns
+    -------
+    backend : Backend
+        The adapter.
+    flat : Flat
+        Leaves, their paths, and how to build the tree again.
+    """
+    if "jax" in sys.modules:
+        import jax
+
+        if any(isinstance(leaf, jax.Array) for leaf in jax.tree_util.tree_leaves(tree)):
+            backend = _load_jax()
+            return backend, backend.flatten(tree)
+    if "torch" in sys.modules:
+        import torch
+
+        if isinstance(tree, torch.nn.Module):
+            return _load_torch(), _load_torch().flatten(tree)
+    flat = flattened(tree)
+    arrays = [leaf for leaf in flat.leaves if hasattr(leaf, "dtype") and hasattr(leaf, "shape")]
+    for array in arrays:
+        backend = backend_of(array)
+        if backend is not _NUMPY:
+            return backend, flat
+    return _NUMPY, flat
 
 
 @functools.lru_cache(maxsize=256)

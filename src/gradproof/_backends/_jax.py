@@ -13,7 +13,8 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._typing import Array
-from ._standard import StandardBackend
+from ._pytrees import Flat
+from ._standard import Leafwise, StandardBackend
 
 # Points are made, and outputs gathered, by programs of this many at a time. One program for each
 # costs 18 us of dispatch, eight share it; 16 and more gain nothing and compile longer (measured
@@ -30,6 +31,7 @@ class JAXBackend(StandardBackend):
     """
 
     name = "jax"
+    conjugation = -1.0
 
     def __init__(self) -> None:
         super().__init__(jnp)
@@ -38,6 +40,61 @@ class JAXBackend(StandardBackend):
         if jnp.issubdtype(given.dtype, jnp.floating):
             return given
         return _to_float(given)
+
+    def floating(self, given: Any) -> Array:
+        return given if jnp.issubdtype(given.dtype, jnp.inexact) else _to_float(given)
+
+    def leaf(self, value: Any) -> Array | None:
+        # What JAX itself takes for an array: its registry is full of other things.
+        if not isinstance(value, jax.Array | np.ndarray | np.generic | float | complex):
+            return None
+        if not jnp.issubdtype(jnp.result_type(value), jnp.inexact):
+            return None
+        return value if isinstance(value, jax.Array) else jnp.asarray(value)
+
+    def flatten(self, tree: Any) -> Flat:
+        found, treedef = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda v: v is None)
+        leaves, paths = [leaf for _, leaf in found], [jax.tree_util.keystr(p) for p, _ in found]
+        for path, leaf in zip(paths, leaves, strict=True):
+            if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
+                msg = (
+                    f"{type(leaf).__name__}{f' at {path}' if path else ''} is a dataclass that JAX "
+                    "does not know as a pytree; register it by jax.tree_util.register_dataclass."
+                )
+                raise TypeError(msg)
+        rebuild = functools.partial(jax.tree_util.tree_unflatten, treedef)
+        return Flat(leaves, paths, rebuild, treedef.flatten_up_to)
+
+    def fixed_tangent(self, leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array | np.ndarray):
+            return np.zeros(leaf.shape, dtype=jax.dtypes.float0)
+        return leaf
+
+    def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
+        outputs, pullback = jax.vjp(func, leaves)
+        return outputs, lambda cotangents: pullback(cotangents)[0]
+
+    def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
+        return jax.jvp(func, (leaves,), (tangents,))
+
+    def transformed(
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+    ) -> dict[str, list[Any]]:
+        def pulled(leaves: list[Any], cotangents: list[Any]) -> list[Any]:
+            return self.vjp(func, leaves)[1](cotangents)
+
+        batch = jax.tree_util.tree_map(lambda leaf: jnp.stack([leaf, leaf]), (leaves, cotangents))
+        mapped = jax.vmap(pulled)(*batch)
+        return {
+            "jit": jax.jit(pulled)(leaves, cotangents),
+            "vmap": [gradient[1] for gradient in mapped],
+        }
+
+    def lacks_forward_mode(self, err: Exception) -> bool:
+        return isinstance(err, TypeError) and "forward-mode" in str(err)
+
+    def compiled(self, func: Leafwise) -> Leafwise:
+        return jax.jit(func)
 
     def dtype_named(self, name: str) -> Any:
         if name == "float64":

@@ -29,6 +29,15 @@ class NumPyBackend(StandardBackend):
         x: Any = given if given.ndim else np.reshape(given, (1,))
         return x if x.dtype.kind == "f" else x.astype(np.float64)
 
+    def floating(self, given: Any) -> Array:
+        return given if given.dtype.kind in "fc" else given.astype(np.float64)
+
+    def leaf(self, value: Any) -> Array | None:
+        if isinstance(value, float | complex | np.ndarray | np.generic):
+            array = np.asarray(value)
+            return array if array.dtype.kind in "fc" else None
+        return None
+
     def copy(self, x: Array) -> Array:
         return np.array(x)
 

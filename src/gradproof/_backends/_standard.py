@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Function
+from ._pytrees import Flat, flattened
+
+#: A function of a list of arrays that returns a list of arrays.
+Leafwise = Callable[[list[Any]], list[Any]]
 
 
 class StandardBackend:
@@ -24,6 +28,9 @@ class StandardBackend:
 
     #: Said in messages, and by the command line.
     name = "array API"
+    #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope a
+    #: along the real part and b along the imaginary one. JAX has the other sign.
+    conjugation = 1.0
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -39,6 +46,28 @@ class StandardBackend:
         if self.xp.isdtype(given.dtype, "real floating"):
             return given
         return self.xp.astype(given, self.default_dtype())
+
+    def floating(self, given: Array) -> Array:
+        """Return an array in real or complex floating numbers, its shape left alone."""
+        kinds = ("real floating", "complex floating")
+        if self.xp.isdtype(given.dtype, kinds):
+            return given
+        return self.xp.astype(given, self.default_dtype())
+
+    def leaf(self, value: Any) -> Array | None:
+        """Return a leaf of a pytree as an array that can be moved; None if it is held fixed."""
+        kinds = ("real floating", "complex floating")
+        if self.is_native(value) and self.xp.isdtype(value.dtype, kinds):
+            return value
+        return None
+
+    def flatten(self, tree: Any) -> "Flat":
+        """Return the leaves of a pytree, the path of each, and what builds the tree from others."""
+        return flattened(tree)
+
+    def fixed_tangent(self, leaf: Any) -> Any:
+        """Return what stands in a tangent in the place of a leaf that is held fixed."""
+        return self.xp.zeros_like(leaf) if self.is_native(leaf) else leaf
 
     def default_dtype(self) -> Any:
         """Return the dtype that an x0 of integers is turned into."""
@@ -142,6 +171,37 @@ class StandardBackend:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
+
+    # --- automatic differentiation -----------------------------------------------------------
+
+    def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
+        """Return func's leaves at some leaves, and what pulls cotangents of them back."""
+        raise TypeError(self._without_autodiff())
+
+    def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
+        """Return func's leaves, and their tangents for tangents of the given leaves."""
+        raise TypeError(self._without_autodiff())
+
+    def transformed(
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+    ) -> dict[str, list[Any]]:
+        """Return func's vjp once more, by each transformation that must not change it."""
+        return {}
+
+    def lacks_forward_mode(self, err: Exception) -> bool:
+        """Tell whether an exception says that a function has no forward mode."""
+        return False
+
+    def compiled(self, func: Leafwise) -> Leafwise:
+        """Return a function that is about to be called many times, compiled if that is possible."""
+        return func
+
+    def _without_autodiff(self) -> str:
+        return (
+            f"no automatic differentiation is known for arrays of {self.xp.__name__}; expected "
+            "those of JAX or PyTorch. To check a derivative written by hand, give it to "
+            "verify_grad, verify_jac, verify_vjp or verify_jvp."
+        )
 
     # --- random numbers ----------------------------------------------------------------------
 

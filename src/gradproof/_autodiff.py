@@ -1,0 +1,306 @@
+"""A verdict on what JAX or PyTorch computes for a function, custom rules included."""
+
+from typing import Any
+
+import numpy as np
+
+from ._backends import Leafwise
+from ._call import checked_callable
+from ._claims import Vjp
+from ._columns import Tangents
+from ._judge import Options, alike, of_columns, of_gradient, weights
+from ._point import ArgNums, Listed, Point, as_numbers, flat_numbers
+from ._products import linear_in_cotangent, linear_in_tangent, lines
+from ._report import Check, Report, Verdict, together
+from ._typing import Function
+from ._values import Values
+
+_MODES = ("jvp", "vjp")
+
+
+def verify_autodiff(
+    func: Function,
+    *primals: Any,
+    argnums: ArgNums = 0,
+    order: int = 1,
+    modes: tuple[str, ...] = _MODES,
+    kwargs: dict[str, Any] | None = None,
+    has_aux: bool = False,
+    vmap: bool = False,
+    rtol: float | None = None,
+    budget: int | None = None,
+    seed: int | None = None,
+) -> Report:
+    """
+    Tell whether the derivatives that JAX or PyTorch compute for a function are right at a point.
+
+    For functions with rules of their own: `jax.custom_vjp`, `jax.custom_jvp`,
+    `torch.autograd.Function`, kernels with a backward pass. What the library computes, in forward
+    and in reverse mode, is checked against values of `func`; and what belongs to a rule is too: that
+    the value it returns is func's own, that both modes are transposes of each other, that each is
+    linear, and that it is the same under ``jit`` and ``vmap``.
+
+    Parameters
+    ----------
+    func : callable
+        Called as ``func(*primals, **kwargs)`` with arrays of JAX or PyTorch. Returns an array, or a
+        pytree of them.
+    *primals : array or pytree
+        The point. An nn.Module is differentiated by its parameters; `func` gets a private copy.
+    argnums : int or tuple of int
+        Which of the primals derivatives are taken by.
+    order : int
+        Of the derivatives: 2 also checks those of the gradient, and so on.
+    modes : tuple of {'jvp', 'vjp'}
+        Which modes to check, forward and reverse. Where both are asked for and func has no forward
+        mode, that is a remark.
+    kwargs : dict, optional
+        Keyword arguments of `func`.
+    has_aux : bool
+        Whether `func` returns a pair, of which the second is no output.
+    vmap : bool
+        Whether a rule of PyTorch has to work under ``vmap`` too; rules of JAX always have to.
+    rtol : float, optional
+        The relative error that matters, as in `verify_grad`.
+    budget : int, optional
+        The most calls of `func` (of each derivative, for those of higher order).
+    seed : int, optional
+        Repeats a check; drawn afresh by default, and in the report.
+
+    Returns
+    -------
+    Report
+        With what was checked in `checks`; the worst of them is the verdict.
+
+    Raises
+    ------
+    TypeError
+        If the arrays are of a library without automatic differentiation, or `func` returns no
+        array of it.
+    ValueError
+        If an option is out of range.
+
+    See Also
+    --------
+    verify_vjp, verify_jvp : For rules that are functions of their own.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from gradproof import verify_autodiff
+    >>> @jax.custom_vjp
+    ... def square(x):
+    ...     return x**2
+    >>> square.defvjp(lambda x: (x**2, x), lambda x, ct: (ct * x,))  # forgot the 2
+    >>> print(verify_autodiff(square, jnp.linspace(0.5, 1.5, 6), seed=0).verdict)
+    fail
+    """
+    checked_callable(func, "func")
+    options = Options.checked(rtol, budget, seed)
+    modes = _checked(modes, order)
+    if not primals:
+        msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
+        raise TypeError(msg)
+    point = Point(primals, argnums, kwargs)
+    values = Values(func, point, budget, has_aux=has_aux)
+    _refuse_untracked(values)
+    rules = Rules(values, options, modes, vmap=vmap, label="")
+    for depth in range(2, order + 1):
+        gradient = point.backend.compiled(rules.gradient)
+        deeper = Values(gradient, Listed(point), budget)
+        rules = Rules(deeper, options, modes, vmap=vmap, label=f"order {depth} ", below=rules)
+    return rules.report()
+
+
+def _checked(modes: Any, order: Any) -> tuple[str, ...]:
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    if not modes or not set(modes) <= set(_MODES):
+        msg = f"modes={modes!r}; expected some of {_MODES}."
+        raise ValueError(msg)
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        msg = f"order={order!r}; expected the order of the derivatives, 1 or more."
+        raise ValueError(msg)
+    return modes
+
+
+def _refuse_untracked(values: Values) -> None:
+    for leaf, array in zip(values.outputs.leaves, values.outputs.like, strict=True):
+        if not values.backend.is_native(array):
+            at = f" at leaf {leaf.path}" if leaf.path else ""
+            msg = (
+                f"func returned {type(array).__name__}{at}, which no automatic differentiation "
+                f"follows; expected arrays of {values.backend.name}."
+            )
+            raise TypeError(msg)
+
+
+class _Vjp(Vjp):
+    """The vjp that the library computes."""
+
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        del where
+        self.calls += 1
+        values, backend = self.values, self.values.backend
+        outputs, pull = backend.vjp(values.arrays_at, leaves)
+        if self.value is None:
+            self.value = flat_numbers(backend.to_host(outputs))
+        gradients = pull(values.outputs.cotangent(self.u))
+        self.eps = max([self.eps, *(float(backend.eps(g.dtype)) for g in gradients)])
+        self.point.refuse_unlike(gradients)
+        return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
+
+
+class _Jvp(Tangents):
+    """The jvp that the library computes, along some lines."""
+
+    values: Values
+
+    def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
+        backend = self.point.backend
+        outputs, pushed = backend.jvp(self.values.arrays_at, leaves, self.point.native(tangent))
+        if self.value is None:
+            self.value = flat_numbers(backend.to_host(outputs))
+        return flat_numbers(backend.to_host(pushed))
+
+
+class Rules:
+    """
+    The derivatives of one order of a function, and all that is checked of them.
+
+    Parameters
+    ----------
+    values : Values
+        Evaluations of the function.
+    options : Options
+        What the user chose.
+    modes : tuple of str
+        Forward, reverse or both.
+    vmap : bool
+        Whether a rule of PyTorch has to work under vmap.
+    label : str
+        Begins the names of the checks.
+    below : Rules, optional
+        Those of the order below.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        options: Options,
+        modes: tuple[str, ...],
+        *,
+        vmap: bool,
+        label: str,
+        below: "Rules | None" = None,
+    ) -> None:
+        self._values, self._options, self._modes = values, options, modes
+        self._vmap, self._label, self._below = vmap, label, below
+        self._u = weights(values, options.rng(1))
+
+    def gradient(self, leaves: list[Any]) -> list[Any]:
+        """Return the gradient of the weighted sum of func's values, as native leaves."""
+        _, pull = self._values.backend.vjp(self._values.arrays_at, leaves)
+        return pull(self._values.outputs.cotangent(self._u))
+
+    def report(self) -> Report:
+        """Return the report on these derivatives, and on those of lower orders."""
+        reports, checks, nfev, ngev = self._parts()
+        return together(reports, checks, nfev, ngev)
+
+    def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
+        reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
+        vjp, jvp = None, None
+        remarks: list[str] = []
+        if "vjp" in self._modes:
+            vjp, report = self._reverse()
+            reports.append((f"{self._label}vjp", report))
+            checks += self._of_vjp(vjp, report.rtol)
+        if "jvp" in self._modes:
+            try:
+                jvp, report = self._forward()
+            except Exception as err:
+                if len(self._modes) == 1 or not self._values.backend.lacks_forward_mode(err):
+                    raise
+                remarks.append(f"func has no forward mode, which was not checked: {err}"[:200])
+            else:
+                reports.append((f"{self._label}jvp", report))
+                checks += self._of_jvp(jvp, report.rtol)
+        if vjp is not None and jvp is not None:
+            checks.append(self._transposed(vjp, jvp, report.rtol))
+        if remarks:
+            name, first = reports[-1]
+            reports[-1] = name, first.with_remarks(remarks)
+        calls = sum(claim.calls for claim in (vjp, jvp) if claim is not None)
+        return reports, checks, nfev + self._values.nfev, ngev + calls
+
+    def _reverse(self) -> tuple[_Vjp, Report]:
+        values = self._values
+        claim = _Vjp(values.arrays_at, values.point, values, self._u, pullback=True)
+        return claim, of_gradient(values, self._u, claim, self._options)
+
+    def _forward(self) -> tuple[_Jvp, Report]:
+        values, point = self._values, self._values.point
+        span, tangents = lines(point, self._options)
+        claim = _Jvp(values.arrays_at, point, span, tangents, values.outputs)
+        claim.values = values
+        return claim, of_columns(values.along(span), claim, self._options)
+
+    def _of_vjp(self, claim: _Vjp, rtol: float) -> list[Check]:
+        values = self._values
+        checks = [
+            linear_in_cotangent(claim, values, self._options, rtol),
+            self._value(claim, "vjp"),
+        ]
+        return [self._named(check) for check in checks] + self._transformed(claim, rtol)
+
+    def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
+        values = self._values
+        checks = [linear_in_tangent(claim, values, self._options, rtol), self._value(claim, "jvp")]
+        return [self._named(check) for check in checks]
+
+    def _named(self, check: Check) -> Check:
+        return Check(self._label + check.name, check.verdict, check.text)
+
+    def _value(self, claim: Any, mode: str) -> Check:
+        values = self._values
+        size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
+        what = "the rule's own value is not what func returns when no derivative is taken"
+        # Two ways to compute one value may differ by their rounding: by half of the digits at most.
+        allowed = max(values.eps, np.finfo(float).eps) ** 0.5
+        return alike(f"value of the {mode}", claim.value, values.at_x0, size, allowed, what)
+
+    def _transposed(self, vjp: _Vjp, jvp: _Jvp, rtol: float) -> Check:
+        """Return a check that both modes give ``<u, J v>``, which needs no difference of func."""
+        tangent = jvp.tangents[0]
+        pushed = vjp.u * jvp.one(tangent)
+        pulled = vjp.at_x0 * tangent
+        size = float(max(np.abs(pushed).sum(), np.abs(pulled).sum()))
+        both = np.array([pushed.sum()]), np.array([pulled.sum()])
+        what = "forward and reverse mode differ: one of the two rules is wrong"
+        return self._named(alike("forward against reverse", *both, size, rtol, what))
+
+    def _transformed(self, claim: _Vjp, rtol: float) -> list[Check]:
+        values, backend = self._values, self._values.backend
+        try:
+            found = backend.transformed(
+                values.arrays_at,
+                values.point.copies(),
+                values.outputs.cotangent(claim.u),
+                self._vmap,
+            )
+        except Exception as err:
+            text = f"the vjp fails under a transformation: {type(err).__name__}: {err}"
+            return [Check(f"{self._label}transformed", Verdict.FAIL, text[:300])]
+        size = float(np.max(np.abs(claim.at_x0), initial=0.0))
+        allowed = max(rtol / 4, 64 * max(claim.eps, values.eps))
+        return [
+            alike(
+                f"{self._label}under {name}",
+                values.point.slopes([as_numbers(backend, g, name) for g in gradients]),
+                claim.at_x0,
+                size,
+                allowed,
+                f"the vjp under {name} is another one than without",
+            )
+            for name, gradients in found.items()
+        ]

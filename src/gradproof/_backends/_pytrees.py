@@ -1,0 +1,80 @@
+"""Nested containers of arrays, by optree; JAX has a registry of its own."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+#: Dataclasses that optree does not know are registered for gradproof alone.
+_NAMESPACE = "gradproof"
+
+
+class Flat(NamedTuple):
+    """
+    A pytree taken apart.
+
+    Attributes
+    ----------
+    leaves : list
+        What is no container; None is a leaf.
+    paths : list of str
+        The path of each, as Python code: ``['layers'][1].w``.
+    rebuild : callable
+        Takes other leaves, and returns them in the same containers.
+    up_to : callable
+        Takes another tree, and returns what it has in the place of each leaf.
+    """
+
+    leaves: list[Any]
+    paths: list[str]
+    rebuild: Callable[[list[Any]], Any]
+    up_to: Callable[[Any], list[Any]]
+
+
+def flattened(tree: Any) -> Flat:
+    """Return the leaves of dicts, lists, tuples, namedtuples, dataclasses and what optree knows."""
+    import optree
+
+    while True:
+        accessors, leaves, treespec = optree.tree_flatten_with_accessor(
+            tree, none_is_leaf=True, namespace=_NAMESPACE
+        )
+        unknown = {type(leaf) for leaf in leaves if _is_record(leaf)}
+        if not unknown:
+            break
+        for kind in unknown:
+            _register(kind)
+    return Flat(
+        leaves,
+        [accessor.codify("") for accessor in accessors],
+        lambda new: optree.tree_unflatten(treespec, new),
+        treespec.flatten_up_to,
+    )
+
+
+def one(array: Any) -> Flat:
+    """Return an array as a tree that has nothing else."""
+    return Flat([array], [""], lambda leaves: leaves[0], lambda tree: [tree])
+
+
+def _is_record(leaf: Any) -> bool:
+    return dataclasses.is_dataclass(leaf) and not isinstance(leaf, type)
+
+
+def _register(kind: type) -> None:
+    import optree
+
+    names = tuple(field.name for field in dataclasses.fields(kind))
+
+    def flatten(record: Any) -> Any:
+        return [getattr(record, name) for name in names], None, names
+
+    def unflatten(_: Any, values: Any) -> Any:
+        # Without `__init__`, which may count, check or convert.
+        record = object.__new__(kind)
+        for name, value in zip(names, values, strict=True):
+            object.__setattr__(record, name, value)
+        return record
+
+    optree.register_pytree_node(
+        kind, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE
+    )

@@ -1,0 +1,181 @@
+"""What the user claims: a linear map at x0 and near it, whichever way it is given."""
+
+import abc
+import inspect
+from typing import Any
+
+import numpy as np
+
+from ._backends import Backend, is_array
+from ._call import noted
+from ._point import Point
+from ._typing import Function
+from ._values import Values
+
+
+class Claim(abc.ABC):
+    """
+    A claimed gradient of a weighted sum of func's values.
+
+    Parameters
+    ----------
+    func : callable
+        The claim, as the user gave it.
+    point : Point
+        Where it is made.
+
+    Attributes
+    ----------
+    at_x0 : ndarray of shape (n,)
+        The gradient at x0, flat.
+    calls : int
+        Calls of the claim.
+    eps : float
+        Machine epsilon of the coarsest dtype that it returned; 0 for none of the library.
+    """
+
+    #: What the claim is called in messages.
+    name: str
+
+    def __init__(self, func: Function, point: Point) -> None:
+        self._func, self.point = func, point
+        self.calls, self.eps = 0, 0.0
+        self.at_x0 = self._gradient(point.copies_for_claim(), "at x0")
+
+    def near(self, displacement: np.ndarray) -> np.ndarray | None:
+        """Return the gradient at x0 plus a displacement; None if the claim fails there."""
+        try:
+            return self._gradient(self.point.moved(displacement, for_claim=True), "near x0")
+        except Exception:
+            return None
+
+    def _called(self, leaves: list[Any], where: str, *extra: Any) -> Any:
+        self.calls += 1
+        with noted(lambda: f"{self.name} {where}"):
+            return self.point.call(self._func, leaves, *extra)
+
+    def _flat(self, claim: Any) -> np.ndarray:
+        self.eps = max(self.eps, eps_of(self.point.backend, claim))
+        return self.point.flat_claim(claim, self.name)
+
+    @abc.abstractmethod
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        """Return the claimed gradient at some leaves, flat."""
+
+
+class Gradient(Claim):
+    """A gradient of a func of one value, alone or after that value."""
+
+    name = "grad"
+
+    def __init__(self, func: Function, point: Point, *, with_value: bool) -> None:
+        self._with_value = with_value
+        self.value: Any = None
+        super().__init__(func, point)
+
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        claim = self._called(leaves, where)
+        if self._with_value:
+            value, claim = pair(
+                claim, self.name, "value_and_grad=True", "the value and the gradient"
+            )
+            self.value = value if self.calls == 1 else self.value
+        return self._flat(claim)
+
+
+class Vjp(Claim):
+    """
+    A vjp, for one cotangent.
+
+    Attributes
+    ----------
+    value : object
+        What came back beside the pullback, if it is of that form.
+    """
+
+    name = "vjp"
+
+    def __init__(
+        self, func: Function, point: Point, values: Values, u: np.ndarray, *, pullback: bool
+    ) -> None:
+        self._pullback, self.values, self.value = pullback, values, None
+        self.u = u
+        super().__init__(func, point)
+
+    def of(self, u: np.ndarray) -> np.ndarray:
+        """Return the gradient at x0 for another cotangent."""
+        before, self.u = self.u, u
+        try:
+            return self._gradient(self.point.copies_for_claim(), "at x0")
+        finally:
+            self.u = before
+
+    def _cotangent(self) -> Any:
+        outputs = self.values.outputs
+        return outputs.rebuilt(self.values.value, outputs.cotangent(self.u))
+
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        if not self._pullback:
+            return self._flat(self._unwrapped(self._called(leaves, where, self._cotangent())))
+        value, pull = pair(
+            self._called(leaves, where), self.name, "pullback form", "y and a function"
+        )
+        self.value = value if self.calls == 1 else self.value
+        return self._flat(self._unwrapped(pull(self._cotangent())))
+
+    def _unwrapped(self, grads: Any) -> Any:
+        """Return the gradients by what is moved, where there is one for each argument of func."""
+        return self.point.of_arguments(grads, self.name)
+
+
+def eps_of(backend: Backend, claim: Any) -> float:
+    """Return the machine epsilon of the coarsest native array in a claim; 0 if there is none."""
+    if backend.is_native(claim):
+        return float(backend.eps(claim.dtype))
+    if is_array(claim) or claim is None:
+        return 0.0
+    return max((eps_of(backend, leaf) for leaf in backend.flatten(claim).leaves), default=0.0)
+
+
+def pair(value: Any, name: str, form: str, expected: str) -> tuple[Any, Any]:
+    """Return the two items of a pair; TypeError if it is none."""
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return value[0], value[1]
+    msg = f"{name} returned {value!r:.60} of type {type(value).__name__}; {form} means a pair of {expected}."
+    raise TypeError(msg)
+
+
+def takes_cotangent(vjp: Function, count: int, kwargs: dict[str, Any] | None) -> bool:
+    """
+    Tell whether a vjp takes a cotangent after func's arguments, or returns a pullback.
+
+    Parameters
+    ----------
+    vjp : callable
+        As the user gave it.
+    count : int
+        Number of func's positional arguments.
+    kwargs : dict or None
+        Its keyword arguments.
+    """
+    try:
+        signature = inspect.signature(vjp)
+    except (TypeError, ValueError):  # some builtins have none
+        return True
+
+    def takes(n: int) -> bool:
+        try:
+            signature.bind(*range(n), **(kwargs or {}))
+        except TypeError:
+            return False
+        return True
+
+    if takes(count + 1):
+        return True
+    if takes(count):
+        return False
+    msg = (
+        f"vjp{signature} takes neither func's {count} positional arguments and a cotangent, nor "
+        "func's arguments alone (then it returns y and a pullback)."
+    )
+    raise TypeError(msg)

@@ -1,0 +1,327 @@
+"""A claimed Jacobian, or its products with a few tangents: func's values by what is moved."""
+
+import abc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ._call import noted
+from ._claims import eps_of, pair
+from ._point import Leaf, Point, Span, matched
+from ._scales import rms
+from ._typing import Function
+from ._values import Outputs
+
+#: Rows of a Jacobian that are copied at a time, where something is computed from all of it.
+_ROWS = 256
+
+
+class Columns(abc.ABC):
+    """
+    A claimed linear map from what is moved, n numbers, to func's values, m of them.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        m and n.
+    eps : float
+        Machine epsilon of the coarsest dtype that it returned.
+    """
+
+    shape: tuple[int, int]
+    eps: float
+    #: Whether what is typical of an entry is seen in its column rather than in its row.
+    by_column = False
+
+    @abc.abstractmethod
+    def column(self, i: int) -> np.ndarray:
+        """Return column `i`, of shape (m,)."""
+
+    @abc.abstractmethod
+    def row(self, k: int) -> np.ndarray:
+        """Return row `k`, of shape (n,)."""
+
+    @abc.abstractmethod
+    def weighted(self, u: np.ndarray) -> np.ndarray:
+        """Return the sum of rows times weights, of shape (n,)."""
+
+    @abc.abstractmethod
+    def there(self, displacement: np.ndarray) -> "Columns | None":
+        """Return the claim at a displaced point; None if it fails there."""
+
+    def row_blocks(self, part: slice) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield some rows at a time, of the columns in `part`."""
+        for start in range(0, self.shape[0], _ROWS):
+            rows = slice(start, min(start + _ROWS, self.shape[0]))
+            yield rows, np.stack([self.row(k)[part] for k in range(rows.start, rows.stop)])
+
+    def along(self, displacement: np.ndarray) -> np.ndarray:
+        """Return what the claim says of a displacement, of shape (m,)."""
+        change = np.zeros(self.shape[0])
+        for i in np.flatnonzero(displacement):
+            change += self.column(int(i)) * displacement[i]
+        return change
+
+    def near(self, u: np.ndarray) -> Callable[[np.ndarray], np.ndarray | None]:
+        """Return a function from a displacement to the weighted sum of rows there."""
+
+        def weighted(displacement: np.ndarray) -> np.ndarray | None:
+            there = self.there(displacement)
+            return None if there is None else there.weighted(u)
+
+        return weighted
+
+    def row_near(self, k: int) -> Callable[[np.ndarray], np.ndarray | None]:
+        """Return a function from a displacement to row `k` there."""
+
+        def row(displacement: np.ndarray) -> np.ndarray | None:
+            there = self.there(displacement)
+            return None if there is None else there.row(k)
+
+        return row
+
+    def wobble(self, survey: Any) -> Any:
+        """Return by how much rounding of x0 moves the rows, root mean square, of shape (m,)."""
+        ulp = survey.signs() * survey.probe.x_eps * survey.probe.magnitude
+        least = np.full(self.shape[0], np.inf)
+        for sign in (1.0, -1.0):
+            there = self.there(sign * ulp)
+            if there is None:
+                continue
+            for k in range(self.shape[0]):
+                change = rms(there.row(k) - self.row(k))
+                least[k] = min(least[k], change if np.isfinite(change) else np.inf)
+        return np.where(np.isfinite(least), least, 0.0)
+
+
+class Dense(Columns):
+    """
+    A matrix that is there.
+
+    Parameters
+    ----------
+    blocks : list of (slice, slice, ndarray)
+        Rows, columns and the numbers there; of all of the matrix.
+    shape : tuple of int
+        m and n.
+    eps : float
+        Machine epsilon of its dtype.
+    again : callable
+        Returns the matrix at a displaced point.
+    """
+
+    def __init__(
+        self,
+        blocks: list[tuple[slice, slice, np.ndarray]],
+        shape: tuple[int, int],
+        eps: float,
+        again: Callable[[np.ndarray], Columns | None],
+    ) -> None:
+        self._blocks, self.shape, self.eps, self._again = blocks, shape, eps, again
+
+    def column(self, i: int) -> np.ndarray:
+        column = np.empty(self.shape[0])
+        for rows, columns, block in self._blocks:
+            if columns.start <= i < columns.stop:
+                column[rows] = block[:, i - columns.start]
+        return column
+
+    def row(self, k: int) -> np.ndarray:
+        row = np.empty(self.shape[1])
+        for rows, columns, block in self._blocks:
+            if rows.start <= k < rows.stop:
+                row[columns] = block[k - rows.start]
+        return row
+
+    def row_blocks(self, part: slice) -> Iterator[tuple[slice, np.ndarray]]:
+        for rows, columns, block in self._blocks:
+            if columns != part:
+                continue
+            for start in range(rows.start, rows.stop, _ROWS):
+                stop = min(start + _ROWS, rows.stop)
+                yield slice(start, stop), block[start - rows.start : stop - rows.start]
+
+    def weighted(self, u: np.ndarray) -> np.ndarray:
+        total = np.zeros(self.shape[1])
+        for rows, columns, block in self._blocks:
+            total[columns] += u[rows] @ block
+        return total
+
+    def there(self, displacement: np.ndarray) -> "Columns | None":
+        return self._again(displacement)
+
+
+class Products(Dense):
+    """Products of a Jacobian with tangents, one for each column."""
+
+    by_column = True
+
+
+def real_block(block: np.ndarray, out: Leaf, leaf: Leaf, conjugation: float) -> np.ndarray:
+    """
+    Return a block of a Jacobian as one between real and imaginary parts.
+
+    A complex block between complex leaves is that of a holomorphic function. One between a real
+    value and a complex leaf holds gradients, in the convention of the library.
+    """
+    flat = block.reshape(-1, int(np.prod(leaf.shape)))
+    if not (out.complex or leaf.complex):
+        return flat
+    if not leaf.complex:
+        return np.concatenate([flat.real, flat.imag], axis=0)
+    if not out.complex:
+        return np.concatenate([flat.real, conjugation * flat.imag], axis=1)
+    return np.block([[flat.real, -flat.imag], [flat.imag, flat.real]])
+
+
+class Jacobian:
+    """
+    A function that returns Jacobians, as the user gave it.
+
+    Parameters
+    ----------
+    func : callable
+        Called with func's arguments.
+    point : Point
+        Where.
+    outputs : Outputs
+        The structure of func's result.
+    with_value : bool
+        Whether it returns func's value and the Jacobian.
+
+    Attributes
+    ----------
+    value : object
+        What came with the first Jacobian.
+    calls : int
+        Calls of func.
+    """
+
+    name = "jac"
+
+    def __init__(
+        self, func: Function, point: Point, outputs: Outputs, *, with_value: bool = False
+    ) -> None:
+        self._func, self._point, self._outputs = func, point, outputs
+        self._with_value, self.value = with_value, None
+        self.calls, self.eps = 0, 0.0
+
+    def at_x0(self) -> Columns:
+        """Return the Jacobian at x0."""
+        return self._columns(self._point.copies_for_claim(), "at x0")
+
+    def product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
+        """Return the product with a tangent at some leaves, of shape (m,)."""
+        return self._columns(leaves, where).along(tangent)
+
+    def _near(self, displacement: np.ndarray) -> Columns | None:
+        try:
+            return self._columns(self._point.moved(displacement, for_claim=True), "near x0")
+        except Exception:
+            return None
+
+    def _columns(self, leaves: list[Any], where: str) -> Columns:
+        point, outputs = self._point, self._outputs
+        self.calls += 1
+        with noted(lambda: f"{self.name} {where}"):
+            claim = point.call(self._func, leaves)
+        if self._with_value:
+            value, claim = pair(
+                claim, self.name, "value_and_jac=True", "the value and the Jacobian"
+            )
+            self.value = value if where == "at x0" else self.value
+        blocks = []
+        for out, part in zip(outputs.leaves, outputs.split(claim, self.name), strict=True):
+            rows = () if outputs.scalar else out.shape
+            arrays = matched(point, part, f"{self.name}{out.path}", rows)
+            for leaf, array in zip(point.leaves, arrays, strict=True):
+                block = real_block(array, out, leaf, point.backend.conjugation)
+                blocks.append((out.where, leaf.where, block))
+        self.eps = max(self.eps, eps_of(point.backend, claim))
+        return Dense(blocks, (outputs.size, point.x.size), self.eps, self._near)
+
+
+class Tangents:
+    """
+    A jvp, as the user gave it, along the lines of a span.
+
+    Parameters
+    ----------
+    func : callable
+        Called with func's arguments and a tangent.
+    point : Point
+        Where.
+    span : Span
+        The lines.
+    tangents : ndarray of shape (k, n)
+        Their directions.
+    outputs : Outputs
+        The structure of func's result.
+    with_value : bool
+        Whether it returns func's value and the tangent.
+
+    Attributes
+    ----------
+    value : object
+        What came with the first tangent.
+    calls : int
+        Calls of func.
+    """
+
+    name = "jvp"
+
+    def __init__(
+        self,
+        func: Function,
+        point: Point,
+        span: Span,
+        tangents: np.ndarray,
+        outputs: Outputs,
+        *,
+        with_value: bool = False,
+    ) -> None:
+        self._func, self.point, self._span, self._outputs = func, point, span, outputs
+        self.tangents, self._with_value = tangents, with_value
+        self.value: Any = None
+        self.calls, self.eps = 0, 0.0
+
+    def at_x0(self) -> Columns:
+        """Return func's output tangents at x0, a column for each line."""
+        return self._columns(self.point.copies_for_claim, "at x0")
+
+    def one(self, tangent: np.ndarray) -> np.ndarray:
+        """Return the output tangent of another tangent at x0, of shape (m,)."""
+        return self._product(self.point.copies_for_claim(), tangent, "at x0")
+
+    def product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
+        """Return the product with a tangent at some leaves, of shape (m,)."""
+        return self._product(leaves, tangent, where)
+
+    def _near(self, displacement: np.ndarray) -> Columns | None:
+        def leaves() -> list[Any]:
+            return self._span.moved(displacement, for_claim=True)
+
+        try:
+            return self._columns(leaves, "near x0")
+        except Exception:
+            return None
+
+    def _columns(self, leaves: Callable[[], list[Any]], where: str) -> Columns:
+        columns = [self._product(leaves(), tangent, where) for tangent in self.tangents]
+        matrix, rows = np.stack(columns, axis=1), slice(0, self._outputs.size)
+        blocks = [(rows, leaf.where, matrix[:, leaf.where]) for leaf in self._span.leaves]
+        return Products(blocks, matrix.shape, self.eps, self._near)
+
+    def _product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
+        self.calls += 1
+        with noted(lambda: f"{self.name} {where}"):
+            return self._pushed(leaves, tangent)
+
+    def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
+        claim = self.point.call(self._func, leaves, self.point.tangent(tangent))
+        if self._with_value:
+            value, claim = pair(claim, self.name, "with_value=True", "func's value and its tangent")
+            self.value = value if self.value is None else self.value
+        self.eps = max(self.eps, eps_of(self.point.backend, claim))
+        return self._outputs.flat_tangent(claim, self.name)

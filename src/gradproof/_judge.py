@@ -1,0 +1,209 @@
+"""One judgement: a survey, a decision, and the report on it."""
+
+import numbers
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._claims import Claim
+from ._columns import Jacobian, Tangents
+from ._decide import Decision
+from ._findings import Findings
+from ._probe import Probe
+from ._report import Check, Report, Verdict
+from ._rows import Rows
+from ._survey import Survey
+from ._values import Values
+
+_DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    What the user may choose in every check.
+
+    Attributes
+    ----------
+    rtol : float or None
+        The relative error that matters; None for ``eps ** (1/3)``.
+    budget : int or None
+        The most calls of func.
+    seed : int
+        Repeats a check.
+    """
+
+    rtol: float | None
+    budget: int | None
+    seed: int
+
+    @staticmethod
+    def checked(rtol: Any, budget: Any, seed: Any) -> "Options":
+        """Return the options, a seed drawn if there is none; ValueError if one is out of range."""
+        if rtol is not None and not 0 < rtol < 1:
+            msg = f"rtol={rtol!r}; expected the relative error that matters, between 0 and 1."
+            raise ValueError(msg)
+        if budget is not None and budget < 1:
+            msg = f"budget={budget!r}; expected the number of calls of func to spend, 1 at least."
+            raise ValueError(msg)
+        if seed is None:
+            seed = int.from_bytes(os.urandom(4), "little")
+        if not isinstance(seed, numbers.Integral) or seed < 0:
+            msg = f"seed={seed!r}; expected an int that is not negative, or None."
+            raise ValueError(msg)
+        return Options(None if rtol is None else float(rtol), budget, int(seed))
+
+    def rng(self, stream: int = 0) -> "np.random.Generator":  # numpy.random is slow to import
+        """Return a generator; another one for each stream."""
+        return np.random.default_rng([self.seed, stream] if stream else self.seed)
+
+    def tolerance(self, eps: float) -> float:
+        """Return the relative error that matters in the coarsest dtype involved."""
+        return self.rtol if self.rtol is not None else float(eps ** (1 / 3))
+
+
+def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:
+    """
+    Return a random cotangent for func's values.
+
+    Sizes between 1 and 2, so that none counts for little, in steps of 1/128: bfloat16 and all that
+    is wider hold them exactly, so that func and claim see the same in different dtypes. Each array
+    counts alike, whatever its units: its weights are divided by a power of two near its size.
+    """
+    m = values.at_x0.size
+    u = rng.choice([-1.0, 1.0], m) * (1 + rng.integers(128, size=m) / 128)
+    if len(values.outputs.leaves) > 1:
+        for leaf in values.outputs.leaves:
+            own = np.abs(values.at_x0[leaf.where])
+            size = float(np.max(own[np.isfinite(own)], initial=0.0))
+            if size:
+                # Within what half precision can hold.
+                u[leaf.where] *= 2.0 ** -np.clip(np.floor(np.log2(size)), -10, 10)
+    return u
+
+
+def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
+    """Return the report on a claimed gradient of the sum of func's values times `u`."""
+    probe = Probe(values, u)
+    eps = max(probe.eps, claim.eps)
+    survey = Survey(probe, claim.near, claim.at_x0, eps, options.tolerance(eps), options.rng())
+    decision = Decision(survey)
+    verdict, reason = decision.run()
+    found = decision.findings
+    with np.errstate(all="ignore"):
+        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
+        error, truncation, noise, right, left = (
+            np.ldexp(quantity / survey.move, survey.exponent)
+            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
+        )
+    flat = {
+        "claimed": claim.at_x0,
+        "measured": claim.at_x0 + error,
+        "truncation": truncation,
+        "noise": noise,
+        "step": found.step * survey.move,
+        "right": claim.at_x0 + right,
+        "left": claim.at_x0 + left,
+        "resolution": np.where(np.isnan(seen), np.inf, seen),
+        "state": found.state.astype(str),
+    }
+    return _report(survey, found, verdict, reason, flat, options, claim.calls)
+
+
+def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> Report:
+    """Return the report on a claimed Jacobian of func by what is moved."""
+    columns, u = claim.at_x0(), weights(values, options.rng(1))
+    probe = Probe(values, u)
+    eps = max(probe.eps, columns.eps)
+    survey = Survey(
+        probe, columns.near(u), columns.weighted(u), eps, options.tolerance(eps), options.rng()
+    )
+
+    def each(survey: Survey, found: Findings, step: float) -> None:
+        Rows(survey, columns, found).run(step)
+
+    decision = Decision(survey, each)
+    verdict, reason = decision.run()
+    found = decision.findings
+    if not found.row.size:  # decided before any entry was looked at
+        nothing = np.full(survey.g.size, np.nan)
+        found.row, found.claimed = np.full(survey.g.size, -1), nothing
+        found.resolution = np.full(survey.g.size, np.inf)
+    flat = {
+        "row": found.row,
+        "claimed": found.claimed,
+        "measured": found.claimed + found.error,
+        "truncation": found.truncation,
+        "noise": found.noise,
+        "step": found.step * survey.move,
+        "right": found.claimed + found.right,
+        "left": found.claimed + found.left,
+        "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
+        "state": found.state.astype(str),
+    }
+    return _report(survey, found, verdict, reason, flat, options, claim.calls)
+
+
+def _report(
+    survey: Survey,
+    found: Findings,
+    verdict: str,
+    reason: str,
+    flat: dict[str, np.ndarray],
+    options: Options,
+    ngev: int,
+) -> Report:
+    values = survey.probe.values
+    remarks = [*values.remarks, *found.remarks]
+    if values.failure:
+        remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
+    if verdict == "inconclusive" and survey.eps > 2.0**-40:
+        remarks.append("a wider dtype, or a point with less cancellation, would show more")
+    return Report(
+        verdict=Verdict(verdict),
+        reason=reason,
+        remarks=tuple(remarks),
+        rtol=survey.rtol,
+        resolved=survey.res,
+        whole=found.whole,
+        dtype=_DTYPES.get(survey.eps, f"eps {survey.eps:.1e}"),
+        nfev=values.nfev,
+        ngev=ngev,
+        seed=options.seed,
+        flat=flat,
+        leaves=tuple(values.point.leaves),
+        row_name=values.outputs.name if "row" in flat else None,
+    )
+
+
+def alike(
+    name: str, given: np.ndarray, expected: np.ndarray, size: float, allowed: float, what: str
+) -> Check:
+    """
+    Return a check that two vectors are the same, relative to a size.
+
+    Parameters
+    ----------
+    name : str
+        Of the check.
+    given, expected : ndarray
+        The vectors.
+    size : float
+        What a difference is relative to.
+    allowed : float
+        The largest relative difference that passes.
+    what : str
+        Says what differs, for a fail.
+    """
+    finite = np.isfinite(given) & np.isfinite(expected)
+    same = finite | (given == expected) | (np.isnan(given) & np.isnan(expected))
+    with np.errstate(all="ignore"):
+        apart = float(np.max(np.abs(given - expected)[finite], initial=0.0))
+    share = apart / size if size else (np.inf if apart else 0.0)
+    if same.all() and share <= allowed:
+        return Check(name, Verdict.PASS, f"{share:.0e} apart, relative to {size:.3g}")
+    if not same.all():
+        return Check(name, Verdict.FAIL, f"{what}: finite in one and not in the other")
+    return Check(name, Verdict.FAIL, f"{what}: by up to {apart:.3g}, {share:.1e} of its size")

@@ -1,0 +1,493 @@
+"""The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
+from ._call import is_real
+from ._typing import Array, Function
+
+#: Which of func's positional arguments are moved.
+ArgNums = int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """
+    The place of one array of a pytree in a flat vector of real numbers.
+
+    Attributes
+    ----------
+    path : str
+        Its place in the pytree, as Python code; empty if it is all that there is.
+    shape : tuple of int
+        Its shape.
+    where : slice
+        Its entries in the flat vector: of a complex leaf the real parts, then the imaginary ones.
+    complex : bool
+        Whether it is complex.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    where: slice
+    complex: bool
+
+    def index(self, i: int) -> tuple[int, ...]:
+        """Return the index in this leaf of entry `i` of the flat vector."""
+        place = (i - self.where.start) % math.prod(self.shape)
+        return tuple(int(k) for k in np.unravel_index(place, self.shape)) if self.shape else ()
+
+    def name(self, i: int) -> str:
+        """Return the words for entry `i` of the flat vector, which is one of this leaf."""
+        index = self.index(i)
+        inside = f"[{', '.join(map(str, index))}]" if index else ""
+        imaginary = i - self.where.start >= math.prod(self.shape)
+        return f"{self.path}{inside}{('.imag' if imaginary else '.real') if self.complex else ''}"
+
+    def shaped(self, flat: np.ndarray) -> np.ndarray:
+        """Return the numbers of this leaf from a flat vector."""
+        own = flat[self.where]
+        if self.complex:
+            real, imaginary = np.split(own, 2)
+            own = real + 1j * imaginary
+        return own.reshape(self.shape)
+
+
+def layout(paths: list[str], arrays: list[Any]) -> list[Leaf]:
+    """Return the places of arrays in a flat vector, one after the other."""
+    leaves, start = [], 0
+    for path, array in zip(paths, arrays, strict=True):
+        shape, is_complex = tuple(array.shape), "complex" in str(array.dtype)
+        stop = start + math.prod(shape) * (1 + is_complex)
+        leaves.append(Leaf(path, shape, slice(start, stop), is_complex))
+        start = stop
+    return leaves
+
+
+def leaf_of(leaves: list[Leaf], i: int) -> Leaf:
+    """Return the leaf that has entry `i` of the flat vector."""
+    return next(leaf for leaf in leaves if leaf.where.start <= i < leaf.where.stop)
+
+
+class Point:
+    """
+    The arguments of func, those of them that are moved as one flat vector of real numbers.
+
+    Parameters
+    ----------
+    arguments : tuple
+        The positional arguments of func.
+    argnums : int or tuple of int
+        Which of them are moved; each is an array, or a pytree of arrays. Leaves that are not
+        floating are held fixed.
+    kwargs : dict
+        Keyword arguments of func.
+
+    Attributes
+    ----------
+    backend : Backend
+        The adapter of the library of the leaves.
+    leaves : list of Leaf
+        The places of what is moved.
+    arrays, given : list of array
+        Its numbers, real or complex floating, the way func is to see them; and the way a claim
+        is to see them: autograd may need a flag of theirs.
+    x : ndarray of shape (n,), float64
+        The numbers of all leaves.
+    eps : float
+        Machine epsilon of the coarsest of their dtypes.
+    """
+
+    def __init__(
+        self, arguments: tuple[Any, ...], argnums: ArgNums, kwargs: dict[str, Any] | None
+    ) -> None:
+        self._arguments, self._kwargs = arguments, kwargs or {}
+        self._argnums = checked_argnums(argnums, len(arguments))
+        chosen: Any = self.chosen(arguments)
+        self.backend: Backend
+        if is_array(chosen):
+            self._one(chosen)
+        else:
+            self.backend, flat = taken_apart(chosen)
+            self._several(chosen, flat)
+        self.leaves = layout([self.flat.paths[i] for i in self._moved], self.arrays)
+        self.eps = max(float(self.backend.eps(array.dtype)) for array in self.arrays)
+        self.x = self.numbers(self.arrays)
+
+    def chosen(self, arguments: tuple[Any, ...]) -> Any:
+        """Return those of func's arguments that are moved."""
+        if isinstance(self._argnums, tuple):
+            return tuple(arguments[i] for i in self._argnums)
+        return arguments[self._argnums]
+
+    def _one(self, x0: Any) -> None:
+        self.backend = backend_of(x0)
+        given = self.backend.given(x0)
+        if not (
+            is_real(given.dtype) or "complex" in str(given.dtype) or "bool" in str(given.dtype)
+        ):
+            msg = f"x0 has dtype {given.dtype}; expected numbers."
+            raise TypeError(msg)
+        array = self.backend.floating(given)
+        self.arrays = [array]
+        # Whole numbers do not move by an ulp: neither function sees them.
+        self.given = [given if given.dtype == array.dtype else array]
+        self.flat, self._moved = one(self.given[0]), [0]
+
+    def _several(self, tree: Any, flat: Flat) -> None:
+        self.flat = flat
+        found = [self.backend.leaf(leaf) for leaf in flat.leaves]
+        self._moved = [i for i, leaf in enumerate(found) if leaf is not None]
+        if not self._moved:
+            msg = (
+                f"x0 is a {type(tree).__name__} without a floating leaf: there is nothing to "
+                f"differentiate by. Its leaves: {_listed(_leaves_by_path(flat)) or 'none'}."
+            )
+            raise TypeError(msg)
+        self.given = [found[i] for i in self._moved]
+        self.arrays = [self.backend.floating(array) for array in self.given]
+
+    @functools.cached_property
+    def magnitude(self) -> np.ndarray:
+        """Sizes of the entries of x; of both parts of a complex one its modulus."""
+        size = np.abs(self.x)
+        for leaf in self.leaves:
+            if leaf.complex:
+                size[leaf.where] = np.tile(np.abs(leaf.shaped(self.x)).ravel(), 2)
+        return size
+
+    # --- names -------------------------------------------------------------------------------
+
+    @property
+    def single(self) -> bool:
+        """Whether x0 is one array and no pytree."""
+        return len(self.leaves) == 1 and not self.leaves[0].path
+
+    def name(self, i: int) -> str:
+        """Return the words for entry `i` of the flat vector."""
+        return leaf_of(self.leaves, i).name(i)
+
+    # --- evaluation --------------------------------------------------------------------------
+
+    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
+        """Call func with other leaves in the place of those that are moved, and `extra` last."""
+        leaves = list(self.flat.leaves)
+        for i, leaf in zip(self._moved, moved, strict=True):
+            leaves[i] = leaf
+        chosen = self.flat.rebuild(leaves)
+        arguments = list(self._arguments)
+        if isinstance(self._argnums, tuple):
+            for i, value in zip(self._argnums, chosen, strict=True):
+                arguments[i] = value
+        else:
+            arguments[self._argnums] = chosen
+        return func(*arguments, *extra, **self._kwargs)
+
+    def copies(self) -> list[Array]:
+        """Return copies of the leaves, for func."""
+        return [self.backend.copy(array) for array in self.arrays]
+
+    def copies_for_claim(self) -> list[Array]:
+        """Return copies of the leaves, for a claim."""
+        return [self.backend.copy(array) for array in self.given]
+
+    def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
+        """Return the leaves at x0 plus a displacement, rounded in their own dtypes."""
+        with np.errstate(over="ignore"):  # beyond the largest number: infinite, and so refused
+            return self.native(self.x + displacement, for_claim=for_claim)
+
+    def native(self, flat: np.ndarray, *, for_claim: bool = False) -> list[Array]:
+        """Return a flat vector as arrays like the leaves."""
+        return [
+            self.backend.from_host(leaf.shaped(flat), like)
+            for leaf, like in zip(
+                self.leaves, self.given if for_claim else self.arrays, strict=True
+            )
+        ]
+
+    def tangent(self, flat: np.ndarray) -> Any:
+        """Return a flat vector as a tangent: a pytree like x0."""
+        values: list[Any] = [self.backend.fixed_tangent(leaf) for leaf in self.flat.leaves]
+        for i, array in zip(self._moved, self.native(flat), strict=True):
+            values[i] = array
+        return self.flat.rebuild(values)
+
+    def numbers(self, arrays: list[Array]) -> np.ndarray:
+        """Return arrays like the leaves as a flat vector."""
+        return flat_numbers(self.backend.to_host(arrays))
+
+    def happened(self, moved: list[Array]) -> np.ndarray:
+        """Return the displacement of moved leaves."""
+        return self.numbers(moved) - self.x
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether an entry of x is one of an array, which can be moved in place."""
+        return True
+
+    # --- what a claim returns ----------------------------------------------------------------
+
+    def of_arguments(self, grads: Any, name: str) -> Any:
+        """Return the gradients by what is moved, from a tuple of those by func's arguments."""
+        count, argnums = len(self._arguments), self._argnums
+        if not isinstance(grads, tuple) or (self.single and is_array(grads)):
+            return grads
+        if isinstance(argnums, int):
+            chosen = self._arguments[argnums]
+            alike = isinstance(chosen, tuple) and len(grads) == len(chosen)
+            if alike and not (len(grads) == 1 and isinstance(grads[0], tuple)):
+                return grads
+            if len(grads) == 1:
+                return grads[0]
+            if len(grads) == count:
+                return grads[argnums]
+            wanted = f"one, or {count}: one for each positional argument"
+        else:
+            if len(grads) == len(argnums):
+                return grads
+            if len(grads) == count:
+                return tuple(grads[i] for i in argnums)
+            wanted = f"{len(argnums)}, for argnums={argnums}"
+        msg = f"{name} returned {len(grads)} gradients; expected {wanted} of func."
+        raise TypeError(msg)
+
+    def flat_claim(self, claim: Any, name: str) -> np.ndarray:
+        """
+        Return a claim in the structure of x0 as a flat vector; a slope for each real number.
+
+        Parameters
+        ----------
+        claim : pytree or array
+            As the user's function returned it.
+        name : str
+            What returned it, for messages.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+
+        Raises
+        ------
+        TypeError
+            If the structure is another one, or something in it is no number.
+        ValueError
+            If an array has another shape than its leaf.
+        """
+        return self.slopes(matched(self, claim, name, ()))
+
+    def refuse_unlike(self, gradients: list[Array]) -> None:
+        """Raise a TypeError if a native gradient has another dtype or device than its leaf."""
+        for leaf, gradient, array in zip(self.leaves, gradients, self.arrays, strict=True):
+            for what in ("shape", "dtype", "device"):
+                given, wanted = getattr(gradient, what, None), getattr(array, what, None)
+                if given != wanted:
+                    msg = f"the gradient by {leaf.path or 'x0'} has {what} {given}; expected {wanted}."
+                    raise TypeError(msg)
+
+    def slopes(self, gradients: list[np.ndarray]) -> np.ndarray:
+        """Return gradients by the leaves, on the host, as slopes along each real number."""
+        slopes = np.empty(self.x.size)
+        for leaf, array in zip(self.leaves, gradients, strict=True):
+            own = slopes[leaf.where]
+            values = array.reshape(-1)
+            if leaf.complex:
+                own[: values.size] = values.real
+                own[values.size :] = self.backend.conjugation * values.imag
+            else:
+                own[:] = values.real
+        return slopes
+
+
+class Listed(Point):
+    """A point for functions of the list of its leaves, which make no pytree of them."""
+
+    def __init__(self, point: Point) -> None:
+        self.__dict__.update(point.__dict__)
+
+    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
+        """Call func with the list of leaves."""
+        return func(moved, *extra)
+
+
+class Span:
+    """
+    A point on few lines through x0: what is moved is how far to go along each of them.
+
+    Parameters
+    ----------
+    point : Point
+        x0.
+    tangents : ndarray of shape (k, n)
+        The lines' directions.
+    paths : list of str
+        What to call each line in a report.
+
+    Attributes
+    ----------
+    x, leaves, magnitude : as of `Point`
+        The origin of the lines; each entry is a leaf of its own, on its own scale.
+    """
+
+    entrywise = False
+
+    def __init__(self, point: Point, tangents: np.ndarray, paths: list[str]) -> None:
+        self._point, self._tangents = point, tangents
+        self.backend, self.eps = point.backend, point.eps
+        self.x = np.zeros(len(tangents))
+        self.magnitude = np.ones(len(tangents))
+        self.leaves = [Leaf(path, (), slice(i, i + 1), False) for i, path in enumerate(paths)]
+        self._inverse = np.linalg.pinv(tangents) if tangents.size else tangents.T
+
+    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
+        """Call func at some leaves."""
+        return self._point.call(func, moved, *extra)
+
+    def copies(self) -> list[Array]:
+        """Return copies of the leaves at x0."""
+        return self._point.copies()
+
+    def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
+        """Return the leaves at x0 plus a sum of tangents."""
+        return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
+
+    def happened(self, moved: list[Array]) -> np.ndarray:
+        """Return how far the leaves have moved along each tangent, rounding averaged out."""
+        return self._point.happened(moved) @ self._inverse
+
+
+def matched(point: "Point", claim: Any, name: str, rows: tuple[int, ...]) -> list[np.ndarray]:
+    """
+    Return an array of the host for each leaf of x0, of shape ``rows + leaf.shape``.
+
+    The structure of a claim is compared with that of x0, and the shapes leaf by leaf; nothing is
+    broadcast. What is held fixed needs no entry in a claim.
+    """
+    backend = point.backend
+    if point.single:
+        values = [claim]
+    else:
+        if is_array(claim):
+            _refuse_structure(point, claim, name, {})
+        known = _by_path(point, claim) or _leaves_by_path(backend.flatten(claim))
+        own = {leaf.path for leaf in point.leaves}
+        if not own <= known.keys() or known.keys() - set(point.flat.paths):
+            _refuse_structure(point, claim, name, known)
+        values = [known[leaf.path] for leaf in point.leaves]
+    found = []
+    for leaf, value in zip(point.leaves, values, strict=True):
+        at = f" at leaf {leaf.path}" if leaf.path else ""
+        array = as_numbers(backend, value, f"{name}{at}")
+        fits = [rows + leaf.shape]
+        if not rows:
+            # A gradient in one row, and any single number for a single entry, as SciPy takes them.
+            fits.append((1,) * (array.ndim - len(leaf.shape)) + leaf.shape)
+            if math.prod(leaf.shape) == 1:
+                fits.append((1,) * array.ndim)
+        elif math.prod(rows) == 1 and len(rows) == 1:
+            fits.append(leaf.shape)  # the Jacobian of one value is a gradient too
+        if array.shape not in fits:
+            msg = f"{name} returned shape {array.shape}{at}; expected {fits[0]}"
+            msg += f", since the leaf has shape {leaf.shape}." if at else "."
+            if array.size == math.prod(fits[0]):
+                msg += " The number of entries fits: reshape or transpose the result."
+            raise ValueError(msg)
+        if array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
+            msg = (
+                f"{name} returned complex numbers{at}, where x0 is real; expected the slopes along "
+                "real directions, which are real. Return the real part if the other is rounding."
+            )
+            raise TypeError(msg)
+        found.append(array.reshape(fits[0]))
+    return found
+
+
+def _by_path(point: "Point", claim: Any) -> dict[str, Any]:
+    """Return gradients by the names of a module's parameters, which a dict may hold."""
+    names = {leaf.path for leaf in point.leaves}
+    by_name = isinstance(claim, dict) and all(f"[{key!r}]" in names for key in claim)
+    return {f"[{key!r}]": value for key, value in claim.items()} if by_name else {}
+
+
+def _leaves_by_path(flat: Flat) -> dict[str, Any]:
+    return dict(zip(flat.paths, flat.leaves, strict=True))
+
+
+def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
+    given = _listed(found) if found else f"{type(claim).__name__}, one array or none"
+    own = dict(zip([leaf.path for leaf in point.leaves], point.arrays, strict=True))
+    msg = (
+        f"{name} returned another structure than that of x0.\n  returned: {given}\n  x0:       "
+        f"{_listed(own)}\nExpected one array for each floating leaf of x0, in the same containers."
+    )
+    if claim is None:
+        msg += " Is a `return` missing?"
+    raise TypeError(msg)
+
+
+def _listed(leaves: dict[str, Any], most: int = 12) -> str:
+    """Return the paths of leaves with their shapes."""
+    items = [
+        f"{path or 'array'} {tuple(leaf.shape) if hasattr(leaf, 'shape') else type(leaf).__name__}"
+        for path, leaf in leaves.items()
+    ]
+    more = f", and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
+    """Return what a claim has for one leaf as an array of the host, real or complex."""
+    if value is None or str(getattr(value, "dtype", "")) == "[('float0', 'V')]":
+        what = "None" if value is None else "float0, JAX's tangent of whole numbers,"
+        msg = (
+            f"{name} returned {what} where a derivative is needed; return zeros if func does not "
+            "depend on this."
+        )
+        if value is None:
+            msg += " Is a `return` missing?"
+        raise TypeError(msg)
+    array = np.asarray(backend.to_host([value])[0])
+    if array.dtype.kind not in "fiuc":
+        msg = (
+            f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
+            "an array of numbers; expected a dense array or a list of numbers."
+        )
+        raise TypeError(msg)
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
+
+
+def flat_numbers(host: list[Any]) -> np.ndarray:
+    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
+    parts = []
+    for value in host:
+        array = np.asarray(value).reshape(-1)
+        if array.dtype.kind == "c":
+            parts += [array.real, array.imag]
+        else:
+            parts.append(array)
+    if not parts:
+        return np.empty(0)
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def checked_argnums(argnums: Any, count: int) -> ArgNums:
+    """Return argnums as given, an int or a tuple of ints, after a check of their range."""
+    several = isinstance(argnums, (tuple, list))
+    each = tuple(argnums) if several else (argnums,)
+    for i in each:
+        if isinstance(i, bool) or not isinstance(i, int) or not -count <= i < count:
+            msg = (
+                f"argnums={argnums!r}; expected the position of an argument of func, or a tuple of "
+                f"them, from 0 to {count - 1}: x0 is 0, those after it count on."
+            )
+            raise ValueError(msg)
+    each = tuple(i % count for i in each)
+    if len(set(each)) < len(each) or not each:
+        msg = f"argnums={argnums!r}; expected each position once, and one at least."
+        raise ValueError(msg)
+    return each if several else each[0]

@@ -1,0 +1,98 @@
+"""What an error of one entry of a Jacobian is compared with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._columns import Columns
+from ._point import Leaf
+from ._scales import Scales
+from ._survey import Survey
+
+
+@dataclass(frozen=True)
+class RowScales:
+    """
+    Typical sizes in a claimed Jacobian, for each block of one leaf of x and one value of func.
+
+    As in `Scales`: an error is material relative to the entry, or to the median of its row where
+    that is larger; and has to be resolved relative to a share of the root mean square as well. Of
+    products with tangents, which are few and may be small by chance, it is the median of the column
+    instead, over the array of func's result that the value belongs to.
+
+    Attributes
+    ----------
+    columns : Columns
+        The claim.
+    survey : Survey
+        The problem.
+    outputs : list of Leaf
+        What func returns.
+    sizes : ndarray of shape (5, parts, m)
+        Medians per move and per unit of x, root mean squares of the same, and the largest entry.
+    """
+
+    columns: Columns
+    survey: Survey
+    outputs: list[Leaf]
+    sizes: np.ndarray
+
+    @staticmethod
+    def of(columns: Columns, survey: Survey, outputs: list[Leaf]) -> "RowScales":
+        """Return the scales of a claim."""
+        parts, move = survey.probe.parts, survey.move
+        sizes = np.zeros((5, len(parts), columns.shape[0]))
+        if not columns.by_column:
+            for p, part in enumerate(parts):
+                for rows, block in columns.row_blocks(part):
+                    sizes[:, p, rows] = _sizes(np.abs(block), move[part])
+            _filled(sizes[:2])
+        return RowScales(columns, survey, outputs, sizes)
+
+    def of_column(self, i: int, claim: np.ndarray) -> tuple[Any, Any, Any]:
+        """Return what is material, what has to be resolved and the largest claim, by value."""
+        own, move = np.abs(claim), float(self.survey.move[i])
+        if self.columns.by_column:
+            sizes = np.empty((5, own.size))
+            for leaf in self.outputs:
+                column = own[leaf.where][None, :]
+                sizes[:, leaf.where] = _sizes(column, np.full(column.shape[1], move))
+            _filled(sizes[:2, None])
+        else:
+            p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
+            sizes = self.sizes[:, p]
+        material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
+        typical = np.minimum(sizes[2] / move, sizes[3])
+        return material, np.maximum(material, self.survey.eps**0.25 * typical), sizes[4]
+
+    def of_row(self, k: int, survey: Survey) -> Scales:
+        """Return the scales of one value, in the units of its survey."""
+        found = [self.of_column(i, self.columns.column(i)) for i in range(survey.g.size)]
+        unit = np.ldexp(survey.move, -survey.exponent)
+        material, resolved = (np.array([f[j][k] for f in found]) * unit for j in (0, 1))
+        return Scales(survey.move, survey.scales.claim, material, resolved)
+
+
+def _sizes(block: np.ndarray, move: np.ndarray) -> Any:
+    """Return the five sizes of each row."""
+    if not block.shape[1]:
+        return np.zeros((5, block.shape[0]))
+    per_move = block * move
+    mean = [np.sqrt(np.mean(values**2, axis=1)) for values in (per_move, block)]
+    return np.stack([_medians(per_move), _medians(block), *mean, block.max(axis=1)])
+
+
+def _medians(values: np.ndarray) -> Any:
+    """Return the lower median of what is not zero in each row; 0 where nothing is."""
+    ordered = np.sort(np.where(values > 0, values, np.inf), axis=1)
+    count = (values > 0).sum(axis=1)
+    median = ordered[np.arange(len(ordered)), np.maximum((count - 1) // 2, 0)]
+    return np.where(count > 0, median, 0.0)
+
+
+def _filled(medians: np.ndarray) -> None:
+    """Give rows of zeros the least of the others' medians: what matters nowhere else is nothing."""
+    for own in medians.reshape(-1, medians.shape[-1]):
+        least = own[own > 0].min(initial=np.inf)
+        own[own == 0] = least if np.isfinite(least) else 0.0

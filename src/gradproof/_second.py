@@ -1,0 +1,274 @@
+"""Verdicts on second derivatives: Hessians, and their products with tangents."""
+
+from typing import Any
+
+import numpy as np
+
+from ._call import checked_callable
+from ._claims import Claim
+from ._columns import Columns, Jacobian, Tangents
+from ._judge import Options, alike, of_columns, of_gradient
+from ._point import ArgNums, Point
+from ._products import linear_in_tangent, lines, tangent
+from ._report import Check, Report, Verdict, together
+from ._slopes import SlopeValues
+from ._typing import Function
+from ._values import Outputs, Values
+
+
+def verify_hess(
+    func: Function,
+    hess: Function,
+    x0: Any,
+    *args: Any,
+    grad: Function | None = None,
+    argnums: ArgNums = 0,
+    kwargs: dict[str, Any] | None = None,
+    rtol: float | None = None,
+    budget: int | None = None,
+    seed: int | None = None,
+) -> Report:
+    """
+    Tell whether a Hessian is right at a point, and symmetric.
+
+    Parameters
+    ----------
+    func : callable
+        Called as ``func(x, *args, **kwargs)``, as by `verify_grad`; returns one number.
+    hess : callable
+        The claim, called in the same way. Returns an array of shape ``x.shape + x.shape``; for
+        pytrees, the structure of `x0` with that structure in the place of each leaf (as
+        `jax.hessian` does).
+    x0 : array, number, list or pytree
+        The point; real.
+    *args : object
+        Extra arguments of all functions.
+    grad : callable, optional
+        The gradient of `func`, which is taken to be right (`verify_grad` tells). With it, each entry
+        of the Hessian is checked against differences of the gradient; without it, products of
+        the Hessian with a random tangent are, against differences of `func`.
+    argnums : int or tuple of int
+        Which of the positional arguments ``(x0, *args)`` derivatives are taken by.
+    kwargs : dict, optional
+        Keyword arguments of all functions.
+    rtol : float, optional
+        The relative error that matters, as in `verify_jac`. Without `grad` its default is
+        ``eps ** (4/15)``: 7e-5, 1.4e-2 (float32).
+    budget : int, optional
+        The most calls of `grad`, if it is given, or of `func`.
+    seed : int, optional
+        Repeats a check; drawn afresh by default, and in the report.
+
+    Returns
+    -------
+    Report
+        As of `verify_jac`; whether the claim is symmetric is one of its `checks`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `verify_grad`, and if `x0` is complex.
+
+    See Also
+    --------
+    verify_hvp : For products with a Hessian that nobody forms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import verify_hess
+    >>> x0 = np.linspace(0.5, 1.5, 4)
+    >>> def func(x):
+    ...     return np.sin(x.sum()) + (x**3).sum()
+    >>> def grad(x):
+    ...     return np.cos(x.sum()) + 3 * x**2
+    >>> def hess(x):
+    ...     return -np.sin(x.sum()) + np.diag(6 * x)
+    >>> verify_hess(func, hess, x0, grad=grad, seed=0).verdict
+    <Verdict.PASS: 'pass'>
+    """
+    checked_callable(func, "func")
+    checked_callable(hess, "hess")
+    options = Options.checked(rtol, budget, seed)
+    point = _real(Point((x0, *args), argnums, kwargs))
+    if grad is not None:
+        checked_callable(grad, "grad")
+        values = _Gradient(grad, point, budget)
+        claim = Hessian(hess, point, values.outputs)
+        report = of_columns(values, claim, options)
+        columns = claim.at_x0()
+    else:
+        slopes = SlopeValues(func, point, budget, tangent(point, options.rng(2), slice(None)))
+        # The structure of a gradient is that of x0.
+        claim = Hessian(hess, point, _like_gradient(point))
+        columns = claim.at_x0()
+        product = _Product(claim, slopes.tangent, point)
+        report = of_gradient(slopes, np.ones(1), product, options)
+        report = report.with_remarks(["measured: the Hessian times a random tangent"])
+        values = slopes
+    checks = [_symmetric(columns, point, report.rtol)]
+    return together([("Hessian", report)], checks, values.nfev, claim.calls)
+
+
+def verify_hvp(
+    func: Function,
+    hvp: Function,
+    x0: Any,
+    *args: Any,
+    grad: Function | None = None,
+    argnums: ArgNums = 0,
+    kwargs: dict[str, Any] | None = None,
+    rtol: float | None = None,
+    budget: int | None = None,
+    seed: int | None = None,
+) -> Report:
+    """
+    Tell whether an hvp, the product of a Hessian with a tangent, is right at a point.
+
+    Parameters
+    ----------
+    func : callable
+        Called as ``func(x, *args, **kwargs)``, as by `verify_grad`; returns one number.
+    hvp : callable
+        The claim, called as ``hvp(x, *args, tangent, **kwargs)`` with a tangent in the structure of
+        `x0`; returns the product in the same structure.
+    x0 : array, number, list or pytree
+        The point; real.
+    *args : object
+        Extra arguments of all functions.
+    grad : callable, optional
+        The gradient of `func`, which is taken to be right; products are then checked against
+        differences of it, otherwise against differences of `func`.
+    argnums : int or tuple of int
+        Which of the positional arguments ``(x0, *args)`` derivatives are taken by.
+    kwargs : dict, optional
+        Keyword arguments of all functions.
+    rtol : float, optional
+        The relative error that matters, as in `verify_hess`.
+    budget : int, optional
+        The most calls of `grad`, if it is given, or of `func`.
+    seed : int, optional
+        Repeats a check; drawn afresh by default, and in the report.
+
+    Returns
+    -------
+    Report
+        Whether the product is linear in its tangent, and symmetric, is among its `checks`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `verify_grad`, and if `x0` is complex.
+
+    See Also
+    --------
+    verify_hess : For a Hessian that is there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import verify_hvp
+    >>> x0 = np.linspace(0.5, 1.5, 4)
+    >>> report = verify_hvp(lambda x: (x**3).sum(), lambda x, v: 6 * x * v, x0, seed=0)
+    >>> report.verdict
+    <Verdict.PASS: 'pass'>
+    """
+    checked_callable(func, "func")
+    checked_callable(hvp, "hvp")
+    options = Options.checked(rtol, budget, seed)
+    point = _real(Point((x0, *args), argnums, kwargs))
+    span, tangents = lines(point, options)
+    outputs = _like_gradient(point)
+    if grad is not None:
+        checked_callable(grad, "grad")
+        values: Values = _Gradient(grad, point, budget)
+        outputs = values.outputs
+    claim = Tangents(hvp, point, span, tangents, outputs)
+    claim.name = "hvp"
+    if grad is not None:
+        report = of_columns(values.along(span), claim, options)
+    else:
+        values = SlopeValues(func, point, budget, tangents[0])
+        report = of_gradient(values, np.ones(1), _Product(claim, tangents[0], point), options)
+    checks = [linear_in_tangent(claim, values, options, report.rtol)]
+    first, other = tangents[0], tangent(point, options.rng(4), slice(None))
+    there, back = claim.one(first) * other, claim.one(other) * first
+    checks.append(
+        alike(
+            "symmetry",
+            np.array([there.sum()]),
+            np.array([back.sum()]),
+            float(max(np.abs(there).sum(), np.abs(back).sum())),
+            report.rtol,
+            "the product is not that of a symmetric matrix: <w, H v> and <v, H w> differ",
+        )
+    )
+    return together([("hvp", report)], checks, values.nfev, claim.calls)
+
+
+def _real(point: Point) -> Point:
+    for leaf in point.leaves:
+        if leaf.complex:
+            msg = (
+                f"{leaf.path or 'x0'} is complex; expected real numbers for second derivatives. Make "
+                "func one of the real and the imaginary parts, stacked along a new axis."
+            )
+            raise TypeError(msg)
+    return point
+
+
+class _Gradient(Values):
+    """A gradient function as one of several values, in the structure of x0."""
+
+    what = "grad"
+
+
+def _like_gradient(point: Point) -> Outputs:
+    """Return the structure of a gradient, which is that of x0."""
+    return Outputs(point.backend, point.call(lambda *args, **_: point.chosen(args), point.copies()))
+
+
+class Hessian(Jacobian):
+    """A function that returns Hessians: Jacobians of the gradient."""
+
+    name = "hess"
+
+
+class _Product(Claim):
+    """The product of a Hessian with one tangent, as a gradient."""
+
+    name = "hess"
+
+    def __init__(self, claim: Jacobian | Tangents, tangent: np.ndarray, point: Point) -> None:
+        self._claim, self._tangent = claim, tangent
+        super().__init__(lambda: None, point)
+
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        product = self._claim.product(leaves, self._tangent, where)
+        self.eps = self._claim.eps
+        return product
+
+
+def _symmetric(columns: Columns, point: Point, rtol: float) -> Check:
+    """Return a check that a claimed Hessian is symmetric; names the worst pair of entries."""
+    n = point.x.size
+    move = np.where(point.magnitude > 0, point.magnitude, 1.0)
+    worst, pair, scale = 0.0, (0, 0), 0.0
+    for i in range(n):
+        row, column = columns.row(i) * move * move[i], columns.column(i) * move * move[i]
+        if not np.isfinite(row).all():
+            return Check("symmetry", Verdict.FAIL, "the claim is not finite")
+        scale = max(scale, float(np.max(np.abs(row), initial=0.0)))
+        own = np.maximum(np.abs(row), np.abs(column))
+        off = np.abs(row - column) / np.maximum(own, 1e-300)
+        # Relative to the pair itself, unless both are rounding beside the largest of their row.
+        off[own < rtol * np.max(own, initial=0.0)] = 0.0
+        j = int(np.argmax(off)) if n else 0
+        if n and off[j] > worst:
+            worst, pair = float(off[j]), (i, j)
+    if worst <= rtol:
+        return Check("symmetry", Verdict.PASS, f"transposed entries differ by {worst:.0e} at most")
+    i, j = (point.name(k) for k in pair)
+    a, b = columns.row(pair[0])[pair[1]], columns.row(pair[1])[pair[0]]
+    text = f"the claim is not symmetric: {a:.6g} at {i} by {j}, but {b:.6g} at {j} by {i}"
+    return Check("symmetry", Verdict.FAIL, text)
