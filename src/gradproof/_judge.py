@@ -2,15 +2,17 @@
 
 import numbers
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ._claims import Claim
-from ._columns import Jacobian, Tangents
+from ._columns import Claimed
 from ._decide import Decision
 from ._findings import Findings
+from ._point import leaf_of
 from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import Rows
@@ -112,7 +114,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     return _report(survey, found, verdict, reason, flat, options, claim.calls)
 
 
-def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> Report:
+def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     """Return the report on a claimed Jacobian of func by what is moved."""
     columns, u = claim.at_x0(), weights(values, options.rng(1))
     probe = Probe(values, u)
@@ -174,8 +176,19 @@ def _report(
         seed=options.seed,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        row_name=values.outputs.name if "row" in flat else None,
+        pair_name=_pair_name(values) if "row" in flat else None,
     )
+
+
+def _pair_name(values: Values) -> Callable[[int, int], str]:
+    """Return a function that names an entry of a Jacobian: a value of func, by one of x0."""
+    outputs, leaves = values.outputs, values.point.leaves
+
+    def name(row: int, i: int) -> str:
+        by = leaf_of(leaves, i).name(i)
+        return f"{outputs.name(row) or 'func'}{f' by {by}' if by else ''}"
+
+    return name
 
 
 def alike(

@@ -6,6 +6,7 @@ so that a Jacobian costs as many calls as a gradient does. What such a look susp
 an entry of the gradient of the one value that it is about.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,9 +91,7 @@ class Rows:
                 scatter.append(np.abs(b2 + a * b1 + b * b0) / blur)
             del rungs
         with np.errstate(all="ignore"):
-            pairs = [
-                np.hypot(s, t) / np.sqrt(2) for s, t in zip(scatter, scatter[1:], strict=False)
-            ]
+            pairs = [np.hypot(s, t) / np.sqrt(2) for s, t in itertools.pairwise(scatter)]
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 

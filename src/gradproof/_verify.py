@@ -7,9 +7,11 @@ import numpy as np
 from ._call import checked_callable
 from ._claims import Gradient
 from ._columns import Jacobian
-from ._judge import Options, alike, of_columns, of_gradient
-from ._point import ArgNums, Point, flat_numbers
-from ._report import Check, Report, together
+from ._consistent import same_value
+from ._judge import Options, of_columns, of_gradient
+from ._point import ArgNums, Point
+from ._report import Report, together
+from ._sparse import SparseJacobian, of_sparse
 from ._typing import Function
 from ._values import Outputs, Values
 
@@ -133,22 +135,6 @@ def _refuse_several(outputs: Outputs) -> None:
     raise ValueError(msg)
 
 
-def same_value(values: Values, claimed: Any, name: str) -> Check:
-    """Return a check that the value that comes with a claim is func's own."""
-    outputs, backend = values.outputs, values.backend
-    try:
-        arrays = outputs.arrays(values.without_aux(claimed), "beside the claim")
-    except (ValueError, TypeError) as err:
-        msg = f"the value that {name} returned beside its claim is not like func's: {err}"
-        raise type(err)(msg) from None
-    given = flat_numbers(backend.to_host(arrays))
-    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
-    # Two ways to compute one value may differ by their rounding: by half of the digits at most.
-    allowed = max(values.eps, np.finfo(float).eps) ** 0.5
-    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
-    return alike("value", given, values.at_x0, size, allowed, what)
-
-
 def verify_jac(
     func: Function,
     jac: Function,
@@ -233,7 +219,16 @@ def verify_jac(
     options = Options.checked(rtol, budget, seed)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
-    claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
-    report = of_columns(values, claim, options)
+    claim: Gradient | Jacobian
+    if values.outputs.scalar and not values.outputs.leaves[0].complex:
+        claim = Gradient(jac, point, with_value=value_and_jac)
+        report = of_gradient(values, np.ones(1), claim, options)
+    else:
+        claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
+        if point.backend.coordinates(claim.first) is None:
+            report = of_columns(values, claim, options)
+        else:
+            compressed = SparseJacobian(claim, point, values.outputs, options.rng(2))
+            report = of_sparse(compressed, values, options)
     checks = [same_value(values, claim.value, "jac")] if value_and_jac else []
     return together([("Jacobian", report)], checks, values.nfev, claim.calls)
