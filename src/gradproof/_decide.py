@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._directions import Directions
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -50,6 +51,8 @@ class Decision:
     ----------
     survey : Survey
         The problem, and what is known of it.
+    directions : int
+        How many random directions to measure instead of each entry, 0 for none.
     findings : Findings
         What the check found, in the units of the survey.
     failed : bool
@@ -57,6 +60,7 @@ class Decision:
     """
 
     survey: Survey
+    directions: int = 0
     findings: Findings = field(init=False)
     failed: bool = False
 
@@ -103,12 +107,17 @@ class Decision:
             return _WHOLE
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.
-        if survey.g.size > 1 and not (survey.short and survey.g.any()):
+        enough = (survey.short or self.directions > 0) and survey.g.any()
+        if survey.g.size > 1 and not enough:
             lines.append(survey.line(survey.signs()))
         if len(lines) > 1 and not survey.g.any() and self._wrong_as_a_whole(*lines[1]):
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
+        if self.directions:
+            look = Directions(survey, found, self.directions)
+            self.failed, reason = look.run(lines, failed=self.failed)
+            return reason
         step = survey.first_step(lines)
         if survey.short and survey.g.size >= _DESIGN:
             Designs(survey, found).run()

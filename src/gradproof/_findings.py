@@ -30,6 +30,9 @@ class Findings:
         Where two looks at all entries, without a common evaluation, say that the claim is off.
     whole : float
         Bound on the error of the gradient as a whole, relative to the claim.
+    alone : float
+        The least error of one entry alone that directions would have shown; NaN if each entry was
+        looked at.
     remarks : list of str
         What else was noticed.
     """
@@ -44,6 +47,7 @@ class Findings:
     suspect: np.ndarray
     convicted: np.ndarray
     whole: float = np.nan
+    alone: float = np.nan
     remarks: list[str] = field(default_factory=list)
 
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 from ._call import bound, checked_callable
 from ._check import claim_at, numbers_of, refuse_misfit
 from ._decide import Decision
+from ._directions import number_of
 from ._line import Primal
 from ._probe import Probe
 from ._report import Report, Verdict
@@ -25,6 +26,7 @@ def verify_grad(
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
+    directions: int | str = "auto",
 ) -> Report:
     """
     Tell whether a gradient is right at a point: pass, fail or inconclusive.
@@ -118,7 +120,9 @@ def verify_grad(
         float(rtol) if rtol is not None else eps ** (1 / 3),
         np.random.default_rng(int(seed)),
     )
-    return _report(Decision(survey), claim, int(seed))
+    share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
+    count = number_of(directions, survey.g.size, share, spent)
+    return _report(Decision(survey, count), claim, int(seed))
 
 
 def _refuse_out_of_range(rtol: Any, budget: Any) -> None:
