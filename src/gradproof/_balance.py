@@ -31,6 +31,12 @@ def one_of(i: int, shape: tuple[int, ...]) -> Box:
     return tuple((int(k), int(k) + 1) for k in np.unravel_index(i, shape))
 
 
+def within(box: Box, other: Box) -> bool:
+    """Tell whether a box is part of another, larger one."""
+    inside = all(a >= c and b <= d for (a, b), (c, d) in zip(box, other, strict=True))
+    return inside and box != other
+
+
 def place_of(box: Box, shape: tuple[int, ...]) -> str:
     """Return the index that names a box, as NumPy writes it."""
     words = [

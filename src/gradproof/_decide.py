@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._directions import Directions
+from ._directions import WHOLE as _WHOLE
+from ._directions import Directions, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -34,7 +35,6 @@ _LOCAL = 0.05
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
 
-_WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
 _UNRESOLVED = "some entries cannot be resolved here"
@@ -103,7 +103,8 @@ class Decision:
         aligned = survey.line(np.where(survey.g != 0, np.sign(survey.g), survey.signs()))
         survey.measure([aligned])
         self.failed = self._wrong_as_a_whole(*aligned)
-        if self.failed and found.whole > _LOCAL:
+        part = self.failed and self.directions > 0 and in_part(survey, aligned, found.whole)
+        if self.failed and found.whole > _LOCAL and not part:
             return _WHOLE
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.

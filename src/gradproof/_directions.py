@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ._balance import Balance, Box, one_of, place_of
+from ._balance import Balance, Box, one_of, place_of, within
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -35,8 +35,13 @@ FEW = 300
 _CALLS, _RUNGS = 40, 3
 #: How often all directions may miss errors in many entries that are as large as what must be seen.
 _MISS = 0.01
+#: An error of the whole beyond this is said at once; a smaller one may be that of a part.
+_PART = 0.5
+
+WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 
 _ENTRIES = "not every entry is right, and a second look at other steps says the same"
+_EVERYWHERE = "the gradient is off in many entries"
 _DIRECTION = "along a random direction, func has another slope than the claim"
 _OPEN = "along a random direction, the slope of func cannot be resolved here"
 _SOMETHING = "along a random direction something is off, and the search did not find where"
@@ -116,6 +121,30 @@ class Sight:
         return abs(self.e.value) + self.common + (DOUBT + 1) * self.e.bar
 
 
+def in_part(survey: Survey, line: Line, whole: float) -> bool:
+    """
+    Tell, by two calls, whether an error along the claim is that of a part of the entries.
+
+    Each axis is cut in five, and each piece gets another share. An error that is everywhere has
+    the mean share of the claim, more or less; that of a row, a column, a block that of its place.
+    """
+    weights, rungs = line
+    if whole > _PART or survey.probe.left() < 2:
+        return False
+    e, _ = survey.estimate(rungs, 0.0)
+    balance = Balance(survey, weights, rungs, e.value, 0.0)
+    shares = np.zeros(balance.shape)
+    for axis, length in enumerate(balance.shape):
+        pieces = survey.rng.permutation(np.linspace(0.0, 1.0, 5))
+        along = [1] * len(balance.shape)
+        along[axis] = length
+        shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)
+    claim = np.abs(weights * survey.scales.claim)
+    expected = float(shares.ravel() @ claim) / float(claim.sum())
+    error, spread = balance.weigh(balance.whole, balance.levels[0], 1, shares)
+    return abs(error / e.value - expected) > 0.1 + NOISE * spread / abs(e.value)
+
+
 @dataclass
 class Directions:
     """
@@ -131,6 +160,8 @@ class Directions:
         Number of directions.
     singles, blocks : dict of int to Estimate, list of Box
         What was found to be wrong.
+    everywhere : int
+        How many of a sample of entries are wrong, if many are.
     """
 
     survey: Survey
@@ -138,6 +169,7 @@ class Directions:
     count: int
     singles: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
+    everywhere: int = 0
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
@@ -149,16 +181,21 @@ class Directions:
         while len(sights) < self.count:
             sights.append(self._look(base))
         order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
-        if failed:
-            order.insert(0, self._sight(*lines[0]))
-        settled = [self._settled(sight, base) for sight in order]
+        settled: list[Sight] = []
+        for sight in order:
+            settled.append(self._settled(sight, base))
+            if settled[-1].state:  # what one search could not explain is beyond the next as well
+                break
         found.alone = min(sight.seen for sight in settled)
-        wrong = failed or any(sight.state == FAIL for sight in settled)
+        if self.everywhere:
+            return True, f"{_EVERYWHERE}: {self.everywhere} of {SAMPLE} picked at random"
         if found.failed:
             return failed, f"{_ENTRIES}: {self._places()}"
-        if wrong:
+        if failed:
+            return True, WHOLE
+        if settled[-1].state == FAIL:
             return True, _DIRECTION
-        if any(sight.state == OPEN for sight in settled):
+        if settled[-1].state == OPEN:
             return False, _SOMETHING
         if not all(sight.resolved(survey.res) for sight in settled):
             return False, _OPEN
@@ -286,6 +323,7 @@ class Directions:
         search.run(e.value, e.bar / NOISE)
         self.singles.update(search.found)
         self.blocks += search.blocks
+        self.everywhere = search.everywhere
         if not search.left:
             return replace(sight, e=replace(e, value=0.0))
         left = sum(node.error for node in search.left)
@@ -295,8 +333,6 @@ class Directions:
                 f"{place_of(node.box, balance.shape)}: an error that is {share:.0e} of the "
                 "gradient along a random direction was not traced to an entry"
             )
-        if search.everywhere:
-            found.remarks.append(f"{search.everywhere} of {SAMPLE} random entries are off")
         excuse = self._excuse(sight, again, e)
         if excuse:
             found.remarks.append(excuse)
@@ -309,5 +345,6 @@ class Directions:
         shape = self.survey.probe.primal.shape
         wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
         boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
+        boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
         names = [place_of(box, shape) for box in boxes]
         return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -279,19 +279,22 @@ class Search:
     def _extent(self, place: tuple[int, ...], axis: int) -> tuple[int, int]:
         """Return between which positions along an axis entries are wrong."""
         ends = []
-        for way, edge in ((-1, 0), (1, self.balance.shape[axis] - 1)):
-            inside, stride = place[axis], 1
-            while inside != edge:
-                at = inside + way * min(stride, abs(edge - inside))
-                if self._is_wrong(self._flat([*place[:axis], at, *place[axis + 1 :]])):
-                    inside, stride = at, 4 * stride
-                else:
-                    outside = at
-                    while abs(outside - inside) > 1:
-                        at = (inside + outside) // 2
-                        wrong = self._is_wrong(self._flat([*place[:axis], at, *place[axis + 1 :]]))
-                        inside, outside = (at, outside) if wrong else (inside, at)
-                    break
+        for way, last in ((-1, 0), (1, self.balance.shape[axis] - 1)):
+
+            def wrong(at: int, way: int = way, last: int = last) -> bool:
+                # An entry may be right by chance (a zero): its neighbour is asked as well.
+                return any(
+                    self._is_wrong(self._flat([*place[:axis], k, *place[axis + 1 :]]))
+                    for k in dict.fromkeys((at, at + way if at != last else at))
+                )
+
+            inside, outside, stride = place[axis], last + way, 1
+            while abs(outside - inside) > 1:
+                room = abs(outside - inside)
+                known = outside != last + way
+                at = inside + way * min(stride, room // 2 if known else room - 1)
+                inside, outside = (at, outside) if wrong(at) else (inside, at)
+                stride *= 4
             ends.append(inside)
         return ends[0], ends[1] + 1
 
