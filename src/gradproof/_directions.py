@@ -24,7 +24,7 @@ from ._evidence import (
 )
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
-from ._locate import SAMPLE, Search
+from ._locate import PATIENCE, SAMPLE, Search
 from ._probe import BudgetSpent
 from ._survey import Line, Survey
 
@@ -129,7 +129,7 @@ def in_part(survey: Survey, line: Line, whole: float) -> bool:
     the mean share of the claim, more or less; that of a row, a column, a block that of its place.
     """
     weights, rungs = line
-    if whole > _PART or survey.probe.left() < 2:
+    if whole > _PART or not survey.g.any() or survey.probe.left() < 2:
         return False
     e, _ = survey.estimate(rungs, 0.0)
     balance = Balance(survey, weights, rungs, e.value, 0.0)
@@ -265,7 +265,7 @@ class Directions:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
         # A claim that is integrated knows of kinks, and large steps have little noise.
         survey = self.survey
-        rungs = sight.rungs.both().part(slice(0, _RUNGS))
+        rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
         rungs = survey.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
@@ -297,21 +297,16 @@ class Directions:
     def _balance(self, sight: Sight) -> Balance:
         return Balance(self.survey, sight.weights, sight.rungs, sight.e.value, sight.common)
 
-    def _excuse(self, sight: Sight, again: Rungs, e: Estimate) -> str:
+    def _excuse(self, sight: Sight, again: Rungs, e: Estimate, scale: float) -> str:
         """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
         survey = self.survey
-        direction = sight.weights * survey.move
         claimed = abs(float(sight.weights @ survey.scales.claim))
-        # What explains an error leaves no more than a quarter of it.
-        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
         if right_at_another_scale(survey, [sight.rungs, again], e, scale, claimed):
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"
-        if integrates(survey, again, direction, e, scale):
-            return "func changes as the claim does along a random direction, not at x0"
         return ""
 
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
@@ -319,13 +314,22 @@ class Directions:
         survey, found = self.survey, self.findings
         balance = self._balance(sight)
         balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
-        search = Search(Entries(survey, found), balance)
+        # What explains an error leaves no more than a quarter of it.
+        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
+        excuse = self._excuse(sight, again, e, scale)
+        search = Search(Entries(survey, found), balance, PATIENCE // 4 if excuse else PATIENCE)
         search.run(e.value, e.bar / NOISE)
         self.singles.update(search.found)
         self.blocks += search.blocks
         self.everywhere = search.everywhere
         if not search.left:
             return replace(sight, e=replace(e, value=0.0))
+        if not search.found and not search.blocks and not search.everywhere:
+            integrated = self._integrated(sight)
+            if integrated is not sight:
+                return integrated
+            if not excuse and integrates(survey, again, sight.weights * survey.move, e, scale):
+                excuse = "func changes as the claim does along a random direction, not at x0"
         left = sum(node.error for node in search.left)
         for node in search.left:
             share = abs(node.error) / sight.scale
@@ -333,7 +337,6 @@ class Directions:
                 f"{place_of(node.box, balance.shape)}: an error that is {share:.0e} of the "
                 "gradient along a random direction was not traced to an entry"
             )
-        excuse = self._excuse(sight, again, e)
         if excuse:
             found.remarks.append(excuse)
         material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar

@@ -19,10 +19,10 @@ from ._evidence import beyond_doubt
 from ._findings import FAIL
 from ._ladder import NOISE, Estimate
 from ._probe import BudgetSpent
-from ._rough import at_a_kink
+from ._rough import at_a_kink, beside_x0
 from ._survey import Survey
 
-#: Calls of func after which a search that has found no (further) entry gives up.
+#: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
 PATIENCE = 600
 #: The most entries that are named.
 _MOST = 32
@@ -58,6 +58,8 @@ class Search:
         The look at single entries, which names them.
     balance : Balance
         The look at many.
+    patience : int
+        Calls of func after which a search that has found no (further) entry gives up.
     found : dict of int to Estimate
         What was measured of single entries.
     blocks : list of Box
@@ -70,6 +72,7 @@ class Search:
 
     entries: Entries
     balance: Balance
+    patience: int = PATIENCE
     found: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     left: list[Node] = field(default_factory=list)
@@ -108,7 +111,7 @@ class Search:
         return bool(abs(node.error) > allowed)
 
     def _tired(self) -> bool:
-        return self.survey.probe.nfev - self._last > PATIENCE or len(self.found) >= _MOST
+        return self.survey.probe.nfev - self._last > self.patience or len(self.found) >= _MOST
 
     def _pursued(self, node: Node) -> list[Node]:
         """Return what is left of a node, in parts."""
@@ -236,7 +239,8 @@ class Search:
         apart = abs(e.value - node.error / weight)
         alike = apart <= e.bar + NOISE * node.spread / abs(weight)
         # The direction, which was looked at twice, and an entry alone: two looks at other steps.
-        if alike and beyond_doubt(survey, e, entry.allowed) and not at_a_kink(entry):
+        sure = alike and beyond_doubt(survey, e, entry.allowed)
+        if sure and not at_a_kink(entry) and not beside_x0(entry, e):
             findings.state[i] = FAIL
         else:
             findings.state[i] = self.entries.examine(entry)
