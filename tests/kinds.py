@@ -26,7 +26,7 @@ class Layers:
             return self.arrays(rng.choice([-1.0, 1.0], shape) * sizes)
 
         self.xp = self.arrays.xp
-        self.params = {
+        self.params: dict[str, Any] = {
             "layers": [{"b": some(2), "w": some(2, 3)}, {"w": some(4, 3)}],
             "steps": 3,
         }

@@ -28,6 +28,7 @@ def verify_autodiff(
     has_aux: bool = False,
     vmap: bool = False,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -62,6 +63,8 @@ def verify_autodiff(
         Whether a rule of PyTorch has to work under ``vmap`` too; rules of JAX always have to.
     rtol : float, optional
         The relative error that matters, as in `verify_grad`.
+    directions : {'auto', 'all'} or int
+        How the vjp is measured, as by `verify_grad`.
     budget : int, optional
         The most calls of `func` (of each derivative, for those of higher order).
     seed : int, optional
@@ -96,7 +99,7 @@ def verify_autodiff(
     fail
     """
     checked_callable(func, "func")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     modes = _checked(modes, order)
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."

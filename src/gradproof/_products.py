@@ -24,6 +24,7 @@ def verify_vjp(
     has_aux: bool = False,
     pullback: bool | None = None,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -55,6 +56,11 @@ def verify_vjp(
         Which form `vjp` has; by default read off its signature, a cotangent if it takes one.
     rtol : float, optional
         The relative error that matters, as in `verify_grad`.
+    directions : {'auto', 'all'} or int
+        'all' measures every entry; an int that many random directions instead, in which all
+        entries move at once; 'auto' is 'all' up to 300 entries, and a few directions beyond, whose
+        number follows from what has to be seen. Where a direction disagrees, the entries behind it
+        are searched for, and named.
     budget : int, optional
         The most calls of `func`.
     seed : int, optional
@@ -88,7 +94,7 @@ def verify_vjp(
     """
     checked_callable(func, "func")
     checked_callable(vjp, "vjp")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
     if pullback is None:

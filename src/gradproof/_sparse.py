@@ -125,8 +125,8 @@ class SparseJacobian:
         expected = (self._outputs.size, self.point.x.size)
         if matrix.shape != expected:
             msg = (
-                f"jac returned a sparse matrix of shape {matrix.shape}; expected {expected}: func's "
-                "values by the entries of x0, each flattened."
+                f"jac returned a sparse matrix of shape {matrix.shape}; expected {expected}: "
+                "func's values by the entries of x0, each flattened."
             )
             raise ValueError(msg)
         return matrix

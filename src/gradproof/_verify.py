@@ -26,6 +26,7 @@ def verify_grad(
     has_aux: bool = False,
     value_and_grad: bool = False,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -65,6 +66,11 @@ def verify_grad(
         `x0`, func's result and the claim: 6e-6, 5e-3 (float32), 0.1 (float16), 0.2 (bfloat16). It
         is relative to the entry, or to the median entry of its leaf where that is larger, so that
         entries near zero raise no alarm and one giant entry excuses nothing.
+    directions : {'auto', 'all'} or int
+        'all' measures every entry; an int that many random directions instead, in which all
+        entries move at once; 'auto' is 'all' up to 300 entries, and a few directions beyond, whose
+        number follows from what has to be seen. Where a direction disagrees, the entries behind it
+        are searched for, and named.
     budget : int, optional
         The most calls of `func`. What they do not reach is unresolved, never passed.
     seed : int, optional
@@ -112,7 +118,7 @@ def verify_grad(
     """
     checked_callable(func, "func")
     checked_callable(grad, "grad")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
     _refuse_several(values.outputs)
