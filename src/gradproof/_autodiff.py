@@ -300,7 +300,7 @@ class Rules:
             text = f"the vjp fails under a transformation: {type(err).__name__}: {err}"
             return [Check(f"{self._label}transformed", Verdict.FAIL, text[:300])]
         size = float(np.max(np.abs(claim.at_x0), initial=0.0))
-        allowed = max(rtol / 4, 64 * max(claim.eps, values.eps))
+        allowed = max(rtol / 4, 16 * max(claim.eps, values.eps))
         return [
             alike(
                 f"{self._label}under {name}",

@@ -183,7 +183,7 @@ class Decision:
         )
         if wrong and claimed:
             ratio = 1 + (first.value + second.value) / 2 / claimed
-            self.findings.remarks.append(f"along the claim, func has {ratio:.4g} times its slope")
+            self.findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
         return wrong
 
     def _stands_still(self) -> bool:

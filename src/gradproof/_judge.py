@@ -81,12 +81,14 @@ def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:
     """
     Return a random cotangent for func's values.
 
-    Sizes between 1 and 2, so that none counts for little, in steps of 1/128: bfloat16 and all that
-    is wider hold them exactly, so that func and claim see the same in different dtypes. Each array
+    Half of them are negative, so that no rule that ignores a sign passes by luck. Sizes between 1
+    and 2, so that none counts for little, in steps of 1/128: bfloat16 and all that is wider hold
+    them exactly, so that func and claim see the same in different dtypes. Each array
     counts alike, whatever its units: its weights are divided by a power of two near its size.
     """
     m = values.at_x0.size
-    u = rng.choice([-1.0, 1.0], m) * (1 + rng.integers(128, size=m) / 128)
+    signs = rng.permutation(np.where(np.arange(m) % 2, -1.0, 1.0))
+    u = signs * (1 + rng.integers(128, size=m) / 128)
     if len(values.outputs.leaves) > 1:
         for leaf in values.outputs.leaves:
             own = np.abs(values.at_x0[leaf.where])
