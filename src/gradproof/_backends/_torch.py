@@ -1,7 +1,9 @@
 """The adapter for PyTorch."""
 
 import copy
+import functools
 import numbers
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -140,6 +142,7 @@ class TorchBackend(StandardBackend):
         return outputs, pullback
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
+        _load_forward_mode()
         with torch.inference_mode(mode=False), forward_ad.dual_level():
             pairs = zip(leaves, tangents, strict=True)
             outputs = func([forward_ad.make_dual(leaf.clone(), t.clone()) for leaf, t in pairs])
@@ -191,6 +194,14 @@ class TorchBackend(StandardBackend):
         dtype = torch.float32 if half else torch.float64 if like is None else like.dtype
         drawn = torch.randn(shape, generator=generator, dtype=dtype, device=device)
         return drawn if like is None else drawn.to(device=like.device, dtype=like.dtype)
+
+
+@functools.cache
+def _load_forward_mode() -> None:
+    """Let torch load what forward mode needs, of which it warns itself; once, not in func's name."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
 def _recorded(leaf: Any) -> Any:
