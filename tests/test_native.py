@@ -1,5 +1,7 @@
 """func and grad see arrays of x0's own kind, and x0 is never written to."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from tests import claims
@@ -170,6 +172,44 @@ class TestFunctionsWithHabits:
 
         got = approx_fprime(mutable([1.5, 2.5]), func)
         np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
+
+
+def cubes(x):
+    return (x * x * x).sum()
+
+
+def cubes_grad(x):
+    return 3 * x * x
+
+
+@pytest.mark.library("numpy")
+class TestNumPy:
+    """Whatever the layout of the memory, entries move in the order of their indices."""
+
+    LAYOUTS: ClassVar = {
+        "fortran": np.asfortranarray,
+        "transposed": lambda x: np.ascontiguousarray(x.T).T,
+        "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+        "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+    }
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "longdouble"])
+    def test_layouts(self, layout, dtype):
+        x = np.arange(1.0, 7.0, dtype=dtype).reshape(2, 3)
+        x0 = self.LAYOUTS[layout](x)
+        np.testing.assert_array_equal(approx_fprime(x0, cubes), approx_fprime(x, cubes))
+        for direction in ("all", "random"):
+            assert check_grad(cubes, cubes_grad, x0, direction=direction, seed=0) < 1
+        assert verify_grad(cubes, cubes_grad, x0, seed=0).verdict is Verdict.PASS
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+    def test_number_of_calls(self, dtype):
+        """Bytes that mean nothing, which a long double has, are no sign of a write."""
+        func = Spy(lambda x: (x * x).sum())
+        approx_fprime(np.ones(5, dtype=dtype) / 3, func)
+        assert len(func.seen) == 6
+        assert {x.dtype for x in func.seen} == {np.dtype(dtype)}
 
 
 @pytest.mark.library("torch")

@@ -67,13 +67,13 @@ class NumPyBackend(StandardBackend):
         moved = plus.ravel().tolist()
         for i in range(x.size):
             point = np.array(x)
-            point.reshape(-1)[i] = moved[i]
-            before = point.tobytes()
+            point.flat[i] = moved[i]  # in the order of entries, whatever that of the memory
+            before = np.array(point) if i == 0 else None
             outputs.append(self.keep(func(point)))
-            if i == 0 and _references is not None and point.tobytes() == before:
+            if before is not None and _references is not None and _same(point, before):
                 # A func that writes to its input mostly does so at once. One that does so now
                 # and then is found at the end, and its outputs are not trusted.
-                if self._sweep_in_place(func, x, moved, outputs).tobytes() == x.tobytes():
+                if _same(self._sweep_in_place(func, x, moved, outputs), x):
                     return
                 del outputs[start + 1 :]
 
@@ -85,7 +85,7 @@ class NumPyBackend(StandardBackend):
         keep, float64 = self.keep, np.float64
         base = x.ravel().tolist()
         point = np.array(x)
-        flat = point.reshape(-1)
+        flat = point.flat
         alone = _references(point)
         for i in range(1, x.size):
             flat[i] = moved[i]
@@ -96,5 +96,12 @@ class NumPyBackend(StandardBackend):
                 flat[i] = base[i]
             else:
                 point = np.array(x)
-                flat = point.reshape(-1)
+                flat = point.flat
         return point
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two arrays of one dtype hold the same numbers, the sign of zero included."""
+    if a.dtype.itemsize > 8:  # a long double has bytes that mean nothing
+        return np.array_equal(a, b, equal_nan=True)
+    return a.tobytes() == b.tobytes()
