@@ -1,5 +1,6 @@
 """The adapter for NumPy: SciPy's habits to the bit, and a loop as lean as Python allows."""
 
+import numbers
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 from .._typing import Array, Function
 from ._standard import StandardBackend
+
+_FLOAT64 = np.dtype(np.float64)
 
 # Only CPython tells how many references an object has. Elsewhere every point is a new copy.
 _references: Callable[[object], int] | None = getattr(sys, "getrefcount", None)
@@ -22,24 +25,32 @@ class NumPyBackend(StandardBackend):
         super().__init__(np)
 
     def given(self, x0: Any) -> Array:
-        return np.asarray(x0)
+        given = np.asarray(x0)
+        if given.dtype == object and all(isinstance(v, numbers.Real) for v in given.flat):
+            return given.astype(np.float64)  # fractions, whole numbers of more than 64 bits
+        return given
 
     def primal(self, given: Any) -> Array:
         # SciPy's func never sees a 0-d array, its grad does.
         x: Any = given if given.ndim else np.reshape(given, (1,))
-        return x if x.dtype.kind == "f" else x.astype(np.float64)
+        if x.dtype.kind == "f" and x.dtype.isnative:
+            return x
+        # bfloat16 is floating without NumPy's knowing; the bytes of other machines are swapped.
+        return x.astype(x.dtype.newbyteorder("=") if "float" in x.dtype.name else np.float64)
 
     def copy(self, x: Array) -> Array:
         return np.array(x)
 
     def widest(self, like: Array) -> Any:
-        return np.result_type(like.dtype, np.float64)
+        return _FLOAT64 if like.dtype.itemsize <= 8 else like.dtype
 
-    def possible(self, mask: Any) -> bool:
-        return bool(np.count_nonzero(mask))
+    def all_nonzero(self, x: Any) -> bool:
+        return bool(np.count_nonzero(x) == x.size)
 
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
+        if claim.ndim == 1:
+            return np.dot(claim, tangent)
         rows = claim.shape[: claim.ndim - tangent.ndim]
         return np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
 
@@ -50,10 +61,13 @@ class NumPyBackend(StandardBackend):
         return values.astype(dtype or like.dtype, copy=False)
 
     def is_native(self, value: Any) -> bool:
-        return isinstance(value, np.ndarray | np.generic)
+        return isinstance(value, (np.ndarray, np.generic))
+
+    def is_beside(self, value: Any, like: Array) -> bool:
+        return self.is_native(value)
 
     def keep(self, output: Any) -> Any:
-        return np.array(output) if isinstance(output, np.ndarray | list | tuple) else output
+        return np.array(output) if isinstance(output, (np.ndarray, list, tuple)) else output
 
     def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> None:
         """

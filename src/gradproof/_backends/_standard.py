@@ -5,7 +5,6 @@ import math
 import numbers
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -69,9 +68,9 @@ class StandardBackend:
         """
         return functools.partial(formula, self)
 
-    def possible(self, mask: Array) -> bool:
-        """Return False if it is known, without waiting for a device, that no entry is true."""
-        return True
+    def all_nonzero(self, x: Array) -> bool:
+        """Return True if it is known, without waiting for a device, that no entry is zero."""
+        return False
 
     def contract(self, claim: Array, tangent: Array) -> Array:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
@@ -110,11 +109,21 @@ class StandardBackend:
 
         return is_array_api_obj(value) and not isinstance(value, np.ndarray | np.generic)
 
+    def is_beside(self, value: Any, like: Array) -> bool:
+        """Tell whether a claim is an array of this library, and on the device of `like`."""
+        from array_api_compat import device
+
+        return self.is_native(value) and device(value) == device(like)
+
+    def same_kind(self, point: Array, x: Array) -> Array:
+        """Return a point, computed from x, as an array in all of x's ways."""
+        return point
+
     # --- evaluation --------------------------------------------------------------------------
 
     def quiet(self) -> AbstractContextManager[Any]:
         """Return the context in which func is called: nothing of it may be recorded."""
-        return nullcontext()
+        return _NOTHING
 
     def keep(self, output: Any) -> Any:
         """Return an output of func in a form that later calls of func cannot change."""
@@ -152,7 +161,7 @@ class StandardBackend:
         `source` is None, an int, or a generator of this library. `legacy` tells SciPy's ``seed=``
         (an int seeds a `RandomState`) from its ``rng=`` (an int seeds `default_rng`).
         """
-        if source is None or isinstance(source, ModuleType):  # np.random itself
+        if source is None or source is np.random:
             return np.random.mtrand._rand
         if isinstance(source, np.random.RandomState):
             # As `default_rng` does since NumPy 2.4: the same bits, the newer way to use them.
@@ -167,13 +176,20 @@ class StandardBackend:
         return drawn if like is None else self.from_host(drawn, like)
 
 
+_NOTHING = nullcontext()
+
+
 @functools.lru_cache(maxsize=256)
 def _eps(xp: Any, dtype: Any) -> Any:
     try:
         return xp.finfo(dtype).eps
     # Integers have none; each library says so differently, array_api_compat by an AttributeError.
     except (TypeError, ValueError, AttributeError):
-        return 0.0
+        if getattr(dtype, "kind", "") != "V":
+            return 0.0
+        import ml_dtypes  # whose dtype it is: bfloat16 in an array of NumPy
+
+        return float(ml_dtypes.finfo(dtype).eps)
 
 
 def _nested(value: Any, convert: Callable[[Any], Any]) -> Any:
