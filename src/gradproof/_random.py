@@ -43,11 +43,11 @@ class Tangents:
         try:
             generator = owner.generator(source, x if owner is backend else None, legacy=legacy)
         except (TypeError, ValueError, RuntimeError) as err:
-            name = "seed" if legacy else "rng"
+            name, reason = "seed" if legacy else "rng", str(err).partition("\n")[0]
             msg = (
-                f"{name}={source!r} cannot be used to draw a random direction: {err}. Expected "
-                "None, an int, a numpy.random Generator, RandomState or SeedSequence, numpy.random "
-                "itself, a JAX key or a torch.Generator."
+                f"{name}={source!r} cannot be used to draw a random direction: {reason:.120}. "
+                "Expected None, an int, a numpy.random Generator, RandomState or SeedSequence, "
+                "numpy.random itself, a JAX key or a torch.Generator."
             )
             bad_value = legacy or plain or isinstance(err, ValueError)
             raise (ValueError if bad_value else TypeError)(msg) from err

@@ -140,8 +140,9 @@ class StandardBackend:
         `outputs` grows with every call, so that its length tells, whatever happens, how many
         entries were done.
         """
+        keep, append = self.keep, outputs.append  # one by one, as promised
         for point in self._points(x, plus):
-            outputs.append(self.keep(func(point)))  # noqa: PERF401  # one by one, as promised
+            append(keep(func(point)))
 
     def _points(self, x: Array, plus: Array) -> Iterator[Array]:
         xp: Any = self.xp

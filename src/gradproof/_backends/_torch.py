@@ -64,7 +64,7 @@ class TorchBackend(StandardBackend):
         # Tensors of one kind cross together: one wait for the device, not one for each output.
         kinds: dict[Any, list[int]] = {}
         for i, value in enumerate(values):
-            if isinstance(value, torch.Tensor):
+            if type(value) is not float and isinstance(value, torch.Tensor):  # floats in no time
                 kinds.setdefault((value.shape, value.dtype, value.device), []).append(i)
         crossed = list(values)
         for places in kinds.values():
@@ -86,7 +86,7 @@ class TorchBackend(StandardBackend):
     def keep(self, output: Any) -> Any:
         if not isinstance(output, torch.Tensor):
             return super().keep(output)
-        if output.is_cpu and not output.shape:
+        if output.is_cpu and not output.dim():
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
