@@ -1,6 +1,7 @@
 """The contract with SciPy: its numbers to the bit on NumPy float64, its own test cases anywhere."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ class TestToTheBit:
             args = ()
         # Where no step is representable, SciPy compares with a slope of zero.
         x0 = np.clip(np.asarray(x0), -1e3, 1e3)
-        step = step if isinstance(step, float) and abs(step) > 1e-9 else 1e-6
+        step = step if isinstance(step, float) and (not step or abs(step) > 1e-9) else 1e-6
         make = {
             "int": int,
             "RandomState": np.random.RandomState,
@@ -152,6 +153,49 @@ class TestToTheBit:
             ours = gradproof.approx_fprime(x, lambda x: (x * x).sum().astype(dtype))
             assert same_bits(ours, theirs)
 
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    @pytest.mark.parametrize(
+        "x0",
+        [
+            np.array([1.5, -2.0, 0.25]).astype(">f8"),
+            np.array([1, 2, 3], dtype=">i4"),
+            np.array([1.5, -2.0, 0.25], dtype=object),
+            [Fraction(3, 2), -2, Fraction(1, 4)],
+        ],
+        ids=["swapped", "swapped ints", "objects", "fractions"],
+    )
+    @pytest.mark.parametrize("claim", [">f8", "longdouble"])
+    def test_unusual_dtypes(self, x0, direction, claim):
+        def grad(x):
+            return (3 * x * x).astype(claim)
+
+        keywords = {"direction": direction, "seed": 2, "epsilon": 1e-6}
+        theirs = scipy.optimize.check_grad(lambda x: (x**3).sum(), grad, x0, **keywords)
+        ours = gradproof.check_grad(lambda x: (x**3).sum(), grad, x0, **keywords)
+        if claim == "longdouble":  # SciPy then takes the difference with more digits
+            assert math.isclose(ours, theirs, rel_tol=1e-6)
+        else:
+            assert same_bits(ours, theirs)
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_flags(self, direction):
+        """The derivative of a piecewise linear function may well be a mask."""
+        x0 = np.array([1.5, -2.0, 0.25])
+        for grad in (lambda x: x > 0, lambda x: (x < 0).tolist()):
+            keywords = {"direction": direction, "seed": 2}
+            theirs = scipy.optimize.check_grad(lambda x: x[x > 0].sum(), grad, x0, **keywords)
+            ours = gradproof.check_grad(lambda x: x[x > 0].sum(), grad, x0, **keywords)
+            assert same_bits(ours, theirs)
+
+    @pytest.mark.parametrize(
+        "func", [lambda x: Fraction(x[0]), lambda x: 10**25 + int(4 * x[1]), lambda x: int(x[2])]
+    )
+    @pytest.mark.parametrize("x0", [np.array([1.5, -2.0, 0.25]), [10**30, 2, 3]])
+    def test_numbers_of_python(self, func, x0):
+        theirs = scipy.optimize.approx_fprime(x0, func, 0.25)
+        ours = gradproof.approx_fprime(x0, func, 0.25)
+        np.testing.assert_allclose(ours, theirs, atol=2.0**31)  # of 10**25 in double precision
+
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
     def test_not_finite(self, bad):
         x = np.array([1.0, bad, 2.0])
@@ -160,7 +204,11 @@ class TestToTheBit:
             same_bits(gradproof.approx_fprime(x, func), scipy.optimize.approx_fprime(x, func))
             or (np.isnan(gradproof.approx_fprime(x, func)) == [True, True, True]).all()
         )
-        assert math.isnan(gradproof.check_grad(func, grad, x))
+        for direction in ("all", "random"):
+            keywords = {"direction": direction, "seed": 0}
+            theirs = scipy.optimize.check_grad(func, grad, x, **keywords)
+            assert math.isnan(theirs)
+            assert same_bits(gradproof.check_grad(func, grad, x, **keywords), theirs)
 
 
 def test_sparse_claim():

@@ -33,6 +33,9 @@ class TorchBackend(StandardBackend):
         super().__init__(xp)
 
     def given(self, x0: Any) -> Array:
+        if x0.layout is not torch.strided:
+            msg = f"x0 is a tensor of layout {x0.layout}; expected a dense one: pass x0.to_dense()."
+            raise TypeError(msg)
         return x0
 
     def primal(self, given: Any) -> Array:
@@ -64,11 +67,11 @@ class TorchBackend(StandardBackend):
     def widest(self, like: Any) -> Any:
         return torch.float32 if like.device.type == "mps" else torch.float64
 
-    def possible(self, mask: Any) -> bool:
-        return mask.device.type != "cpu" or bool(mask.any())
+    def all_nonzero(self, x: Any) -> bool:
+        return x.device.type == "cpu" and bool(x.all())
 
     def is_native(self, value: Any) -> bool:
-        return isinstance(value, torch.Tensor)
+        return isinstance(value, torch.Tensor) and value.layout is torch.strided
 
     def _one_to_host(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
@@ -81,7 +84,7 @@ class TorchBackend(StandardBackend):
         # Tensors of one kind cross together: one wait for the device, not one for each output.
         kinds: dict[Any, list[int]] = {}
         for i, value in enumerate(values):
-            if isinstance(value, torch.Tensor):
+            if type(value) is not float and isinstance(value, torch.Tensor):  # floats in no time
                 kinds.setdefault((value.shape, value.dtype, value.device), []).append(i)
         crossed = list(values)
         for places in kinds.values():
@@ -91,8 +94,10 @@ class TorchBackend(StandardBackend):
         return super().to_host(crossed)
 
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
-        values = values if values.flags.writeable else values.copy()  # torch warns otherwise
-        moved = torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
+        # torch warns of what is read-only. `from_numpy` heeds no default device, as `as_tensor`
+        # does.
+        values = np.require(values, requirements="W")
+        moved = torch.from_numpy(values).to(device=like.device, dtype=dtype or like.dtype)
         return moved.requires_grad_(like.requires_grad)  # as x0 does, or not
 
     def quiet(self) -> AbstractContextManager[Any]:
@@ -101,7 +106,7 @@ class TorchBackend(StandardBackend):
     def keep(self, output: Any) -> Any:
         if not isinstance(output, torch.Tensor):
             return super().keep(output)
-        if output.is_cpu and not output.shape:
+        if output.is_cpu and not output.dim():
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
@@ -185,7 +190,10 @@ class TorchBackend(StandardBackend):
         if isinstance(source, numbers.Integral):
             device = "cpu" if like is None else like.device
             return torch.Generator(device).manual_seed(int(source))
-        return source  # None is the generator that `torch.manual_seed` seeds
+        if source is None or isinstance(source, torch.Generator):
+            return source  # None is the generator that `torch.manual_seed` seeds
+        msg = f"a {type(source).__name__} is no generator"
+        raise TypeError(msg)
 
     def normal(self, generator: Any, shape: tuple[int, ...], like: Any) -> Array:
         device = like.device if generator is None else generator.device
