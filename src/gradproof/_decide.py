@@ -21,7 +21,7 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import FAIL, OPEN, Findings
-from ._ladder import NOISE, Rungs, noise_level
+from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
 from ._survey import Survey
@@ -32,6 +32,10 @@ from ._weigh import Designs
 _LOCAL = 0.05
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
+
+#: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
+#: a single entry would leave at steps a few times larger.
+_NARROW = 2.0**-11
 
 _WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 _ENTRY = "an entry is off, and a second look at other steps says the same"
@@ -109,11 +113,11 @@ class Decision:
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
-        step = survey.first_step(lines)
+        steps, smooth = survey.first_steps(lines)
         if survey.short and survey.g.size >= _DESIGN:
             Designs(survey, found).run()
         else:
-            self._one_difference_each(step)
+            self._differences(steps, smooth)
         Entries(survey, found).suspects()
         if found.failed:
             return _ENTRY
@@ -146,7 +150,8 @@ class Decision:
             )
         if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
             return False
-        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, -3:].any()):
+        narrow = rungs.h <= _NARROW
+        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, narrow].any()):
             return False
         direction = weights * survey.move
         again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
@@ -155,7 +160,7 @@ class Decision:
         first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
         wrong = (
             confirmed(survey, first, second, allowed)
-            and not right_at_another_scale(survey, [rungs, again], first, scale, claimed)
+            and not right_at_another_scale([rungs, again], sigma, first, claimed)
             and not jumps(survey, rungs, first)
             and not integrates(survey, rungs, direction, first, scale)
         )
@@ -172,9 +177,33 @@ class Decision:
         rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), steps)
         return not rungs.changes.any()
 
-    def _one_difference_each(self, step: float) -> None:
-        """Measure each entry by one central difference; settle those that agree and could tell."""
+    def _differences(self, steps: list[float], smooth: float) -> None:
+        """Measure each entry by a difference or two; settle those that agree and could tell."""
         survey, found = self.survey, self.findings
+        seen = [self._central(step) for step in steps]
+        error, bend, width = seen[-1]
+        bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
+        if bends.size >= 8:  # noise is at most what the second differences scatter by
+            scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
+            survey.sigma = max(survey.floor, min(survey.sigma, scatter))
+        # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square; that
+        # of a second step is less than what the first one differs by.
+        leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
+        with np.errstate(all="ignore"):
+            noise = NOISE * survey.sigma * np.sqrt(2) / width
+            truncation = leaves * survey.scales.material
+            if len(seen) > 1:
+                truncation = np.abs(seen[0][0] - error)
+        usable = np.isfinite(error) & np.isfinite(truncation) & (width > 0)
+        found.error[usable], found.noise[usable] = error[usable], noise[usable]
+        found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
+        found.settle(
+            survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
+        )
+
+    def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the claim's error in each entry, the second differences, and the widths."""
+        survey = self.survey
         h = step * survey.move
         plus, up = survey.probe.sweep(h)
         minus, down = survey.probe.sweep(-h)
@@ -182,15 +211,4 @@ class Decision:
             width = (up - down) / survey.move
             error = (plus - minus - survey.g * (up - down)) / width
             bend = plus + minus - 2 * survey.probe.f0 - survey.g * (up + down)
-        bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
-        if bends.size >= 8:  # noise is at most what the second differences scatter by
-            scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
-            survey.sigma = max(survey.floor, min(survey.sigma, scatter))
-        with np.errstate(all="ignore"):
-            noise = NOISE * survey.sigma * np.sqrt(2) / width
-        usable = np.isfinite(error) & (width > 0)
-        found.error[usable], found.noise[usable] = error[usable], noise[usable]
-        found.truncation[usable], found.step[usable] = 0.0, step
-        found.settle(
-            survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
-        )
+        return error, bend, width

@@ -83,7 +83,7 @@ def scales(g: np.ndarray, move: np.ndarray, floor: float, ordinary: float) -> Sc
     if floor or not nonzero.any():
         flat = np.full(g.shape, floor)
         return Scales(move, claim, flat, flat)
-    median = _median(np.abs(claim[nonzero])), _median(np.abs(g[nonzero]))
-    material = np.maximum(np.abs(claim), np.minimum(median[0], median[1] * move))
+    ordinary_claim, ordinary_g = _median(np.abs(claim[nonzero])), _median(np.abs(g[nonzero]))
+    material = np.maximum(np.abs(claim), np.minimum(ordinary_claim, ordinary_g * move))
     resolved = np.maximum(material, ordinary * np.minimum(rms(claim), rms(g) * move))
     return Scales(move, claim, material, resolved)
