@@ -23,7 +23,7 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import FAIL, OPEN, Findings
-from ._ladder import NOISE, Rungs, noise_level
+from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
 from ._rows import EachValue
@@ -35,6 +35,10 @@ from ._weigh import Designs
 _LOCAL = 0.05
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
+
+#: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
+#: a single entry would leave at steps a few times larger.
+_NARROW = 2.0**-11
 
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
@@ -122,14 +126,16 @@ class Decision:
             look = Directions(survey, found, self.directions)
             self.failed, reason = look.run(lines, failed=self.failed)
             return reason
-        step = survey.first_step(lines)
+        steps, smooth = survey.first_steps(lines)
+        # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
+        leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
         if self.each is not None:
-            self.each.run(survey, found, step)
+            self.each.run(survey, found, steps[-1], leaves)
         else:
             if survey.short and survey.g.size >= _DESIGN:
                 Designs(survey, found).run()
             else:
-                self._one_difference_each(step)
+                self._differences(steps, leaves)
             Entries(survey, found).suspects()
         if found.failed:
             return _ENTRY
@@ -168,7 +174,8 @@ class Decision:
             )
         if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
             return False
-        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, -3:].any()):
+        narrow = rungs.h <= _NARROW
+        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, narrow].any()):
             return False
         direction = weights * survey.move
         again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
@@ -177,7 +184,7 @@ class Decision:
         first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
         wrong = (
             confirmed(survey, first, second, allowed)
-            and not right_at_another_scale(survey, [rungs, again], first, scale, claimed)
+            and not right_at_another_scale([rungs, again], sigma, first, claimed)
             and not jumps(survey, rungs, first)
             and not integrates(survey, rungs, direction, first, scale)
         )
@@ -194,24 +201,34 @@ class Decision:
         rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), steps)
         return not rungs.changes.any()
 
-    def _one_difference_each(self, step: float) -> None:
-        """Measure each entry by one central difference; settle those that agree and could tell."""
+    def _differences(self, steps: list[float], leaves: float) -> None:
+        """Measure each entry by a difference or two; settle those that agree and could tell."""
         survey, found = self.survey, self.findings
-        h = step * survey.move
-        plus, up, minus, down = survey.probe.both_ways(h)
-        with np.errstate(all="ignore"):
-            width = (up - down) / survey.move
-            error = (plus - minus - survey.g * (up - down)) / width
-            bend = plus + minus - survey.g * (up + down)
+        seen = [self._central(step) for step in steps]
+        error, bend, width = seen[-1]
         bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
             scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
             survey.sigma = max(survey.floor, min(survey.sigma, scatter))
         with np.errstate(all="ignore"):
             noise = NOISE * survey.sigma * np.sqrt(2) / width
-        usable = np.isfinite(error) & (width > 0)
+            truncation = leaves * survey.scales.material
+            if len(seen) > 1:  # less than what the first of two steps differs by
+                truncation = np.abs(seen[0][0] - error)
+        usable = np.isfinite(error) & np.isfinite(truncation) & (width > 0)
         found.error[usable], found.noise[usable] = error[usable], noise[usable]
-        found.truncation[usable], found.step[usable] = 0.0, step
+        found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
         found.settle(
             survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
         )
+
+    def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the claim's error in each entry, the second differences, and the widths."""
+        survey = self.survey
+        h = step * survey.move
+        plus, up, minus, down = survey.probe.both_ways(h)
+        with np.errstate(all="ignore"):
+            width = (up - down) / survey.move
+            error = (plus - minus - survey.g * (up - down)) / width
+            bend = plus + minus - survey.g * (up + down)
+        return error, bend, width

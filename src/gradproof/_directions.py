@@ -303,7 +303,7 @@ class Directions:
         claimed = abs(float(sight.weights @ survey.scales.claim))
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
-        if right_at_another_scale(survey, [sight.rungs, again], e, scale, claimed):
+        if right_at_another_scale([sight.rungs, again], survey.sigma, e, claimed):
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"

@@ -142,10 +142,10 @@ class Entry:
             return None
         if finer.size and (e is NOTHING or self._quiet() or self._bent()):
             return finer
-        # Tiny x, x at zero, a linear function in a large sum, an inexact func: larger steps. Half
-        # precision starts from steps as large as x as it is.
+        # Tiny x, x at zero, a linear function in a large sum, an inexact func: larger steps; but
+        # not to the trend of a staircase. Half precision starts from steps as large as x as it is.
         highest = float(self.ladder.h[0])
-        if not survey.short and highest < 2.0**8 * survey.steps.top:
+        if not (survey.short or survey.grain) and highest < 2.0**8 * survey.steps.top:
             return highest * 2.0 ** np.arange(4.0, 0.0, -1.0)
         return None
 

@@ -57,9 +57,9 @@ class EachValue:
         share = float(error @ claimed) / float(claimed @ claimed or 1.0)
         return bool(np.linalg.norm(error - share * claimed) > 0.1 * np.linalg.norm(error))
 
-    def run(self, survey: Survey, findings: Findings, step: float) -> None:
-        """Look at each entry of the Jacobian."""
-        Rows(survey, self.columns, findings).run(step)
+    def run(self, survey: Survey, findings: Findings, step: float, leaves: float) -> None:
+        """Look at each entry; at this step truncation leaves a share of what is material."""
+        Rows(survey, self.columns, findings).run(step, leaves)
 
 
 @dataclass
@@ -90,16 +90,16 @@ class Rows:
         found.resolution = np.full(n, np.inf)
         self._values = self.survey.probe.values
 
-    def run(self, step: float) -> None:
+    def run(self, step: float, leaves: float) -> None:
         """Measure every column by one central difference, then what is suspected one by one."""
         survey, values = self.survey, self._values
         if survey.short:
             # Where rounding eps / h and truncation h**2 are equal: noise is sure to rule.
-            step = survey.eps ** (1 / 3)
+            step, leaves = survey.eps ** (1 / 3), 0.0
         self._scales = RowScales.of(self.columns, survey, values.outputs.leaves)
         self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
         for i in range(survey.g.size):
-            self._column(i, step)
+            self._column(i, step, leaves)
         self._examine()
 
     def _noise(self) -> Any:
@@ -127,7 +127,7 @@ class Rows:
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 
-    def _column(self, i: int, step: float) -> None:
+    def _column(self, i: int, step: float, leaves: float) -> None:
         """Look at the slopes of all values by one entry of x."""
         survey, values, found = self.survey, self._values, self.findings
         displacement = np.zeros_like(survey.move)
@@ -147,18 +147,19 @@ class Rows:
             width = float(up[i] - down[i])
             error = (plus - minus - self.columns.along(up - down)) / width
             noise = NOISE * self._sigma * np.sqrt(2) / abs(width)
-            size = np.abs(error)
-            agrees = size <= survey.rtol * material + tau + noise
-            seen = size + noise <= visible + np.minimum(tau, visible / 2)
+            truncation, size = leaves * material, np.abs(error)
+            bar = truncation + noise
+            agrees = size <= survey.rtol * material + tau + bar
+            seen = size + bar <= visible + np.minimum(tau, visible / 2)
             # Nothing claimed, and nothing that moves: no scale is needed to see that.
             still = (claim == 0) & (plus == values.at_x0) & (minus == values.at_x0) & (width != 0)
-            resolution = np.where(still, 0.0, (size + noise) / np.maximum(resolved, 1e-300))
+            resolution = np.where(still, 0.0, (size + bar) / np.maximum(resolved, 1e-300))
         good = (agrees & seen) | still
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)
         rank = np.where(good, -1.0, np.where(agrees, 0.0, _DISAGREES) + rank)
         k = int(np.argmax(resolution if good.all() else rank))
         found.row[i], found.claimed[i] = k, claim[k]
-        found.error[i], found.noise[i], found.truncation[i] = error[k], noise[k], 0.0
+        found.error[i], found.noise[i], found.truncation[i] = error[k], noise[k], truncation[k]
         found.step[i], found.resolution[i] = step, resolution[k]
         found.state[i] = PASS if good.all() else OPEN
         self._suspects += [(float(rank[k]), int(k), i) for k in np.flatnonzero(~good)]

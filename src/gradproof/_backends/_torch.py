@@ -206,7 +206,7 @@ class TorchBackend(StandardBackend):
 
 @functools.cache
 def _load_forward_mode() -> None:
-    """Let torch load what forward mode needs, of which it warns itself; once, not in func's name."""
+    """Let torch load what forward mode needs, of which it warns itself; not in func's name."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
