@@ -56,6 +56,10 @@ class Report:
         Calls of func and of the claim.
     seed : int
         Repeats the check.
+    alone : tuple of two floats or None
+        Of a check along directions: the smallest relative error of one entry that would have been
+        seen if all others are right, for the median entry and for the worst. None if each entry was
+        looked at.
     """
 
     verdict: Verdict
@@ -69,6 +73,7 @@ class Report:
     nfev: int
     ngev: int
     seed: int
+    alone: tuple[float, float] | None = None
 
     @property
     def ok(self) -> bool:
@@ -96,18 +101,15 @@ class Report:
         list of dict
             With the ``index`` of the entry and its numbers from `entries`.
         """
-        rank = {"fail": 2, "unresolved": 1, "pass": 0}
-        state = [str(value) for value in self.entries["state"].ravel()]
-        order = sorted(
-            range(len(state)),
-            key=lambda i: (rank[state[i]], self.entries["resolution"].ravel()[i]),
-            reverse=True,
-        )
+        state = self.entries["state"].ravel()
+        rank = np.select([state == "fail", state == "unresolved"], [2, 1], 0)
+        # By state, then by resolution; the first of equals first.
+        order = np.lexsort((-self.entries["resolution"].ravel(), -rank))
         shape = self.entries["state"].shape
         found = []
         for i in order[:k]:
             index = tuple(int(j) for j in np.unravel_index(i, shape))
-            numbers = {name: values.ravel()[i].item() if name != "state" else state[i]
+            numbers = {name: values.ravel()[i].item() if name != "state" else str(state[i])
                        for name, values in self.entries.items()}  # fmt: skip
             found.append({"index": index, **numbers})
         return found
@@ -126,6 +128,7 @@ class Report:
             "nfev": self.nfev,
             "ngev": self.ngev,
             "seed": self.seed,
+            "alone": None if self.alone is None else _plain(list(self.alone)),
         }
 
     def raise_if_wrong(self) -> None:
@@ -151,7 +154,13 @@ class Report:
             unsettled = [entry for entry in self.worst(4) if entry["state"] != "pass"]
             lines += [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
         seen = self.entries["resolution"].ravel()
-        known = seen[np.isfinite(seen)]
+        known = seen[np.isfinite(seen)] if self.alone is None else np.empty(0)
+        if self.alone is not None and math.isfinite(self.alone[0]):
+            lines.append(
+                f"  not every entry was measured: an error of one entry alone would have been seen "
+                f"from {self.alone[0]:.1e} times its size on (median entry; {self.alone[1]:.1e} at "
+                "worst)"
+            )
         if known.size:
             lines.append(
                 f"  {known.size} of {states.size} entries measured; resolution {known.max():.1e} "

@@ -33,7 +33,8 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
 
 def _median(values: np.ndarray) -> float:
     """Return the lower median: of two entries, the larger must not excuse the smaller."""
-    return float(np.sort(values)[(values.size - 1) // 2])
+    middle = (values.size - 1) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ class Survey:
         f0 = self.probe.f0
         sizes = [int(np.frexp(f0)[1])] if f0 and np.isfinite(f0) else []
         there = np.isfinite(g) & (g != 0)
-        sizes += list(np.frexp(g[there])[1] + np.frexp(self.move[there])[1])
+        if there.any():
+            sizes.append(int((np.frexp(g[there])[1] + np.frexp(self.move[there])[1]).max()))
         return int(max(sizes, default=0))
 
     def signs(self) -> Any:

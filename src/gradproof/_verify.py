@@ -9,7 +9,8 @@ import numpy as np
 from ._call import bound, checked_callable
 from ._check import claim_at, numbers_of, refuse_misfit
 from ._decide import Decision
-from ._directions import number_of
+from ._directions import few_entries, number_of
+from ._findings import Findings
 from ._line import Primal
 from ._probe import Probe
 from ._report import Report, Verdict
@@ -173,23 +174,10 @@ def _report(decision: Decision, claim: _Claim, seed: int) -> Report:
     verdict, reason = decision.run()
     survey, found = decision.survey, decision.findings
     probe, eps = survey.probe, survey.eps
-    with np.errstate(all="ignore"):
-        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
-        error, truncation, noise, right, left = (
-            np.ldexp(quantity / survey.move, survey.exponent)
-            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
-        )
-    numbers_by_name = {
-        "claimed": claim.at_x0,
-        "measured": claim.at_x0 + error,
-        "truncation": truncation,
-        "noise": noise,
-        "step": found.step * survey.move,
-        "right": claim.at_x0 + right,
-        "left": claim.at_x0 + left,
-        "resolution": np.where(np.isnan(seen), np.inf, seen),
-        "state": found.state.astype(str),
-    }
+    if decision.directions:
+        numbers_by_name, alone = few_entries(survey, found, claim.at_x0)
+    else:
+        numbers_by_name, alone = _all_entries(survey, found, claim.at_x0), None
     remarks = list(found.remarks)
     if probe.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {probe.failure}")
@@ -209,7 +197,29 @@ def _report(decision: Decision, claim: _Claim, seed: int) -> Report:
         nfev=probe.nfev,
         ngev=claim.calls,
         seed=seed,
+        alone=alone,
     )
+
+
+def _all_entries(survey: Survey, found: Findings, claimed: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the numbers of each entry, in the user's units."""
+    with np.errstate(all="ignore"):
+        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
+        error, truncation, noise, right, left = (
+            np.ldexp(quantity / survey.move, survey.exponent)
+            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
+        )
+    return {
+        "claimed": claimed,
+        "measured": claimed + error,
+        "truncation": truncation,
+        "noise": noise,
+        "step": found.step * survey.move,
+        "right": claimed + right,
+        "left": claimed + left,
+        "resolution": np.where(np.isnan(seen), np.inf, seen),
+        "state": found.state.astype(str),
+    }
 
 
 _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
