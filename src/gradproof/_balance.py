@@ -26,6 +26,11 @@ def size_of(box: Box) -> int:
     return math.prod(stop - start for start, stop in box)
 
 
+def shape_of(survey: Survey) -> tuple[int, ...]:
+    """Return the shape of x0."""
+    return survey.probe.shape
+
+
 def one_of(i: int, shape: tuple[int, ...]) -> Box:
     """Return the box of one entry."""
     return tuple((int(k), int(k) + 1) for k in np.unravel_index(i, shape))
@@ -37,8 +42,9 @@ def within(box: Box, other: Box) -> bool:
     return inside and box != other
 
 
-def place_of(box: Box, shape: tuple[int, ...]) -> str:
+def place_of(box: Box, survey: Survey) -> str:
     """Return the index that names a box, as NumPy writes it."""
+    shape = shape_of(survey)
     words = [
         ":" if (start, stop) == (0, length) else f"{start}" if stop == start + 1
         else f"{start}:{stop}"
@@ -136,7 +142,7 @@ class Balance:
         self, survey: Survey, weights: np.ndarray, rungs: Rungs, value: float, common: float
     ) -> None:
         self.survey, self.weights, self.common = survey, weights, common
-        self.shape = survey.probe.shape
+        self.shape = shape_of(survey)
         self.levels = levels(rungs, value, survey.sigma)
         self.known: list[Box] = []
 

@@ -73,7 +73,9 @@ class Decision:
     failed: bool = False
 
     def __post_init__(self) -> None:
-        self.findings = Findings.none(self.survey.g.size)
+        g = self.survey.g
+        few = self.directions and np.isfinite(g).all()
+        self.findings = Findings.few(g.size) if few else Findings.none(g.size)
 
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget may end the check early."""
@@ -84,7 +86,7 @@ class Decision:
         self._repeat()
         if self.failed or self.findings.failed:
             return "fail", reason
-        return ("inconclusive" if self.findings.unresolved.size else "pass"), reason
+        return ("inconclusive" if self.findings.undecided else "pass"), reason
 
     def _repeat(self) -> None:
         """Say so if func returns something else each time."""
@@ -123,6 +125,7 @@ class Decision:
             return _WHOLE
         lines = survey.settled(lines)
         if self.directions:
+            del aligned  # an array as large as x0
             look = Directions(survey, found, self.directions)
             self.failed, reason = look.run(lines, failed=self.failed)
             return reason

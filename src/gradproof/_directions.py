@@ -8,10 +8,11 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
-from ._balance import Balance, Box, one_of, place_of, within
+from ._balance import Balance, Box, one_of, place_of, shape_of, within
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -22,10 +23,11 @@ from ._evidence import (
     right_at_another_scale,
     suspicious,
 )
-from ._findings import FAIL, OPEN, PASS, Findings
+from ._findings import FAIL, OPEN, Column, Findings
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
 from ._locate import PATIENCE, SAMPLE, Search
 from ._probe import BudgetSpent
+from ._scales import Scales
 from ._survey import Line, Survey
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
@@ -76,6 +78,57 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
     forgiven = math.erf(min(share, 1.0) / math.sqrt(2))
     wanted = math.ceil(math.log(_MISS) / math.log(forgiven))
     return max(1, min(wanted, (_CALLS - 1 - spent) // (2 * _RUNGS)))
+
+
+def few_entries(
+    survey: Survey, found: Findings, claimed: np.ndarray
+) -> tuple[dict[str, np.ndarray], tuple[float, float]]:
+    """
+    Return the numbers of each entry for a report, and what one entry alone would have shown.
+
+    Returns
+    -------
+    numbers : dict of str to ndarray of shape (n,)
+        Where nothing was looked at by itself, the arrays are views of one number.
+    alone : tuple of float
+        The smallest relative error of an entry that the directions would have shown if all others
+        are right: of the median entry, and of that which is the least visible.
+    """
+    # What the user's units need of the few entries that were looked at.
+    state, error = cast(Column, found.state), cast(Column, found.error)
+    looked_at = [i for i in error.other if np.isfinite(error[i])]
+    columns = {name: Column(claimed.size, np.nan) for name in _NUMBERS}
+    columns["truncation"].usual = columns["noise"].usual = np.inf
+    resolved = survey.scales.resolved
+    with np.errstate(all="ignore"):
+        seen = np.divide(found.alone, resolved, dtype=np.float32)
+        for i in looked_at:
+            unit = 1 / float(survey.move[i])
+            for name, source in _NUMBERS.items():
+                value = float(getattr(found, source)[i])
+                if source == "step":
+                    columns[name][i] = value / unit
+                    continue
+                value = float(np.ldexp(value * unit, survey.exponent))
+                columns[name][i] = value + (claimed[i] if source in _CLAIMED else 0.0)
+            bar = abs(found.error[i]) + found.truncation[i] + found.noise[i]
+            seen[i] = bar / float(resolved[i])
+        seen[np.isnan(seen)] = np.inf
+    middle = seen.size // 2
+    worst = float(seen.max())
+    alone = float(np.partition(seen, middle)[middle]), worst
+    numbers = {name: column.full(float) for name, column in columns.items()}
+    numbers |= {"claimed": claimed, "resolution": seen, "state": state.full("U10")}
+    return numbers, alone
+
+
+#: What a report calls numbers of an entry, and what findings call them; of these, which are errors
+#: of the claim and become slopes.
+_NUMBERS = {
+    "measured": "error", "truncation": "truncation", "noise": "noise", "step": "step",
+    "right": "right", "left": "left",
+}  # fmt: skip
+_CLAIMED = ("error", "right", "left")
 
 
 @dataclass(frozen=True)
@@ -175,9 +228,10 @@ class Directions:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
         survey, found = self.survey, self.findings
         base = lines[0][1]
+        sights = [self._sight(*line) for line in lines[1:]]
+        self._slim(lines)
         # A single line has half of the values: the noise is measured on two rungs together.
         survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
-        sights = [self._sight(*line) for line in lines[1:]]
         while len(sights) < self.count:
             sights.append(self._look(base))
         order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
@@ -199,10 +253,22 @@ class Directions:
             return False, _SOMETHING
         if not all(sight.resolved(survey.res) for sight in settled):
             return False, _OPEN
-        found.state[found.state == OPEN] = PASS
+        found.pass_rest()
         return False, _AGREES
 
     # --- measuring ---------------------------------------------------------------------------
+
+    def _slim(self, lines: list[Line]) -> None:
+        """Drop what has as many entries as x0 and is no longer needed; of scales keep 7 digits."""
+        survey, scales = self.survey, self.survey.scales
+        nothing = np.empty(0)
+        survey.lines = [(nothing, rungs) for _, rungs in survey.lines]
+        lines.clear()
+        claim, material, resolved = (
+            part.astype(np.float32) for part in (scales.claim, scales.material, scales.resolved)
+        )
+        survey.scales = Scales(scales.move, claim, material, resolved)
+        survey.tau = survey.tau.astype(np.float32)
 
     def _look(self, base: Rungs) -> Sight:
         """Measure a random direction by a short ladder, at steps that suit the first line."""
@@ -215,7 +281,10 @@ class Directions:
         steps *= 2 ** survey.rng.uniform(-0.5, 0.0)
         if survey.probe.left() < 2 * _RUNGS:
             raise BudgetSpent
-        weights = survey.signs() * survey.rng.uniform(1, 2, survey.g.size)
+        # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
+        # directions once in 1e10.
+        weights = survey.rng.uniform(1, 2, survey.g.size).astype(np.float16)
+        weights *= survey.signs()
         rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
         sight = self._sight(weights, rungs)
         for _ in range(2):
@@ -334,7 +403,7 @@ class Directions:
         for node in search.left:
             share = abs(node.error) / sight.scale
             found.remarks.append(
-                f"{place_of(node.box, balance.shape)}: an error that is {share:.0e} of the "
+                f"{place_of(node.box, survey)}: an error that is {share:.0e} of the "
                 "gradient along a random direction was not traced to an entry"
             )
         if excuse:
@@ -345,9 +414,9 @@ class Directions:
 
     def _places(self) -> str:
         """Return the places of what is wrong, a few of them."""
-        shape = self.survey.probe.shape
+        shape = shape_of(self.survey)
         wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
         boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
         boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
-        names = [place_of(box, shape) for box in boxes]
+        names = [place_of(box, self.survey) for box in boxes]
         return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

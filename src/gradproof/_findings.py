@@ -1,12 +1,44 @@
 """What a check has found so far, entry by entry."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ._ladder import Estimate
 
 PASS, FAIL, OPEN = "pass", "fail", "unresolved"
+
+
+class Column:
+    """
+    One value for each entry, of which all but a few are the same: what directions leave to say.
+
+    Parameters
+    ----------
+    size : int
+        Number of entries.
+    usual : float or str
+        The value of most of them.
+    """
+
+    def __init__(self, size: int, usual: Any) -> None:
+        self.size, self.usual = size, usual
+        self.other: dict[int, Any] = {}
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.other.get(int(i), self.usual)
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        self.other[int(i)] = value
+
+    def full(self, dtype: Any) -> np.ndarray:
+        """Return the values as an array; where all are the same, a view of one."""
+        if not self.other:
+            return np.broadcast_to(np.asarray(self.usual, dtype=dtype), (self.size,))
+        full = np.full(self.size, self.usual, dtype=dtype)
+        full[list(self.other)] = list(self.other.values())
+        return full
 
 
 @dataclass
@@ -72,6 +104,26 @@ class Findings:
             convicted=np.zeros(n, dtype=bool),
         )
 
+    @classmethod
+    def few(cls, n: int) -> "Findings":
+        """Return the same, for a check that looks at few of the entries by themselves."""
+        usual = {
+            "error": np.nan, "truncation": np.inf, "noise": np.inf, "step": np.nan,
+            "right": np.nan, "left": np.nan, "state": OPEN, "suspect": 0, "convicted": 0,
+        }  # fmt: skip
+        # A `Column` is read and written to like an array.
+        columns: dict[str, Any] = {name: Column(n, value) for name, value in usual.items()}
+        return cls(**columns)
+
+    def pass_rest(self) -> None:
+        """Pass what is still open."""
+        if isinstance(self.state, Column):
+            self.state.usual = PASS
+            kept = {i: state for i, state in self.state.other.items() if state != OPEN}
+            self.state.other = kept
+        else:
+            self.state[self.state == OPEN] = PASS
+
     def record(self, i: int, e: Estimate) -> None:
         """Keep the estimate for entry `i`."""
         self.error[i], self.truncation[i], self.noise[i] = e.value, e.truncation, e.noise
@@ -86,7 +138,17 @@ class Findings:
     @property
     def failed(self) -> bool:
         """Whether an entry is off."""
-        return bool((self.state == FAIL).any())
+        return self._any(FAIL)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether an entry is without a verdict."""
+        return self._any(OPEN)
+
+    def _any(self, state: str) -> bool:
+        if isinstance(self.state, Column):
+            return state in (self.state.usual, *self.state.other.values())
+        return bool((self.state == state).any())
 
     @property
     def unresolved(self) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 from ._claims import Claim
 from ._columns import Claimed
 from ._decide import Decision
-from ._directions import number_of
-from ._findings import Findings
+from ._directions import few_entries, number_of
+from ._findings import Column, Findings
 from ._point import leaf_of
 from ._probe import Probe
 from ._report import Check, Report, Verdict
@@ -109,24 +109,33 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     decision = Decision(survey, count)
     verdict, reason = decision.run()
     found = decision.findings
+    alone = None
+    if isinstance(found.state, Column):
+        flat, alone = few_entries(survey, found, claim.at_x0)
+    else:
+        flat = _all_entries(survey, found, claim.at_x0)
+    return _report(survey, found, verdict, reason, flat, options, claim.calls, alone)
+
+
+def _all_entries(survey: Survey, found: Findings, claimed: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the numbers of each entry, in the user's units."""
     with np.errstate(all="ignore"):
         seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
         error, truncation, noise, right, left = (
             np.ldexp(quantity / survey.move, survey.exponent)
             for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
         )
-    flat = {
-        "claimed": claim.at_x0,
-        "measured": claim.at_x0 + error,
+    return {
+        "claimed": claimed,
+        "measured": claimed + error,
         "truncation": truncation,
         "noise": noise,
         "step": found.step * survey.move,
-        "right": claim.at_x0 + right,
-        "left": claim.at_x0 + left,
+        "right": claimed + right,
+        "left": claimed + left,
         "resolution": np.where(np.isnan(seen), np.inf, seen),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim.calls)
 
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
@@ -167,6 +176,7 @@ def _report(
     flat: dict[str, np.ndarray],
     options: Options,
     ngev: int,
+    alone: tuple[float, float] | None = None,
 ) -> Report:
     values = survey.probe.values
     remarks = [*values.remarks, *found.remarks]
@@ -185,6 +195,7 @@ def _report(
         nfev=values.nfev,
         ngev=ngev,
         seed=options.seed,
+        alone=alone,
         flat=flat,
         leaves=tuple(values.point.leaves),
         pair_name=_pair_name(values) if "row" in flat else None,

@@ -89,6 +89,10 @@ class Report:
     checks : tuple of Check
         What was checked, where that is more than one thing; the worst of them is the verdict, and
         what `entries` are about.
+    alone : tuple of two floats or None
+        Of a check along directions: the smallest relative error of one entry that would have been
+        seen if all others are right, for the median entry and for the worst. None if each entry was
+        looked at.
     """
 
     verdict: Verdict
@@ -105,6 +109,7 @@ class Report:
     leaves: tuple[Leaf, ...] = field(repr=False)
     pair_name: Callable[[int, int], str] | None = field(default=None, repr=False)
     checks: tuple[Check, ...] = ()
+    alone: tuple[float, float] | None = None
 
     @property
     def ok(self) -> bool:
@@ -178,6 +183,7 @@ class Report:
             "nfev": self.nfev,
             "ngev": self.ngev,
             "seed": self.seed,
+            "alone": None if self.alone is None else _plain(list(self.alone)),
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":
@@ -207,7 +213,13 @@ class Report:
             unsettled = [entry for entry in self.worst(4) if entry["state"] != "pass"]
             lines += [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
         seen = self.flat["resolution"]
-        known = seen[np.isfinite(seen)]
+        known = seen[np.isfinite(seen)] if self.alone is None else np.empty(0)
+        if self.alone is not None and math.isfinite(self.alone[0]):
+            lines.append(
+                f"  not every entry was measured: an error of one entry alone would have been seen "
+                f"from {self.alone[0]:.1e} times its size on (median entry; {self.alone[1]:.1e} at "
+                "worst)"
+            )
         if known.size:
             lines.append(
                 f"  {known.size} of {states.size} entries measured; resolution {known.max():.1e} "

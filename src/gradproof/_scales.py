@@ -33,8 +33,9 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
 
 def _median(values: np.ndarray) -> float:
     """Return the lower median of what is not zero: the larger of two must not excuse the other."""
-    there = np.sort(values[values > 0])
-    return float(there[(there.size - 1) // 2]) if there.size else 0.0
+    there = values[values > 0]
+    middle = (there.size - 1) // 2
+    return float(np.partition(there, middle)[middle]) if there.size else 0.0
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ class Survey:
         size = self.probe.size
         sizes = [int(np.frexp(size)[1])] if size and np.isfinite(size) else []
         there = np.isfinite(g) & (g != 0)
-        sizes += list(np.frexp(g[there])[1] + np.frexp(self.move[there])[1])
+        if there.any():
+            sizes.append(int((np.frexp(g[there])[1] + np.frexp(self.move[there])[1]).max()))
         return int(max(sizes, default=0))
 
     def signs(self) -> Any:
