@@ -1,5 +1,6 @@
 """A verdict on what JAX or PyTorch computes for a function, custom rules included."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,8 @@ class Rules:
         Begins the names of the checks.
     below : Rules, optional
         Those of the order below.
+    strict : bool
+        Whether a mode that func lacks is an error rather than a remark.
     """
 
     def __init__(
@@ -192,9 +195,11 @@ class Rules:
         vmap: bool,
         label: str,
         below: "Rules | None" = None,
+        strict: bool = False,
     ) -> None:
         self._values, self._options, self._modes = values, options, modes
         self._vmap, self._label, self._below = vmap, label, below
+        self._strict = strict or len(modes) == 1
         self._u = weights(values, options.rng(1))
 
     def gradient(self, leaves: list[Any]) -> list[Any]:
@@ -202,10 +207,10 @@ class Rules:
         _, pull = self._values.backend.vjp(self._values.arrays_at, leaves)
         return pull(self._values.outputs.cotangent(self._u))
 
-    def report(self) -> Report:
-        """Return the report on these derivatives, and on those of lower orders."""
+    def report(self, others: Sequence[Check] = ()) -> Report:
+        """Return the report on these derivatives, on those of lower orders, and on `others`."""
         reports, checks, nfev, ngev = self._parts()
-        return together(reports, checks, nfev, ngev)
+        return together(reports, [*checks, *others], nfev, ngev)
 
     def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
         reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
@@ -219,7 +224,7 @@ class Rules:
             try:
                 jvp, report = self._forward()
             except Exception as err:
-                if len(self._modes) == 1 or not self._values.backend.lacks_forward_mode(err):
+                if self._strict or not self._values.backend.lacks_forward_mode(err):
                     raise
                 remarks.append(f"func has no forward mode, which was not checked: {err}"[:200])
             else:
