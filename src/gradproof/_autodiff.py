@@ -215,11 +215,12 @@ class Rules:
     def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
         reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
         vjp, jvp = None, None
+        own: list[Check] = []
         remarks: list[str] = []
         if "vjp" in self._modes:
             vjp, report = self._reverse()
             reports.append((f"{self._label}vjp", report))
-            checks += self._of_vjp(vjp, report.rtol)
+            own += self._of_vjp(vjp, report.rtol)
         if "jvp" in self._modes:
             try:
                 jvp, report = self._forward()
@@ -229,9 +230,10 @@ class Rules:
                 remarks.append(f"func has no forward mode, which was not checked: {err}"[:200])
             else:
                 reports.append((f"{self._label}jvp", report))
-                checks += self._of_jvp(jvp, report.rtol)
+                own += self._of_jvp(jvp, report.rtol)
         if vjp is not None and jvp is not None:
-            checks.append(self._transposed(vjp, jvp, report.rtol))
+            own.append(self._transposed(vjp, jvp, report.rtol))
+        checks += self._unless_random(own)
         if remarks:
             name, first = reports[-1]
             reports[-1] = name, first.with_remarks(remarks)
@@ -257,6 +259,22 @@ class Rules:
             self._value(claim, "vjp"),
         ]
         return [self._named(check) for check in checks] + self._transformed(claim, rtol)
+
+    def _unless_random(self, checks: list[Check]) -> list[Check]:
+        """Return checks of two results that should be one, without a fail if func is random."""
+        values = self._values
+        if all(check.verdict is Verdict.PASS for check in checks) or values.left() < 1:
+            return checks
+        again, _ = values.at(np.zeros(values.point.x.size))
+        if np.array_equal(again, values.at_x0, equal_nan=True):
+            return checks
+        text = "func is not deterministic, which may be all that is seen here: "
+        return [
+            Check(check.name, Verdict.INCONCLUSIVE, text + check.text)
+            if check.verdict is Verdict.FAIL
+            else check
+            for check in checks
+        ]
 
     def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
         values = self._values
