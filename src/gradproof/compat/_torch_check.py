@@ -243,9 +243,12 @@ def _judged(
     values = Values(func, point, None)
     rules = Rules(values, options, settings.modes, vmap=settings.batched, label="", strict=True)
     report = rules.report(others)
-    if any(o.grad_fn is not None and o.grad_fn.name() == "Error" for o in func.outputs):
-        remark = "a backward pass is marked once_differentiable: it has no derivative of its own"
-        report = report.with_remarks([remark])
+    remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
+    if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
+        remarks.append(
+            "a backward pass is marked once_differentiable: it has no derivative of its own"
+        )
+    report = report.with_remarks(remarks)
     if report.ok and func.unseen:
         text = "no slope where func is not finite: " + ", ".join(func.unseen)
         unseen = Check("results", Verdict.INCONCLUSIVE, text)

@@ -50,6 +50,7 @@ class Inputs(Point):
         self, inputs: tuple[Any, ...], frozen: list[torch.Tensor], names: Callable[[int], str]
     ) -> None:
         self._names, self.frozen, self._in_place = names, frozen, False
+        self._any_frozen = [bool(mask.any()) for mask in frozen]
         super().__init__((inputs,), 0, None)
 
     def _several(self, tree: Any, flat: Flat) -> None:
@@ -80,9 +81,9 @@ class Inputs(Point):
 
     def _seen(self, i: int, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor that is moved the way func is to see it."""
-        own, frozen = self._own[i], self.frozen[i]
-        if frozen.any():
-            tensor = torch.where(frozen, own.detach(), tensor)
+        own = self._own[i]
+        if self._any_frozen[i]:
+            tensor = torch.where(self.frozen[i], own.detach(), tensor)
         if tensor.stride() != own.stride() and _apart(own):
             strided = torch.empty_strided(
                 own.shape, own.stride(), dtype=tensor.dtype, device=tensor.device
@@ -171,7 +172,7 @@ class Differentiable:
 
     def __init__(self, func: Callable[..., Any], value: Any) -> None:
         self._func = func
-        leaves = flattened(value).leaves
+        leaves = _leaves(value)
         if not any(isinstance(leaf, torch.Tensor) for leaf in leaves):
             msg = (
                 f"func returned {value!r:.60} of type {type(value).__name__}; expected a tensor, "
@@ -195,7 +196,7 @@ class Differentiable:
 
     def __call__(self, inputs: tuple[Any, ...]) -> Any:
         """Return func's result: a tensor, or a tuple of tensors and None."""
-        leaves = flattened(self._func(*inputs)).leaves
+        leaves = _leaves(self._func(*inputs))
         if self.alone:
             return self._usable(0, leaves[0])
         return tuple(self._usable(i, t) if i in self._kept else None for i, t in enumerate(leaves))
@@ -206,6 +207,10 @@ class Differentiable:
         if i in self._finite and tensor.shape == self._finite[i].shape:
             return torch.where(self._finite[i], tensor, torch.zeros_like(tensor))
         return tensor
+
+
+def _leaves(value: Any) -> list[Any]:
+    return [value] if isinstance(value, torch.Tensor) else flattened(value).leaves
 
 
 def _is_floating(leaf: Any) -> bool:
