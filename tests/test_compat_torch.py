@@ -194,6 +194,13 @@ class TestWrong:
         with pytest.raises(expected):
             gradcheck(ops.wrong(op, mistake), given)
 
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_term_of_all_results(self, seed):
+        """Where a grad_output happens to sum to little, half precision needs another one."""
+        torch.manual_seed(seed)
+        given = ops.inputs(OPS["cat"], torch.bfloat16)
+        refused(ops.wrong(OPS["cat"], "dropped term"), given)
+
     def test_one_entry_of_many(self):
         """The original's fast mode projects, and misses one entry that is off by 1."""
         x = torch.linspace(0.1, 1.4, 1000, dtype=torch.float64, requires_grad=True)
@@ -575,7 +582,10 @@ class TestFunctions:
 
     def test_generators_are_left_alone(self):
         x = leaf(4)
-        state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()
+        state, numpy_state = (
+            torch.get_rng_state(),
+            np.random.get_state(legacy=False)["state"]["key"].copy(),
+        )
         assert gradcheck(torch.sin, x, check_forward_ad=True)
         assert torch.equal(torch.get_rng_state(), state)
         assert (np.random.get_state(legacy=False)["state"]["key"] == numpy_state).all()
