@@ -191,3 +191,19 @@ class TestSteps:
             lambda x: 3 * x[0], lambda x: [6.0, 0.0], x, epsilon=1e-13, direction="random", seed=0
         )
         assert right <= 0.05 * wrong
+        assert wrong < 3 * 5  # the slope along a direction of ordinary length
+
+    @pytest.mark.parametrize("epsilon", [0.0, 2.0**-100])
+    def test_random_direction_without_a_step(self, arrays, epsilon):
+        x = arrays(claims.point())
+        right = errors_at(x, claims.grad, epsilon)
+        wrong = errors_at(x, lambda x: [-g for g in claims.grad(x)], epsilon)
+        # The direction, of six entries, multiplies the error by its length.
+        assert max(right) <= 3 * allowed(arrays, np.asarray(claims.grad(claims.point())))
+        assert max(wrong) > max(right)
+        assert math.isfinite(max(wrong))
+
+
+def errors_at(x, grad, epsilon) -> list[float]:
+    keywords = {"direction": "random", "epsilon": epsilon}
+    return [check_grad(claims.func, grad, x, seed=seed, **keywords) for seed in range(8)]

@@ -30,12 +30,12 @@ class TestBeforeAnythingIsCalled:
             (
                 lambda x: check_grad(never, never, x, epsilon=[1e-6] * 3),
                 ValueError,
-                r"epsilon has shape \(3,\), x0 has shape \(2,\)",
+                r"epsilon has shape \(3,\); expected one number, or one .* shape \(2,\)",
             ),
             (
                 lambda x: check_grad(never, never, x, epsilon=[1e-6] * 2, direction="random"),
                 ValueError,
-                "epsilon has shape",
+                r"epsilon has shape \(2,\); expected one number \(with direction='random'",
             ),
             (
                 lambda x: check_grad(never, never, x, epsilon=float("nan")),
@@ -131,6 +131,8 @@ class TestFunc:
             (None, "func at x0 returned None of type NoneType; .* Is a `return` missing?"),
             (1j, "func at x0 returned 1j of type complex"),
             (np.complex128(1j), "numbers of dtype complex128; .* imaginary part, stacked"),
+            (True, "func at x0 returned numbers of dtype bool; expected real ones"),
+            (np.bool_(True), "func at x0 returned numbers of dtype bool; expected real ones"),
             ("text", "func at x0 returned 'text' of type str"),
         ],
     )
@@ -156,14 +158,15 @@ class TestFunc:
         with pytest.raises(ValueError, match=r"returned shape \(.*\) at x0, but shape .* x0\[.\]"):
             approx_fprime(wide([1.0, 2.0]), func)
 
-    def test_none_later(self, wide):
+    @pytest.mark.parametrize("late", [None, "text"])
+    def test_no_number_later(self, wide, late):
         calls = []
 
         def func(x):
             calls.append(1)
-            return x[0] if len(calls) < 3 else None
+            return x[0] if len(calls) < 3 else late
 
-        with pytest.raises(TypeError, match="func returned None"):
+        with pytest.raises(TypeError, match="func returned"):
             approx_fprime(wide([1.0, 2.0]), func)
 
 

@@ -1,5 +1,7 @@
 """func and grad see arrays of x0's own kind, and x0 is never written to."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from tests import claims
@@ -172,6 +174,79 @@ class TestFunctionsWithHabits:
         np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
 
 
+def cubes(x):
+    return (x * x * x).sum()
+
+
+def cubes_grad(x):
+    return 3 * x * x
+
+
+@pytest.mark.library("numpy")
+class TestNumPy:
+    """Whatever the layout of the memory, entries move in the order of their indices."""
+
+    LAYOUTS: ClassVar = {
+        "fortran": np.asfortranarray,
+        "transposed": lambda x: np.ascontiguousarray(x.T).T,
+        "strided": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+        "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+        "swapped bytes": lambda x: x.astype(x.dtype.newbyteorder()),
+    }
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "longdouble"])
+    def test_layouts(self, layout, dtype):
+        x = np.arange(1.0, 7.0, dtype=dtype).reshape(2, 3)
+        x0 = self.LAYOUTS[layout](x)
+        np.testing.assert_array_equal(approx_fprime(x0, cubes), approx_fprime(x, cubes))
+        for direction in ("all", "random"):
+            assert check_grad(cubes, cubes_grad, x0, direction=direction, seed=0) < 1
+        assert verify_grad(cubes, cubes_grad, x0, seed=0).verdict is Verdict.PASS
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+    def test_number_of_calls(self, dtype):
+        """Bytes that mean nothing, which a long double has, are no sign of a write."""
+        func = Spy(lambda x: (x * x).sum())
+        approx_fprime(np.ones(5, dtype=dtype) / 3, func)
+        assert len(func.seen) == 6
+        assert {x.dtype for x in func.seen} == {np.dtype(dtype)}
+
+    @pytest.mark.library("jax")  # which brings the dtype
+    def test_bfloat16(self):
+        import ml_dtypes
+
+        x0 = np.array([1.5, -2.0, 0.5], dtype=ml_dtypes.bfloat16)
+        func, grad = Spy(lambda x: (x * x).sum()), Spy(lambda x: 2 * x)
+        for direction in ("all", "random"):
+            assert check_grad(func, grad, x0, direction=direction, seed=0) < 0.6
+            assert check_grad(func, lambda x: -grad(x), x0, direction=direction, seed=0) > 2
+        assert approx_fprime(x0, func).dtype == x0.dtype
+        assert {x.dtype for x in func.seen + grad.seen} == {x0.dtype}
+        # ... and in the results of functions of float64.
+        x0, narrow = x0.astype(float), ml_dtypes.bfloat16
+        assert approx_fprime(x0, lambda x: x.sum().astype(narrow), 1.0).tolist() == [1, 1, 1]
+        assert check_grad(cubes, lambda x: cubes_grad(x).astype(narrow), x0) < 1e-6
+
+
+@pytest.mark.parametrize("direction", ["all", "random"])
+def test_claim_on_another_device(wide, direction):
+    """It is compared all the same, as a list of numbers would be."""
+    x0 = wide(claims.point())
+
+    def grad(x):
+        g = 2 * x
+        if wide.library == "array_api_strict":
+            return g.to_device(wide.xp.Device("CPU_DEVICE"))
+        if wide.library == "jax":
+            import jax
+
+            return jax.device_put(g, jax.devices()[0])
+        return g
+
+    assert check_grad(lambda x: wide.xp.sum(x * x), grad, x0, direction=direction) < 0.1
+
+
 @pytest.mark.library("torch")
 class TestTorch:
     def setup_method(self):
@@ -246,6 +321,23 @@ class TestTorch:
         finally:
             self.torch.set_default_dtype(before)
 
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_default_device(self, direction):
+        """What is made along the way is made where x0 is."""
+        with self.torch.device("meta"):  # a stand-in for a GPU that is not here
+            assert check_grad(self.func, lambda x: 2 * x, self.x0, direction=direction) < 1e-6
+            assert approx_fprime(self.x0, self.func).device == self.x0.device
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_sparse(self, direction):
+        def never(x):
+            raise AssertionError
+
+        with pytest.raises(TypeError, match="x0 is a tensor of layout torch.sparse_coo"):
+            check_grad(never, never, self.x0.to_sparse(), direction=direction)
+        with pytest.raises(TypeError, match="to_dense"):
+            check_grad(self.func, lambda x: (2 * x).to_sparse(), self.x0, direction=direction)
+
     def test_not_contiguous(self):
         x0 = self.torch.arange(12.0, dtype=self.torch.float64).reshape(3, 4).T[::2]
 
@@ -311,8 +403,30 @@ class TestJAX:
         assert x0.weak_type
         func, grad = Spy(lambda x: x * x), Spy(lambda x: 2 * x)
         check_grad(func, grad, x0)
+        check_grad(func, grad, x0, direction="random")
+        check_grad(func, grad, x0, direction="random", rng=np.random.default_rng(0))
         approx_fprime(x0, func)
         assert all(x.weak_type for x in func.seen + grad.seen)
+
+    def test_traced(self):
+        def never(x):
+            raise AssertionError
+
+        with pytest.raises(TypeError, match="x0 is traced: .* outside of jax.jit"):
+            self.jax.jit(lambda x: approx_fprime(x, never))(self.jnp.ones(2))
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_strict_settings(self, direction):
+        """Nothing is promoted or broadcast by implication, and no NaN arises on the way."""
+        jax, jnp = self.jax, self.jnp
+        func, jac = jax.jit(lambda x: x * x), jax.jit(lambda x: jnp.diag(2 * x))
+        x0 = jnp.asarray([1.5, -2.0, 0.5], dtype=jnp.bfloat16)
+        with (
+            jax.numpy_rank_promotion("raise"),
+            jax.numpy_dtype_promotion("strict"),
+            jax.debug_nans(True),
+        ):
+            assert check_grad(func, jac, x0, direction=direction, seed=1) < 0.6
 
     def test_one_program(self):
         """A jitted func is traced once: all points are of one type."""

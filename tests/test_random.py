@@ -1,5 +1,7 @@
 """Random directions: from any generator, for any array, the same for the same seed."""
 
+import math
+
 import numpy as np
 import pytest
 from tests import claims
@@ -95,15 +97,56 @@ def test_no_source(wide):
 
 @pytest.mark.parametrize(
     ("keyword", "bad", "kind"),
-    [("seed", "x", ValueError), ("seed", 1.5, ValueError), ("rng", "x", TypeError)],
+    [
+        ("seed", "x", ValueError),
+        ("seed", 1.5, ValueError),
+        ("rng", "x", TypeError),
+        ("rng", math, TypeError),  # of modules, numpy.random alone is a source
+    ],
 )
 @pytest.mark.parametrize("direction", ["all", "random"])
 def test_refused(wide, keyword, bad, kind, direction):
     def never(x):
         raise AssertionError
 
-    with pytest.raises(kind, match="cannot be used to draw .* Expected None, an int"):
+    with pytest.raises(kind, match="cannot be used to draw .*: .*[.] Expected None, an int"):
         check_grad(never, never, wide([1.0]), direction=direction, **{keyword: bad})
+
+
+@pytest.mark.parametrize("keyword", ["seed", "rng"])
+def test_numbers_out_of_range(keyword):
+    """An int is what was expected, so the message says what is wrong with this one."""
+    with pytest.raises(ValueError, match=f"{keyword}=-1 cannot .*: .*(between 0|non-negative)"):
+        check_grad(claims.func, claims.grad, np.ones(1), **{keyword: -1})
+
+
+def never(x):
+    raise AssertionError("called in spite of a bad seed")
+
+
+@pytest.mark.library("jax")
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda jax: jax.random.split(jax.random.key(0), 3), ValueError),
+        (lambda jax: jax.random.PRNGKey(0, impl="rbg"), TypeError),  # raw, it does not say so
+        (lambda jax: jax.numpy.ones(2), TypeError),
+    ],
+)
+def test_no_key(make, kind):
+    import jax
+
+    with pytest.raises(kind, match="(?s)cannot be used to draw a random direction: .* JAX key"):
+        check_grad(never, never, jax.numpy.ones(2), direction="random", rng=make(jax))
+
+
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("bad", [lambda torch: torch.tensor(3), lambda torch: torch.nn.ReLU()])
+def test_no_torch_generator(bad):
+    import torch
+
+    with pytest.raises(TypeError, match="cannot be used to draw a random direction"):
+        check_grad(never, never, torch.ones(2), direction="random", rng=bad(torch))
 
 
 def test_both_are_refused(wide):

@@ -1,6 +1,7 @@
 """The contract with SciPy: its numbers to the bit on NumPy float64, its own test cases anywhere."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ class TestToTheBit:
             args = ()
         # Where no step is representable, SciPy compares with a slope of zero.
         x0 = np.clip(np.asarray(x0), -1e3, 1e3)
-        step = step if isinstance(step, float) and abs(step) > 1e-9 else 1e-6
+        step = step if isinstance(step, float) and (not step or abs(step) > 1e-9) else 1e-6
         make = {
             "int": int,
             "RandomState": np.random.RandomState,
@@ -152,6 +153,49 @@ class TestToTheBit:
             ours = gradproof.approx_fprime(x, lambda x: (x * x).sum().astype(dtype))
             assert same_bits(ours, theirs)
 
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    @pytest.mark.parametrize(
+        "x0",
+        [
+            np.array([1.5, -2.0, 0.25]).astype(">f8"),
+            np.array([1, 2, 3], dtype=">i4"),
+            np.array([1.5, -2.0, 0.25], dtype=object),
+            [Fraction(3, 2), -2, Fraction(1, 4)],
+        ],
+        ids=["swapped", "swapped ints", "objects", "fractions"],
+    )
+    @pytest.mark.parametrize("claim", [">f8", "longdouble"])
+    def test_unusual_dtypes(self, x0, direction, claim):
+        def grad(x):
+            return (3 * x * x).astype(claim)
+
+        keywords = {"direction": direction, "seed": 2, "epsilon": 1e-6}
+        theirs = scipy.optimize.check_grad(lambda x: (x**3).sum(), grad, x0, **keywords)
+        ours = gradproof.check_grad(lambda x: (x**3).sum(), grad, x0, **keywords)
+        if claim == "longdouble":  # SciPy then takes the difference with more digits
+            assert math.isclose(ours, theirs, rel_tol=1e-6)
+        else:
+            assert same_bits(ours, theirs)
+
+    @pytest.mark.parametrize("direction", ["all", "random"])
+    def test_flags(self, direction):
+        """The derivative of a piecewise linear function may well be a mask."""
+        x0 = np.array([1.5, -2.0, 0.25])
+        for grad in (lambda x: x > 0, lambda x: (x < 0).tolist()):
+            keywords = {"direction": direction, "seed": 2}
+            theirs = scipy.optimize.check_grad(lambda x: x[x > 0].sum(), grad, x0, **keywords)
+            ours = gradproof.check_grad(lambda x: x[x > 0].sum(), grad, x0, **keywords)
+            assert same_bits(ours, theirs)
+
+    @pytest.mark.parametrize(
+        "func", [lambda x: Fraction(x[0]), lambda x: 10**25 + int(4 * x[1]), lambda x: int(x[2])]
+    )
+    @pytest.mark.parametrize("x0", [np.array([1.5, -2.0, 0.25]), [10**30, 2, 3]])
+    def test_numbers_of_python(self, func, x0):
+        theirs = scipy.optimize.approx_fprime(x0, func, 0.25)
+        ours = gradproof.approx_fprime(x0, func, 0.25)
+        np.testing.assert_allclose(ours, theirs, atol=2.0**31)  # of 10**25 in double precision
+
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
     def test_not_finite(self, bad):
         x = np.array([1.0, bad, 2.0])
@@ -160,7 +204,11 @@ class TestToTheBit:
             same_bits(gradproof.approx_fprime(x, func), scipy.optimize.approx_fprime(x, func))
             or (np.isnan(gradproof.approx_fprime(x, func)) == [True, True, True]).all()
         )
-        assert math.isnan(gradproof.check_grad(func, grad, x))
+        for direction in ("all", "random"):
+            keywords = {"direction": direction, "seed": 0}
+            theirs = scipy.optimize.check_grad(func, grad, x, **keywords)
+            assert math.isnan(theirs)
+            assert same_bits(gradproof.check_grad(func, grad, x, **keywords), theirs)
 
 
 def test_sparse_claim():
@@ -262,3 +310,50 @@ class TestSciPysOwnCases:
         tolerance = 16 * math.sqrt(arrays.eps)  # the second derivatives are 2 and 4.5
         assert gradproof.check_grad(func, grad, x0) < tolerance
         assert gradproof.check_grad(func, grad, x0, direction="random", seed=0) < tolerance
+
+
+class TestSparse:
+    """A banded Jacobian as SciPy stores it."""
+
+    N = 60
+
+    @staticmethod
+    def func(x):
+        y = x**2
+        y[1:] += np.sin(x[:-1])
+        y[:-1] += x[1:] ** 3
+        return y
+
+    @staticmethod
+    def dense(x):
+        return np.diag(2 * x) + np.diag(np.cos(x[:-1]), -1) + np.diag(3 * x[1:] ** 2, 1)
+
+    @pytest.mark.parametrize("form", ["csr_array", "csc_array", "coo_array", "dia_array"])
+    def test_scipy(self, form):
+        make, x = getattr(scipy.sparse, form), np.linspace(0.5, 1.5, self.N)
+        report = gradproof.verify_jac(self.func, lambda x: make(self.dense(x)), x, seed=0)
+        assert report.ok, str(report)
+        assert report.nfev <= 45  # three colours, whatever the size
+        assert "compared in 3 colours" in str(report)
+
+        def wrong(x):
+            found = self.dense(x)
+            found[40, 41] *= 1.001
+            return make(found)
+
+        report = gradproof.verify_jac(self.func, wrong, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        assert report.worst(1)[0]["name"] == "[40] by [41]"
+        assert report.worst(1)[0]["measured"] == pytest.approx(self.dense(x)[40, 41])
+
+    def test_outside_the_pattern(self):
+        def wrong(x):
+            found = self.dense(x)
+            found[30, 31] = 0.0
+            return scipy.sparse.csr_array(found)
+
+        x = np.linspace(0.5, 1.5, self.N)
+        report = gradproof.verify_jac(self.func, wrong, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        assert "[30] by [31] is not zero, and outside the pattern" in str(report)
+        assert report.worst(1)[0]["name"] == "[30] by [31]"

@@ -284,6 +284,77 @@ class TestPathologies:
         report = verify_grad(func, lambda x: -2 / (x - np.round(x)) ** 3, x)
         assert report.verdict is not Verdict.FAIL, str(report)
 
+    def test_trend_is_not_proven(self):
+        """A ripple makes up 3e-5 of a slope: its trend is the slope at another scale only."""
+        x = np.array([-1.5, 2.0, (2000 * np.pi + np.pi / 2 - 0.06) * 1e-4, 0.8])
+
+        def func(x):
+            return (x**2 + 1e-7 * np.sin(1e4 * x)).sum()
+
+        def grad(x, ripples=1.0):
+            return 2 * x + ripples * 1e-3 * np.cos(1e4 * x)
+
+        for seed in range(5):
+            assert verify_grad(func, grad, x, seed=seed).ok
+            trend = verify_grad(func, lambda x: grad(x, np.array([1, 1, 0, 1])), x, seed=seed)
+            assert not trend.ok
+
+    def test_units_apart(self):
+        """What rounding moves one entry of the claim by, in its units, excuses no other entry."""
+        warm = np.linspace(300, 900, 20, dtype=np.float32)
+        x = np.array([1e13, 8e-20, 0.46], dtype=np.float32)
+
+        def rest(x):
+            return np.log(x[0]) - x[1] / (np.float32(1.38e-23) * warm) + x[2] * np.log(warm) - 12
+
+        def grad(x, factor=1.0):
+            r = rest(x) / 10
+            slopes = (r.sum() / x[0], -(r / warm).sum() / np.float32(1.38e-23))
+            return np.array([*slopes, factor * (r * np.log(warm)).sum()], dtype=np.float32)
+
+        for seed in range(5):
+            assert verify_grad(lambda x: (rest(x) ** 2).mean(), grad, x, seed=seed).ok
+            report = verify_grad(
+                lambda x: (rest(x) ** 2).mean(), lambda x: grad(x, 1.008), x, seed=seed
+            )
+            assert report.verdict is Verdict.FAIL, str(report)
+
+    def test_ties_excuse_no_other_entry(self):
+        """On ties, an ulp moves the claim by much on either side."""
+        goal = np.array([1.4, -0.3, -0.5, 1.1, 1.5, -1.2, 0.8, 0.2], dtype=np.float32)
+        x = np.array([-0.3, -0.3, -0.3, -0.9, 1.5, 1.5, 1.5, -1.2], dtype=np.float32)
+
+        def func(x):
+            return np.abs(np.diff(x)).sum() + ((x - goal) ** 2).sum()
+
+        def grad(x, factor=1.0):
+            signs = np.sign(np.diff(x))
+            found = 2 * (x - goal) + np.append(0, signs) - np.append(signs, 0)
+            found[3] *= factor
+            return found.astype(np.float32)
+
+        for seed in range(5):
+            assert verify_grad(func, grad, x, seed=seed).ok
+            report = verify_grad(func, lambda x: grad(x, 1.01), x, seed=seed)
+            assert report.verdict is Verdict.FAIL, str(report)
+
+    def test_truncation_where_kinks_bend_the_lines(self):
+        """No step is small enough for the lines, and the entries have to vouch for themselves."""
+        x = np.array([2.2, 1.1, -1.4, -2.2, 1.6, 0.7, 0.3, 2.7], dtype=np.float32)
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            bend = (x - 10 ** rng.uniform(-3.5, 0, 8) * rng.choice([-1, 1], 8)).astype(np.float32)
+
+            def func(x, bend=bend):
+                return np.maximum(x - bend, 0).sum() + np.cos(x).sum()
+
+            def grad(x, bend=bend):
+                found = (x > bend) - np.sin(x)
+                found[7] *= np.float32(1.01)
+                return found
+
+            assert not verify_grad(func, grad, x, seed=seed).ok
+
     def test_quantised(self):
         """Rounded to six places, func has the slope of its trend; zero is not wrong, nor proven."""
         for seed in range(5):
@@ -382,7 +453,7 @@ class TestArguments:
             verify_grad(smooth, smooth_grad, X, **keywords)
 
     def test_vector_valued(self):
-        with pytest.raises(ValueError, match=r"func returned shape \(20,\); expected one number"):
+        with pytest.raises(ValueError, match=r"func returned shape \(20,\); expected one real"):
             verify_grad(lambda x: x * x, lambda x: np.diag(2 * x), X)
 
     def test_shape_of_the_claim(self):

@@ -30,8 +30,8 @@ gradient of the sum of the function's values, each times a random weight.
 """
 
 _X0 = """\
-the point: a literal such as "[1.5, -1.5]", a .npy file, or module:name or file.py:name of an
-array or of a function without arguments that returns one
+the point: a literal such as "[1.5, -1.5]" (or --x0=-1.5, if it starts with a sign), a .npy file, or
+module:name or file.py:name of an array or of a function without arguments that returns one
 """
 
 

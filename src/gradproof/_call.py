@@ -5,7 +5,12 @@ import numbers
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
+
 from ._typing import Function
+
+#: Most of what functions return: numbers of which nothing needs to be asked.
+PLAIN = (float, np.float64)
 
 
 def bound(func: Function, args: tuple[Any, ...]) -> Function:
@@ -20,8 +25,13 @@ def checked_callable(func: Any, name: str) -> None:
         raise TypeError(msg)
 
 
-class noted:  # noqa: N801  # a context manager, named for how it reads; @contextmanager is slow
+def add_note(err: Exception, where: str) -> None:
     """Add to an exception from a user's function the words for where it was called."""
+    err.add_note(f"gradproof: raised by {where}")
+
+
+class noted:  # noqa: N801  # a context manager, named for how it reads
+    """Add such a note to what is raised inside; where calls are many, `add_note` costs less."""
 
     __slots__ = ("_where",)
 
@@ -33,10 +43,10 @@ class noted:  # noqa: N801  # a context manager, named for how it reads; @contex
 
     def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
         if isinstance(err, Exception):
-            err.add_note(f"gradproof: raised by {self._where()}")
+            add_note(err, self._where())
 
 
-def output_shape(value: Any, name: str) -> tuple[int, ...]:
+def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ...]:
     """
     Return the shape of what a user's function returned, if it is made of real numbers.
 
@@ -46,6 +56,8 @@ def output_shape(value: Any, name: str) -> tuple[int, ...]:
         The returned value. Arrays are not read, only their shape and dtype.
     name : str
         What returned it, for the message.
+    flags : bool
+        Whether True and False are as good as 1 and 0.
 
     Returns
     -------
@@ -56,13 +68,15 @@ def output_shape(value: Any, name: str) -> tuple[int, ...]:
     TypeError
         If there is something else in it: None, complex numbers, text.
     """
-    dtype = getattr(value, "dtype", None)
+    if type(value) in PLAIN:
+        return ()
+    dtype = bool if isinstance(value, bool) else getattr(value, "dtype", None)
     if dtype is not None:
-        if not is_real(dtype):
+        if not (is_real(dtype) or (flags and "bool" in str(dtype))):
             _refuse(dtype, name)
-        return tuple(value.shape)
+        return tuple(getattr(value, "shape", ()))
     if isinstance(value, (list, tuple)):
-        shapes = [output_shape(item, name) for item in value]
+        shapes = [output_shape(item, name, flags=flags) for item in value]
         if any(shape != shapes[0] for shape in shapes):
             msg = f"{name} returned a list whose items differ in shape: {shapes[:6]}."
             raise TypeError(msg)
@@ -86,10 +100,14 @@ def is_real(dtype: Any) -> bool:
 
 @functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
 def _is_real(_: Hashable, dtype: Any) -> bool:
-    return any(real in str(dtype) for real in ("float", "int"))
+    # The name of a dtype of NumPy with swapped bytes says nothing, its kind does.
+    return getattr(dtype, "kind", "") in tuple("fiu") or any(
+        real in str(dtype) for real in ("float", "int")
+    )
 
 
 def _refuse(dtype: Any, name: str) -> None:
+    dtype = getattr(dtype, "__name__", dtype)  # bool itself
     msg = f"{name} returned numbers of dtype {dtype}; expected real ones."
     if "complex" in str(dtype):
         msg += (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend, backend_of
-from ._call import bound, checked_callable, noted, output_shape
+from ._call import add_note, bound, checked_callable, output_shape
 from ._line import Line, Primal, Shape
 from ._random import Tangents
 from ._step import absolute_step
@@ -154,9 +154,11 @@ def check_grad(
     claimed, slopes = _compared(func, grad, x0, args, epsilon, direction, rng, seed)
     if slopes.ndim == 0:  # the norm of one number, without the cost of arrays
         difference = float(claimed) - float(slopes)
-        return math.sqrt(difference * difference)
+        return math.sqrt(abs(difference * difference))
     with np.errstate(all="ignore"):
-        return float(np.sqrt(np.sum(np.abs((claimed - slopes) ** 2))))
+        difference = claimed - slopes
+        # A square is not negative, but for the sign of NaN, which SciPy drops too.
+        return math.sqrt(abs(np.add.reduce(difference * difference, axis=None)))
 
 
 def _compared(
@@ -168,8 +170,8 @@ def _compared(
     direction: str,
     rng: Any,
     seed: Any,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return claim and slopes, of one shape; everything that `check_grad` does but the norm."""
+) -> tuple[Any, Any]:
+    """Return claim and slopes, of one shape; all that `check_grad` does but the norm."""
     checked_callable(func, "func")
     checked_callable(grad, "grad")
     if direction not in ("all", "random"):
@@ -182,25 +184,29 @@ def _compared(
     backend = primal.backend
     tangents = Tangents(rng, seed, primal.x, backend)
     if direction == "all":
-        step = _step(epsilon, primal, primal.shape)
+        steps = _step(epsilon, primal, primal.shape)
         claim, claim_shape = claim_at(grad, args, primal)
         line = Line(func, args, primal)
         refuse_misfit(claim_shape, line, primal)
-        slopes = line.slopes_by_entry(step)
+        slopes = line.slopes_by_entry(steps)
         claimed = numbers_of(backend.to_host([claim])[0]).reshape(slopes.shape)
     else:
-        step = _step(epsilon, primal, ())
+        step = math.sqrt(primal.eps) if epsilon is None else float(_step(epsilon, primal, ()))
         claim, claim_shape = claim_at(grad, args, primal)
         tangent = tangents.draw()
         line = Line(func, args, primal)
         refuse_misfit(claim_shape, line, primal)
-        slopes, taken = line.slope_along(tangent, float(step))
-        rows = () if line.is_scalar else line.shape
-        if not backend.is_native(claim):
+        slopes, taken = line.slope_along(tangent, step)
+        shape = primal.shape if line.is_scalar else line.shape + primal.shape
+        if not backend.is_beside(claim, taken):
             claim = backend.from_host(numbers_of(backend.to_host([claim])[0]), taken, taken.dtype)
-        claim = backend.native(_reshaped)(claim, shape=rows + primal.shape)
-        claimed = numbers_of(backend.to_host([backend.contract(claim, taken)])[0])
-        slopes = slopes.reshape(claimed.shape)
+        if claim_shape != shape:
+            claim = backend.native(_reshaped)(claim, shape=shape)
+        (claimed,) = backend.to_host([backend.contract(claim, taken)])
+        if type(claimed) is type(slopes) is np.float64:
+            return claimed, slopes
+        claimed = numbers_of(claimed)
+        slopes = np.reshape(slopes, claimed.shape)
     return claimed, slopes
 
 
@@ -212,9 +218,12 @@ def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:
 
 def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
     """Return what grad claims at x0, and its shape."""
-    with noted(lambda: "grad at x0"):
+    try:
         claim = bound(grad, args)(primal.backend.copy(primal.given))
-    shape = output_shape(claim, "grad")
+    except Exception as err:
+        add_note(err, "grad at x0")
+        raise
+    shape = output_shape(claim, "grad", flags=True)
     size, n = math.prod(shape), math.prod(primal.shape)
     if size % n if n else size:
         # No func could make this fit, so func need not be called.
@@ -228,10 +237,10 @@ def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any
 
 def refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
     """Raise unless the claim has one entry for each slope; nothing is broadcast."""
-    given = tuple(primal.given.shape)
     rows = () if line.is_scalar else line.shape
     if claim == rows + primal.shape:
         return
+    given = tuple(primal.given.shape)
     fits = {rows + primal.shape, rows + given}
     # A gradient in one row, and any single number for a single entry, as SciPy takes them.
     if line.is_scalar:
@@ -251,13 +260,16 @@ def refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
 
 def numbers_of(claim: Any) -> np.ndarray:
     array = np.asarray(claim)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind in "fiu":
+        return array
+    try:
+        return array.astype(np.float64)  # flags, fractions, bfloat16
+    except (TypeError, ValueError):
         msg = (
             f"grad returned {type(claim).__name__} of dtype {array.dtype}, which does not become "
             "an array of real numbers; expected a dense array or a list of numbers."
         )
-        raise TypeError(msg)
-    return array
+        raise TypeError(msg) from None
 
 
 def _reshaped(backend: Backend, claim: Any, *, shape: Shape) -> Any:

@@ -5,11 +5,12 @@ All quantities are relative to the moves of `Scales`: a slope is the change of f
 entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the story.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._directions import WHOLE as _WHOLE
+from ._directions import Directions, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -22,10 +23,11 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import FAIL, OPEN, Findings
-from ._ladder import NOISE, Rungs, noise_level
+from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
-from ._survey import Survey
+from ._rows import EachValue
+from ._survey import Line, Survey
 from ._weigh import Designs
 
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
@@ -34,7 +36,10 @@ _LOCAL = 0.05
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
 
-_WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
+#: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
+#: a single entry would leave at steps a few times larger.
+_NARROW = 2.0**-11
+
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
 _UNRESOLVED = "some entries cannot be resolved here"
@@ -51,8 +56,10 @@ class Decision:
     ----------
     survey : Survey
         The problem, and what is known of it.
-    each : callable, optional
-        Looks at each entry, in the place of what is done for a func of one value.
+    directions : int
+        How many random directions to measure instead of each entry, 0 for none.
+    each : EachValue, optional
+        Looks at each value of a func of several.
     findings : Findings
         What the check found, in the units of the survey.
     failed : bool
@@ -60,7 +67,8 @@ class Decision:
     """
 
     survey: Survey
-    each: Callable[[Survey, Findings, float], None] | None = None
+    directions: int = 0
+    each: EachValue | None = None
     findings: Findings = field(init=False)
     failed: bool = False
 
@@ -103,24 +111,31 @@ class Decision:
         aligned = survey.line(np.where(survey.g != 0, np.sign(survey.g), survey.signs()))
         survey.measure([aligned])
         self.failed = self._wrong_as_a_whole(*aligned)
-        if self.failed and found.whole > _LOCAL:
+        if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
             return _WHOLE
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.
-        if survey.g.size > 1 and not (survey.short and survey.g.any()):
+        enough = (survey.short or self.directions > 0) and survey.g.any()
+        if survey.g.size > 1 and not enough:
             lines.append(survey.line(survey.signs()))
         if len(lines) > 1 and not survey.g.any() and self._wrong_as_a_whole(*lines[1]):
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
-        step = survey.first_step(lines)
+        if self.directions:
+            look = Directions(survey, found, self.directions)
+            self.failed, reason = look.run(lines, failed=self.failed)
+            return reason
+        steps, smooth = survey.first_steps(lines)
+        # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
+        leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
         if self.each is not None:
-            self.each(survey, found, step)
+            self.each.run(survey, found, steps[-1], leaves)
         else:
             if survey.short and survey.g.size >= _DESIGN:
                 Designs(survey, found).run()
             else:
-                self._one_difference_each(step)
+                self._differences(steps, leaves)
             Entries(survey, found).suspects()
         if found.failed:
             return _ENTRY
@@ -130,6 +145,12 @@ class Decision:
             found.state[np.isfinite(found.right)] = OPEN
             return _TOGETHER
         return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _in_part(self, line: Line) -> bool:
+        """Tell whether an error along the claim is that of some entries, which are to be named."""
+        if self.each is not None:
+            return self.each.in_part(self.survey, *line)
+        return in_part(self.survey, line, self.findings.whole)
 
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
@@ -153,7 +174,8 @@ class Decision:
             )
         if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
             return False
-        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, -3:].any()):
+        narrow = rungs.h <= _NARROW
+        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, narrow].any()):
             return False
         direction = weights * survey.move
         again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
@@ -162,13 +184,13 @@ class Decision:
         first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
         wrong = (
             confirmed(survey, first, second, allowed)
-            and not right_at_another_scale(survey, [rungs, again], first, scale, claimed)
+            and not right_at_another_scale([rungs, again], sigma, first, claimed)
             and not jumps(survey, rungs, first)
             and not integrates(survey, rungs, direction, first, scale)
         )
         if wrong and claimed:
             ratio = 1 + (first.value + second.value) / 2 / claimed
-            self.findings.remarks.append(f"along the claim, func has {ratio:.4g} times its slope")
+            self.findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
         return wrong
 
     def _stands_still(self) -> bool:
@@ -179,24 +201,34 @@ class Decision:
         rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), steps)
         return not rungs.changes.any()
 
-    def _one_difference_each(self, step: float) -> None:
-        """Measure each entry by one central difference; settle those that agree and could tell."""
+    def _differences(self, steps: list[float], leaves: float) -> None:
+        """Measure each entry by a difference or two; settle those that agree and could tell."""
         survey, found = self.survey, self.findings
-        h = step * survey.move
-        plus, up, minus, down = survey.probe.both_ways(h)
-        with np.errstate(all="ignore"):
-            width = (up - down) / survey.move
-            error = (plus - minus - survey.g * (up - down)) / width
-            bend = plus + minus - survey.g * (up + down)
+        seen = [self._central(step) for step in steps]
+        error, bend, width = seen[-1]
         bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
             scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
             survey.sigma = max(survey.floor, min(survey.sigma, scatter))
         with np.errstate(all="ignore"):
             noise = NOISE * survey.sigma * np.sqrt(2) / width
-        usable = np.isfinite(error) & (width > 0)
+            truncation = leaves * survey.scales.material
+            if len(seen) > 1:  # less than what the first of two steps differs by
+                truncation = np.abs(seen[0][0] - error)
+        usable = np.isfinite(error) & np.isfinite(truncation) & (width > 0)
         found.error[usable], found.noise[usable] = error[usable], noise[usable]
-        found.truncation[usable], found.step[usable] = 0.0, step
+        found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
         found.settle(
             survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
         )
+
+    def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the claim's error in each entry, the second differences, and the widths."""
+        survey = self.survey
+        h = step * survey.move
+        plus, up, minus, down = survey.probe.both_ways(h)
+        with np.errstate(all="ignore"):
+            width = (up - down) / survey.move
+            error = (plus - minus - survey.g * (up - down)) / width
+            bend = plus + minus - survey.g * (up + down)
+        return error, bend, width

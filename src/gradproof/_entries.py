@@ -17,6 +17,8 @@ from ._survey import Survey
 _GIVE_UP = 8
 #: The most times that a ladder gets more rungs.
 _ROUNDS = 5
+#: The most second looks at an entry: each is at finer steps.
+_LOOKS = 3
 
 
 @dataclass
@@ -104,35 +106,34 @@ class Entries:
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
         """Return the state of an entry that one ladder convicts."""
-        survey, ladder = self.survey, entry.ladder
-        again = entry.at(entry.fresh_steps(first, sigma))
-        sigma = max(sigma, entry.noise_of(again))
-        other = right_at_another_scale(
-            survey, [ladder, again], first, entry.material, entry.claimed
-        )
-        if other:
-            entry.remark("func has another slope at another scale; the claim is one of them")
-            return other
-        # A noise measured too low must not convict, nor one so high that fine steps are blind.
-        cautious = max(sigma, noise_level([ladder, again], survey.floor, together=2))
-        for noise in dict.fromkeys([cautious, sigma]):
-            first, second = (entry.estimate(rungs, noise) for rungs in (ladder, again))
-            if NOTHING in (first, second) or not confirmed(survey, first, second, entry.allowed):
-                finer = second is not NOTHING and second.step < first.step
-                return self._cleared(entry, again, sigma) if finer else OPEN
-        return on_a_step(entry, first) or beside_x0(entry, first) or FAIL
-
-    def _cleared(self, entry: Entry, again: Rungs, sigma: float) -> str:
-        """Return PASS if finer steps take a suspicion away: a pole or a kink was too near."""
-        entry.ladder = entry.ladder.joined(again)
-        for _ in range(2):
-            e, _ = self.survey.estimate(entry.ladder, entry.fine, sigma)
-            if entry.passes(e):
-                entry.record(e)
-                return PASS
-            steps = entry.ladder.h[-1] / self.survey.steps.ratio ** np.arange(1.0, 4.0)
-            steps = steps[steps > 4 * self.survey.probe.x_eps]
-            if e is NOTHING or e.truncation < e.noise or not steps.size:
-                break
-            entry.extend(steps)
+        for _ in range(_LOOKS):
+            again = entry.at(entry.fresh_steps(first, sigma))
+            sigma = max(sigma, entry.noise_of(again))
+            state, finer = self._compared(entry, again, first, sigma)
+            if not finer:
+                return state
+            # A pole or a kink was too near: what finer steps say goes before.
+            entry.ladder = entry.ladder.joined(again)
+            first, sigma = self._measured(entry)
+            if first is NOTHING:
+                return OPEN
+            entry.record(first)
+            if entry.agrees(first):
+                return PASS if entry.seen(first) else OPEN
         return OPEN
+
+    def _compared(
+        self, entry: Entry, again: Rungs, first: Estimate, sigma: float
+    ) -> tuple[str, bool]:
+        """Return the state by a second ladder, and whether finer steps might say otherwise."""
+        survey, ladders = self.survey, [entry.ladder, again]
+        if right_at_another_scale(ladders, survey.sigma, first, entry.claimed):
+            entry.remark("func has another slope at another scale, and the claim is one of them")
+            return OPEN, False
+        # A noise measured too low must not convict, nor one so high that fine steps are blind.
+        cautious = max(sigma, noise_level(ladders, survey.floor, together=2))
+        for noise in dict.fromkeys([cautious, sigma]):
+            one, two = (entry.estimate(rungs, noise) for rungs in ladders)
+            if NOTHING in (one, two) or not confirmed(survey, one, two, entry.allowed):
+                return OPEN, two is not NOTHING and two.step < one.step
+        return on_a_step(entry, one) or beside_x0(entry, one) or FAIL, False

@@ -326,8 +326,9 @@ def grain(ladders: list[Rungs], floor: float) -> float:
     """
     Return the grain of a func whose values are quantised, 0 if they are not.
 
-    Such a func stands still at the finest steps, and where it moves, it moves by its grain. One of
-    a few units in the last place (`floor` is 0.3 of one) is the rounding of the result.
+    Such a func stands still at the finest steps, and where it moves, it moves by its grain. A
+    smooth one that stands still may move by four units in the last place (`floor` is 0.3 of one)
+    at the next step, eight times larger: from 16 floors on, that is no rounding of the result.
     """
     least = np.inf
     for rungs in ladders:
@@ -335,7 +336,7 @@ def grain(ladders: list[Rungs], floor: float) -> float:
         if rungs.h.size and not rungs.changes[:, -1].any():
             sizes = np.abs(rungs.changes[rungs.changes != 0])
             least = min(least, float(sizes.min(initial=np.inf)))
-    return least if np.isfinite(least) and least > 8 * floor else 0.0
+    return least if np.isfinite(least) and least > 16 * floor else 0.0
 
 
 def _annihilator(q: float, p: float) -> tuple[float, float]:

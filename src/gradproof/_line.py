@@ -1,17 +1,19 @@
 """Evaluations of func on lines through x0, and the slopes that they show."""
 
-import math
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, backend_of
-from ._call import bound, is_real, noted, output_shape
+from ._call import PLAIN, add_note, bound, is_real, output_shape
 from ._step import displaced, displaced_along
 from ._typing import Array, Function
 
 Shape = tuple[int, ...]
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 class Primal:
@@ -99,23 +101,24 @@ class Line:
     def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
         self._func, self._primal = bound(func, args), primal
         backend, x = primal.backend, primal.x
-        output = self._at(backend.copy(x), "func at x0")
-        self.shape = output_shape(output, "func")
-        eps = backend.eps(x.dtype)
+        output, self.shape = self._at(backend.copy(x), lambda: "func at x0")
         own = backend.eps(output.dtype) if backend.is_native(output) else 0.0
-        self.output_eps = float(own) or float(np.finfo(float).eps)
-        eps = max(eps, own)
+        self.output_eps = float(own) or _EPS
+        eps = max(backend.eps(x.dtype), own)
         self.eps = float(eps)
-        # Relative to x, for entries that the step asked for does not move. The power is taken in
-        # the dtype of eps, as by SciPy.
-        self._rel_step = float(eps**0.5)
+        # Relative to x, for entries that the step asked for does not move.
+        self._rel_step = _root(eps)
         self.f0 = backend.keep(output)
 
-    def _at(self, point: Array, where: str) -> Any:
-        with self._primal.backend.quiet(), noted(lambda: where):
-            output = self._func(point)
-        output_shape(output, where)
-        return output
+    def _at(self, point: Array, where: Callable[[], str]) -> tuple[Any, Shape]:
+        """Return what func returns at a point, and its shape."""
+        try:
+            with self._primal.backend.quiet():
+                output = self._func(point)
+        except Exception as err:
+            add_note(err, where())
+            raise
+        return output, () if type(output) in PLAIN else output_shape(output, where())
 
     def slopes_by_entry(self, step: np.ndarray) -> np.ndarray:
         """
@@ -136,8 +139,12 @@ class Line:
         native_step = backend.from_host(step, primal.x)
         plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step)
         outputs: list[Any] = []
-        with backend.quiet(), noted(lambda: primal.moved_entry(len(outputs), plus)):
-            backend.sweep(self._func, primal.x, plus, outputs)
+        try:
+            with backend.quiet():
+                backend.sweep(self._func, primal.x, plus, outputs)
+        except Exception as err:
+            add_note(err, primal.moved_entry(len(outputs), plus))
+            raise
         x, moved, *values = backend.to_host([primal.x, plus, self.f0, *outputs])
         displacement = _wide(moved).ravel() - _wide(x).ravel()
         quotients = self._quotients(values, displacement, lambda i: primal.moved_entry(i, plus))
@@ -145,7 +152,7 @@ class Line:
             return quotients.reshape(primal.shape)
         return np.moveaxis(quotients, 0, -1).reshape(self.shape + primal.shape)
 
-    def slope_along(self, tangent: Array, step: float) -> tuple[np.ndarray, Array]:
+    def slope_along(self, tangent: Array, step: float) -> tuple[Any, Array]:
         """
         Return the forward difference quotient of func along a tangent, and the tangent taken.
 
@@ -154,30 +161,36 @@ class Line:
         tangent : array of the shape, dtype and device of x0
             Direction of the derivative.
         step : float
-            Multiple of it; not zero.
+            Multiple of it; zero stands for ``sqrt(eps)``.
 
         Returns
         -------
-        slope : ndarray of the shape of f
+        slope : ndarray of the shape of f, or np.float64
             Not narrower than float64.
         taken : array of the shape of x0
-            The displacement that happened, divided by `step`, in the widest dtype of the library.
-            In float64 it is `tangent` itself, except where that would not have moved x0.
+            The displacement that happened, divided by its length in steps, in the widest dtype of
+            the library. In float64 it is `tangent` itself, except where that would not have moved
+            x0.
         """
         primal, backend = self._primal, self._primal.backend
-        wide = backend.widest(primal.x)
-        plus, taken = backend.native(displaced_along)(
-            primal.x, tangent, step=step, rel_step=self._rel_step, wide=wide
+        x, step = primal.x, step or self._rel_step
+
+        def where(_: int = 0) -> str:
+            return f"func at x0 + {step!r} * (the random direction)"
+
+        plus, taken, length = backend.native(displaced_along)(
+            x, tangent, step=step, rel_step=self._rel_step, wide=backend.widest(x)
         )
-        where = f"func at x0 + {step!r} * (the random direction)"
-        moved = backend.keep(self._at(plus, where))
-        values = backend.to_host([self.f0, moved])
-        return self._quotients(values, np.asarray([step]), lambda _: where)[0], taken
+        moved = backend.keep(self._at(backend.same_kind(plus, x), where)[0])
+        f0, f1, length = backend.to_host([self.f0, moved, length])
+        if type(f0) in PLAIN and type(f1) in PLAIN:  # without the cost of arrays
+            return np.float64((float(f1) - float(f0)) / float(length)), taken
+        return self._quotients([f0, f1], np.reshape(length, (1,)), where)[0], taken
 
     @property
     def is_scalar(self) -> bool:
         """Tell whether func has one value; shape (1,) counts, as with SciPy."""
-        return math.prod(self.shape) == 1 and len(self.shape) <= 1
+        return self.shape in ((), (1,))
 
     def _quotients(
         self, values: list[Any], displacement: np.ndarray, where: Callable[[int], str]
@@ -194,15 +207,23 @@ class Line:
             f = np.asarray(None)
         if f.dtype.kind not in "fiu" or f.shape[1:] != self.shape:
             shapes = [output_shape(value, "func") for value in values]
-            i = next(i for i, shape in enumerate(shapes) if shape != self.shape)
-            msg = (
-                f"func returned shape {self.shape} at x0, but shape {shapes[i]} when called as "
-                f"{where(i - 1)}. Expected the same shape at all points."
-            )
-            raise ValueError(msg)
+            i = next((i for i, shape in enumerate(shapes) if shape != self.shape), None)
+            if i is not None:
+                msg = (
+                    f"func returned shape {self.shape} at x0, but shape {shapes[i]} when called as "
+                    f"{where(i - 1)}. Expected the same shape at all points."
+                )
+                raise ValueError(msg)
+            f = np.asarray(values, dtype=np.float64)  # fractions, whole numbers beyond 64 bits
         with np.errstate(all="ignore"):  # NaN and infinities are answers too
             quotients = (f[1:] - f[0]) / displacement.reshape((-1,) + (1,) * (f.ndim - 1))
         return np.asarray(quotients, dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _root(eps: Any) -> float:
+    """Return the square root of eps, taken in the dtype of eps, as by SciPy."""
+    return float(eps**0.5)
 
 
 def _wide(x: Any) -> np.ndarray:

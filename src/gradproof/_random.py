@@ -25,7 +25,7 @@ class Tangents:
     TypeError
         If both are given, or `rng` is nothing that numbers can be drawn from.
     ValueError
-        If `seed` is nothing that numbers can be drawn from.
+        If `seed` is nothing that numbers can be drawn from, or `rng` is an int out of range.
     """
 
     def __init__(self, rng: Any, seed: Any, x: Array, backend: Backend) -> None:
@@ -42,14 +42,15 @@ class Tangents:
         owner = backend if plain else backend_of(source)
         try:
             generator = owner.generator(source, x if owner is backend else None, legacy=legacy)
-        except (TypeError, ValueError) as err:
-            name = "seed" if legacy else "rng"
+        except (TypeError, ValueError, RuntimeError) as err:
+            name, reason = "seed" if legacy else "rng", str(err).partition("\n")[0]
             msg = (
-                f"{name}={source!r} cannot be used to draw a random direction. Expected None, an "
-                "int, a numpy.random Generator, RandomState or SeedSequence, numpy.random itself, "
-                "a JAX key or a torch.Generator."
+                f"{name}={source!r} cannot be used to draw a random direction: {reason:.120}. "
+                "Expected None, an int, a numpy.random Generator, RandomState or SeedSequence, "
+                "numpy.random itself, a JAX key or a torch.Generator."
             )
-            raise (ValueError if legacy else TypeError)(msg) from err
+            bad_value = legacy or plain or isinstance(err, ValueError)
+            raise (ValueError if bad_value else TypeError)(msg) from err
         self._x, self._backend = x, backend
         self._owner, self._generator = owner, generator
 

@@ -6,6 +6,7 @@ so that a Jacobian costs as many calls as a gradient does. What such a look susp
 an entry of the gradient of the one value that it is about.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from ._columns import Columns
 from ._entries import Entries
 from ._entry import Entry
 from ._findings import FAIL, OPEN, PASS, Findings
-from ._ladder import NOISE
+from ._ladder import NOISE, Rungs
 from ._probe import Probe
 from ._row_scales import RowScales
 from ._survey import Survey
@@ -27,6 +28,38 @@ _GIVE_UP = 8
 _MOST = 256
 #: Before any suspect that agrees but could not be resolved come those that do not agree.
 _DISAGREES = 1e6
+
+
+@dataclass(frozen=True)
+class EachValue:
+    """
+    The look at a func of several values, for a `Decision` about their weighted sum.
+
+    Attributes
+    ----------
+    columns : Columns
+        The claim.
+    """
+
+    columns: Columns
+
+    def in_part(self, survey: Survey, weights: np.ndarray, rungs: Rungs) -> bool:
+        """Tell, without a call of func, whether some values are off along a line and others not."""
+        step = float(survey.steps.line[np.argmin(np.abs(survey.steps.line - rungs.h[0] / 16))])
+        plus, up = survey.probe.values.at(step * weights * survey.move)
+        minus, down = survey.probe.values.at(-step * weights * survey.move)
+        claimed = self.columns.along(up - down)
+        with np.errstate(all="ignore"):
+            error = plus - minus - claimed
+        if not np.isfinite(error).all():
+            return True
+        # A factor that all have in common leaves the same share of each.
+        share = float(error @ claimed) / float(claimed @ claimed or 1.0)
+        return bool(np.linalg.norm(error - share * claimed) > 0.1 * np.linalg.norm(error))
+
+    def run(self, survey: Survey, findings: Findings, step: float, leaves: float) -> None:
+        """Look at each entry; at this step truncation leaves a share of what is material."""
+        Rows(survey, self.columns, findings).run(step, leaves)
 
 
 @dataclass
@@ -57,16 +90,16 @@ class Rows:
         found.resolution = np.full(n, np.inf)
         self._values = self.survey.probe.values
 
-    def run(self, step: float) -> None:
+    def run(self, step: float, leaves: float) -> None:
         """Measure every column by one central difference, then what is suspected one by one."""
         survey, values = self.survey, self._values
         if survey.short:
             # Where rounding eps / h and truncation h**2 are equal: noise is sure to rule.
-            step = survey.eps ** (1 / 3)
+            step, leaves = survey.eps ** (1 / 3), 0.0
         self._scales = RowScales.of(self.columns, survey, values.outputs.leaves)
         self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
         for i in range(survey.g.size):
-            self._column(i, step)
+            self._column(i, step, leaves)
         self._examine()
 
     def _noise(self) -> Any:
@@ -90,13 +123,11 @@ class Rows:
                 scatter.append(np.abs(b2 + a * b1 + b * b0) / blur)
             del rungs
         with np.errstate(all="ignore"):
-            pairs = [
-                np.hypot(s, t) / np.sqrt(2) for s, t in zip(scatter, scatter[1:], strict=False)
-            ]
+            pairs = [np.hypot(s, t) / np.sqrt(2) for s, t in itertools.pairwise(scatter)]
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 
-    def _column(self, i: int, step: float) -> None:
+    def _column(self, i: int, step: float, leaves: float) -> None:
         """Look at the slopes of all values by one entry of x."""
         survey, values, found = self.survey, self._values, self.findings
         displacement = np.zeros_like(survey.move)
@@ -116,18 +147,19 @@ class Rows:
             width = float(up[i] - down[i])
             error = (plus - minus - self.columns.along(up - down)) / width
             noise = NOISE * self._sigma * np.sqrt(2) / abs(width)
-            size = np.abs(error)
-            agrees = size <= survey.rtol * material + tau + noise
-            seen = size + noise <= visible + np.minimum(tau, visible / 2)
+            truncation, size = leaves * material, np.abs(error)
+            bar = truncation + noise
+            agrees = size <= survey.rtol * material + tau + bar
+            seen = size + bar <= visible + np.minimum(tau, visible / 2)
             # Nothing claimed, and nothing that moves: no scale is needed to see that.
             still = (claim == 0) & (plus == values.at_x0) & (minus == values.at_x0) & (width != 0)
-            resolution = np.where(still, 0.0, (size + noise) / np.maximum(resolved, 1e-300))
+            resolution = np.where(still, 0.0, (size + bar) / np.maximum(resolved, 1e-300))
         good = (agrees & seen) | still
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)
         rank = np.where(good, -1.0, np.where(agrees, 0.0, _DISAGREES) + rank)
         k = int(np.argmax(resolution if good.all() else rank))
         found.row[i], found.claimed[i] = k, claim[k]
-        found.error[i], found.noise[i], found.truncation[i] = error[k], noise[k], 0.0
+        found.error[i], found.noise[i], found.truncation[i] = error[k], noise[k], truncation[k]
         found.step[i], found.resolution[i] = step, resolution[k]
         found.state[i] = PASS if good.all() else OPEN
         self._suspects += [(float(rank[k]), int(k), i) for k in np.flatnonzero(~good)]

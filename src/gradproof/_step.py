@@ -34,15 +34,18 @@ def displaced(backend: Backend, x: Array, step: Array, *, rel_step: float) -> Ar
     rescues the short dtypes, where a default step often is less than half a unit in the last
     place.
     """
-    plus = x + step
-    return _rescued(backend, x, plus, plus - x == 0, rel_step)
+    plus: Array = x + step
+    moved = plus - x
+    if backend.all_nonzero(moved):
+        return plus
+    return _rescued(backend, x, plus, moved == 0, rel_step)
 
 
 def displaced_along(
     backend: Backend, x: Array, tangent: Array, *, step: float, rel_step: float, wide: Any
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Any]:
     """
-    Return ``x + step * tangent``, and the tangent that was taken.
+    Return ``x + step * tangent``, the tangent that was taken, and the step along it.
 
     Parameters
     ----------
@@ -62,28 +65,39 @@ def displaced_along(
     plus : array
         The sum, rounded in the dtype of `x`.
     taken : array of dtype `wide`
-        ``(plus - x) / step``. In the widest dtype rounding takes 1e-8 of the tangent at most, as
-        much as a forward difference leaves out anyway: there it is `tangent`, SciPy's number,
+        ``(plus - x) / length``. In the widest dtype rounding takes 1e-8 of the tangent at most,
+        as much as a forward difference leaves out anyway: there it is `tangent`, SciPy's number,
         but for the entries that would have stayed where they are.
+    length : number or 0-d array
+        `step`, unless entries would have stayed where they are and had to go further: then it is
+        so much longer, and the tangent is not.
     """
     xp, exact = backend.xp, x.dtype == wide
-    asked = x + tangent * step
-    lost = asked - x == 0
-    if exact and not backend.possible(lost):
-        return asked, tangent
+    asked = _as_x(xp, x + tangent * step, x)
+    moved = asked - x
+    if 0 in x.shape or (exact and backend.all_nonzero(moved)):
+        return asked, tangent, step
+    lost = moved == 0
     plus = _rescued(backend, x, asked, lost, rel_step)
-    taken = (xp.astype(plus, wide) - xp.astype(x, wide)) / step
-    return plus, xp.where(lost, taken, tangent) if exact else taken
+    happened, tangent = xp.astype(plus, wide) - xp.astype(x, wide), xp.astype(tangent, wide)
+    ratio = xp.max(xp.abs(happened)) / xp.max(xp.abs(tangent))
+    length = xp.where(xp.any(lost), math.copysign(1.0, step) * ratio, step)
+    taken = happened / length
+    return plus, xp.where(lost, taken, tangent * (step / length)) if exact else taken, length
 
 
 def _rescued(backend: Backend, x: Array, plus: Array, lost: Array, rel_step: float) -> Array:
     """Return `plus`, with the entries that are `lost` moved by a step relative to `x`."""
-    if not backend.possible(lost):
-        return plus
     xp = backend.xp
     size = xp.maximum(xp.abs(x), 1.0)
-    rescued: Array = xp.where(lost, x + xp.where(x >= 0, size, -size) * rel_step, plus)
-    return rescued
+    rescued = xp.where(lost, x + xp.where(x >= 0, size, -size) * rel_step, plus)
+    return _as_x(xp, rescued, x)
+
+
+def _as_x(xp: Any, point: Any, x: Array) -> Array:
+    """Return a point in the dtype of x, which bfloat16 in NumPy leaves for a Python number."""
+    converted: Array = point if point.dtype == x.dtype else xp.astype(point, x.dtype)
+    return converted
 
 
 def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarray:
@@ -95,7 +109,7 @@ def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarra
     epsilon : None, number or array_like
         In the units of x; None means ``sqrt(eps)``, one for all entries.
     shape : tuple of int
-        Shape of x.
+        Shape of x; () if there is one step for all of it.
     eps : float
         Machine epsilon of the dtype of x.
 
@@ -117,10 +131,12 @@ def absolute_step(epsilon: Any, shape: tuple[int, ...], eps: float) -> np.ndarra
         msg = f"epsilon={epsilon!r} is not made of real numbers; give a step or one for each entry."
         raise TypeError(msg)
     if steps.size != 1 and steps.shape != shape:
-        msg = (
-            f"epsilon has shape {steps.shape}, x0 has shape {shape}; expected one number, or one "
-            "for each entry of x0."
+        expected = (
+            f"one number, or one for each entry of x0, which has shape {shape}"
+            if shape
+            else "one number (with direction='random', how far to go along the direction)"
         )
+        msg = f"epsilon has shape {steps.shape}; expected {expected}."
         raise ValueError(msg)
     if not np.isfinite(steps).all():
         msg = f"epsilon={epsilon!r} is not finite; give a step in the units of x0."

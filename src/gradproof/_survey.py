@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._fit import fitted, fitted_sides
-from ._ladder import NOTHING, SEEN, Estimate, Rungs, estimate, grain, noise_level, one_sided
+from ._ladder import NOTHING, Estimate, Rungs, estimate, grain, noise_bound, noise_level, one_sided
 from ._probe import Probe
 from ._scales import Scales, moves, rms, scales
 
@@ -236,20 +236,37 @@ class Survey:
             ]
         return lines
 
-    def first_step(self, lines: list[Line]) -> float:
-        """Return the step of the first difference of every entry, between noise and truncation."""
-        positive = self.scales.material[self.scales.material > 0]
-        typical = float(np.median(positive)) if positive.size else 0.0
-        low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
-        high = min(self._smooth_up_to(*line) for line in lines)
-        if low < high:
-            step = np.sqrt(low * high)
-        else:
-            # Noise and truncation leave no room: where the noise is half of what must be seen.
-            least = SEEN * self.sigma / (np.sqrt(2) * self.res * typical) if typical else high
-            step = max(high, min(low, 2 * least))
+    def first_steps(self, lines: list[Line]) -> tuple[list[float], float]:
+        """
+        Return the steps of the first differences of every entry, and the largest smooth one.
+
+        One between noise and truncation. Where these leave no room, it may be the lines' fault:
+        they cross n times more kinks than an entry does, and come n times nearer to edges and
+        poles. Then two entries of ordinary size tell of the noise; if that does not help, there are
+        two steps, so that each entry tells of its own truncation.
+        """
+        low, high = self._room(lines)
+        if low >= high and self.g.size > 1 and not (self.short or self.grain):
+            size = np.argsort(np.abs(self.scales.claim))
+            for i in {int(size[(size.size - 1) // 2]), int(self.rng.integers(size.size))}:
+                rungs = self.probe.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)
+                self.sigma = min(self.sigma, noise_bound(rungs, self.floor))
+            low, high = self._room(lines)
+        top, ratio = self.steps.top, self.steps.ratio
+        steps = [np.sqrt(low * high)] if low < high else [min(ratio * low, top), low]
         # A random factor, so that no function is resonant with the steps.
-        return float(min(step, self.steps.top) * 2 ** self.rng.uniform(-0.5, 0.5))
+        factor = 2 ** self.rng.uniform(-0.5, 0.5)
+        return [float(min(step, top / ratio**j) * factor) for j, step in enumerate(steps)], high
+
+    def _typical(self) -> float:
+        positive = self.scales.material[self.scales.material > 0]
+        return float(np.median(positive)) if positive.size else 0.0
+
+    def _room(self, lines: list[Line]) -> tuple[float, float]:
+        """Return the step at which noise is immaterial, and up to which truncation is."""
+        typical = self._typical()
+        low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
+        return low, min(self._smooth_up_to(*line) for line in lines)
 
     def _least_slope(self, lines: list[Line]) -> float:
         """Return, for a claim of zero, the least slope per move that func shows for sure."""
@@ -282,14 +299,23 @@ class Survey:
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
-        tau = np.empty_like(self.g)
+        cap, tau = 0.5 * self.res * self.scales.resolved, np.empty_like(self.g)
         for part in self.probe.parts:
-            wobble, g = self._wobble[part], np.abs(self.g[part])
-            typical, largest = rms(wobble), np.max(g, initial=0.0)
-            tau[part] = margin * (np.maximum(wobble, typical) + self.eps * g) + self.eps * largest
-        tau *= self.move
+            wobble, move, g = self._wobble[part], self.move[part], np.abs(self.g[part])
+            claim = np.abs(self.scales.claim[part])
+            if self.short:
+                shared, largest = rms(wobble) * move, np.max(g, initial=0.0) * move
+            else:
+                # What others share with it: not what kinks on x0 make of tied entries, which
+                # change on both sides; per move or per unit of x, whichever is less, as with the
+                # scales.
+                noisy = wobble * (wobble * move < cap[part])
+                shared = np.minimum(rms(noisy * move), rms(noisy) * move)
+                largest = np.minimum(np.max(claim, initial=0.0), np.max(g, initial=0.0) * move)
+            own = margin * (np.maximum(wobble * move, shared) + self.eps * claim)
+            tau[part] = own + self.eps * largest
         # Half precision may have no digits of x to compute it from: then nobody can tell.
-        return tau if self.short else np.minimum(tau, 0.5 * self.res * self.scales.resolved)
+        return tau if self.short else np.minimum(tau, cap)
 
     def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
         """Return the largest step at which, and below which, truncation is immaterial."""

@@ -36,6 +36,15 @@ class JAXBackend(StandardBackend):
     def __init__(self) -> None:
         super().__init__(jnp)
 
+    def given(self, x0: Any) -> Array:
+        if isinstance(x0, jax.core.Tracer):
+            msg = (
+                "x0 is traced: it has no numbers yet. Call gradproof outside of jax.jit, jax.grad "
+                "and the like; func and grad may use them."
+            )
+            raise TypeError(msg)
+        return x0
+
     def primal(self, given: Any) -> Array:
         if jnp.issubdtype(given.dtype, jnp.floating):
             return given
@@ -78,7 +87,7 @@ class JAXBackend(StandardBackend):
         return jax.jvp(func, (leaves,), (tangents,))
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         def pulled(leaves: list[Any], cotangents: list[Any]) -> list[Any]:
             return self.vjp(func, leaves)[1](cotangents)
@@ -89,6 +98,15 @@ class JAXBackend(StandardBackend):
             "jit": jax.jit(pulled)(leaves, cotangents),
             "vmap": [gradient[1] for gradient in mapped],
         }
+
+    def coordinates(self, matrix: Any) -> Any:
+        # A BCOO, known by what it has: jax.experimental need not be imported for this.
+        if not all(hasattr(matrix, name) for name in ("indices", "data", "n_sparse")):
+            return super().coordinates(matrix)
+        indices, data = jax.device_get((matrix.indices, matrix.data))
+        inside = (indices < np.asarray(matrix.shape)).all(axis=1)  # the others are padding
+        rows, columns = indices[inside].T
+        return rows, columns, np.asarray(data[inside], dtype=np.float64), tuple(matrix.shape)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
         return isinstance(err, TypeError) and "forward-mode" in str(err)
@@ -110,6 +128,13 @@ class JAXBackend(StandardBackend):
 
     def is_native(self, value: Any) -> bool:
         return isinstance(value, jax.Array)
+
+    def is_beside(self, value: Any, like: Any) -> bool:
+        return self.is_native(value) and value.sharding.device_set == like.sharding.device_set
+
+    def same_kind(self, point: Any, x: Any) -> Array:
+        # A weakly typed x0 stays weakly typed: func's promotions hang on it.
+        return _weak(x, point) if x.weak_type else point
 
     def contract(self, claim: Array, tangent: Array) -> Array:
         return _contracted(claim, tangent)
@@ -149,7 +174,11 @@ class JAXBackend(StandardBackend):
 
     def generator(self, source: Any, like: Any, *, legacy: bool) -> Any:
         if isinstance(source, jax.Array):
-            key = source
+            typed = jnp.issubdtype(source.dtype, jax.dtypes.prng_key)
+            key = source if typed else jax.random.wrap_key_data(source)
+            if key.shape:
+                msg = f"an array of keys, of shape {key.shape}, is too many; choose one"
+                raise ValueError(msg)
         else:
             seed = secrets.randbits(63) if source is None else int(source)
             # The key of `jax.random.key(seed)`, its words moved to the device explicitly.
@@ -200,7 +229,13 @@ def _to_float(x: Any) -> Any:
 @jax.jit
 def _contracted(claim: Any, tangent: Any) -> Any:
     axes = tuple(range(claim.ndim - tangent.ndim, claim.ndim))
-    return jnp.sum(claim.astype(tangent.dtype) * tangent, axis=axes)
+    factor = jnp.broadcast_to(tangent, claim.shape)  # for who has told JAX not to by itself
+    return jnp.sum(claim.astype(tangent.dtype) * factor, axis=axes)
+
+
+@jax.jit
+def _weak(x: Any, point: Any) -> Any:
+    return x.at[...].set(point)
 
 
 @functools.partial(jax.jit, keep_unused=True)  # so that the result is where x is
@@ -217,8 +252,7 @@ def _next_points(x: Any, plus: Any, i: Any) -> Any:
         stride = math.prod(x.shape[axis + 1 :])
         position = position + stride * jax.lax.broadcasted_iota(i.dtype, x.shape, axis)
     points = (jnp.where(position == i + k, plus, x) for k in range(_ROWS))
-    # A weakly typed x0 stays weakly typed: func's promotions hang on it.
-    return i + _ROWS, *(x.at[...].set(p) if x.weak_type else p for p in points)
+    return i + _ROWS, *(_weak(x, p) if x.weak_type else p for p in points)
 
 
 @jax.jit

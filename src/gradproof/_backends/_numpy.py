@@ -1,5 +1,6 @@
 """The adapter for NumPy: SciPy's habits to the bit, and a loop as lean as Python allows."""
 
+import numbers
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 from .._typing import Array, Function
 from ._standard import StandardBackend
+
+_FLOAT64 = np.dtype(np.float64)
 
 # Only CPython tells how many references an object has. Elsewhere every point is a new copy.
 _references: Callable[[object], int] | None = getattr(sys, "getrefcount", None)
@@ -22,12 +25,18 @@ class NumPyBackend(StandardBackend):
         super().__init__(np)
 
     def given(self, x0: Any) -> Array:
-        return np.asarray(x0)
+        given = np.asarray(x0)
+        if given.dtype == object and all(isinstance(v, numbers.Real) for v in given.flat):
+            return given.astype(np.float64)  # fractions, whole numbers of more than 64 bits
+        return given
 
     def primal(self, given: Any) -> Array:
         # SciPy's func never sees a 0-d array, its grad does.
         x: Any = given if given.ndim else np.reshape(given, (1,))
-        return x if x.dtype.kind == "f" else x.astype(np.float64)
+        if x.dtype.kind == "f" and x.dtype.isnative:
+            return x
+        # bfloat16 is floating without NumPy's knowing; the bytes of other machines are swapped.
+        return x.astype(x.dtype.newbyteorder("=") if "float" in x.dtype.name else np.float64)
 
     def floating(self, given: Any) -> Array:
         return given if given.dtype.kind in "fc" else given.astype(np.float64)
@@ -42,13 +51,15 @@ class NumPyBackend(StandardBackend):
         return np.array(x)
 
     def widest(self, like: Array) -> Any:
-        return np.result_type(like.dtype, np.float64)
+        return _FLOAT64 if like.dtype.itemsize <= 8 else like.dtype
 
-    def possible(self, mask: Any) -> bool:
-        return bool(np.count_nonzero(mask))
+    def all_nonzero(self, x: Any) -> bool:
+        return bool(np.count_nonzero(x) == x.size)
 
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
+        if claim.ndim == 1:
+            return np.dot(claim, tangent)
         rows = claim.shape[: claim.ndim - tangent.ndim]
         return np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
 
@@ -59,10 +70,13 @@ class NumPyBackend(StandardBackend):
         return values.astype(dtype or like.dtype, copy=False)
 
     def is_native(self, value: Any) -> bool:
-        return isinstance(value, np.ndarray | np.generic)
+        return isinstance(value, (np.ndarray, np.generic))
+
+    def is_beside(self, value: Any, like: Array) -> bool:
+        return self.is_native(value)
 
     def keep(self, output: Any) -> Any:
-        return np.array(output) if isinstance(output, np.ndarray | list | tuple) else output
+        return np.array(output) if isinstance(output, (np.ndarray, list, tuple)) else output
 
     def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> None:
         """
@@ -76,13 +90,13 @@ class NumPyBackend(StandardBackend):
         moved = plus.ravel().tolist()
         for i in range(x.size):
             point = np.array(x)
-            point.reshape(-1)[i] = moved[i]
-            before = point.tobytes()
+            point.flat[i] = moved[i]  # in the order of entries, whatever that of the memory
+            before = np.array(point) if i == 0 else None
             outputs.append(self.keep(func(point)))
-            if i == 0 and _references is not None and point.tobytes() == before:
+            if before is not None and _references is not None and _same(point, before):
                 # A func that writes to its input mostly does so at once. One that does so now
                 # and then is found at the end, and its outputs are not trusted.
-                if self._sweep_in_place(func, x, moved, outputs).tobytes() == x.tobytes():
+                if _same(self._sweep_in_place(func, x, moved, outputs), x):
                     return
                 del outputs[start + 1 :]
 
@@ -94,7 +108,7 @@ class NumPyBackend(StandardBackend):
         keep, float64 = self.keep, np.float64
         base = x.ravel().tolist()
         point = np.array(x)
-        flat = point.reshape(-1)
+        flat = point.flat
         alone = _references(point)
         for i in range(1, x.size):
             flat[i] = moved[i]
@@ -105,5 +119,12 @@ class NumPyBackend(StandardBackend):
                 flat[i] = base[i]
             else:
                 point = np.array(x)
-                flat = point.reshape(-1)
+                flat = point.flat
         return point
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two arrays of one dtype hold the same numbers, the sign of zero included."""
+    if a.dtype.itemsize > 8:  # a long double has bytes that mean nothing
+        return np.array_equal(a, b, equal_nan=True)
+    return a.tobytes() == b.tobytes()

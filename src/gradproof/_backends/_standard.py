@@ -5,7 +5,6 @@ import math
 import numbers
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,8 @@ class StandardBackend:
 
     #: Said in messages, and by the command line.
     name = "array API"
-    #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope a
-    #: along the real part and b along the imaginary one. JAX has the other sign.
+    #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope
+    #: a along the real part and b along the imaginary one. JAX has the other sign.
     conjugation = 1.0
 
     def __init__(self, xp: Any) -> None:
@@ -98,9 +97,9 @@ class StandardBackend:
         """
         return functools.partial(formula, self)
 
-    def possible(self, mask: Array) -> bool:
-        """Return False if it is known, without waiting for a device, that no entry is true."""
-        return True
+    def all_nonzero(self, x: Array) -> bool:
+        """Return True if it is known, without waiting for a device, that no entry is zero."""
+        return False
 
     def contract(self, claim: Array, tangent: Array) -> Array:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
@@ -139,11 +138,21 @@ class StandardBackend:
 
         return is_array_api_obj(value) and not isinstance(value, np.ndarray | np.generic)
 
+    def is_beside(self, value: Any, like: Array) -> bool:
+        """Tell whether a claim is an array of this library, and on the device of `like`."""
+        from array_api_compat import device
+
+        return self.is_native(value) and device(value) == device(like)
+
+    def same_kind(self, point: Array, x: Array) -> Array:
+        """Return a point, computed from x, as an array in all of x's ways."""
+        return point
+
     # --- evaluation --------------------------------------------------------------------------
 
     def quiet(self) -> AbstractContextManager[Any]:
         """Return the context in which func is called: nothing of it may be recorded."""
-        return nullcontext()
+        return _NOTHING
 
     def keep(self, output: Any) -> Any:
         """Return an output of func in a form that later calls of func cannot change."""
@@ -160,8 +169,9 @@ class StandardBackend:
         `outputs` grows with every call, so that its length tells, whatever happens, how many
         entries were done.
         """
+        keep, append = self.keep, outputs.append  # one by one, as promised
         for point in self._points(x, plus):
-            outputs.append(self.keep(func(point)))  # noqa: PERF401  # one by one, as promised
+            append(keep(func(point)))
 
     def _points(self, x: Array, plus: Array) -> Iterator[Array]:
         xp: Any = self.xp
@@ -171,6 +181,14 @@ class StandardBackend:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
+
+    def coordinates(self, matrix: Any) -> Any:
+        """Return rows, columns, numbers and shape of a sparse matrix, None if it is not one."""
+        if not hasattr(matrix, "tocoo"):  # SciPy's, whichever the format
+            return None
+        found = matrix.tocoo()
+        rows, columns = (np.asarray(places) for places in (found.row, found.col))
+        return rows, columns, np.asarray(found.data, dtype=np.float64), tuple(found.shape)
 
     # --- automatic differentiation -----------------------------------------------------------
 
@@ -183,7 +201,7 @@ class StandardBackend:
         raise TypeError(self._without_autodiff())
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         """Return func's vjp once more, by each transformation that must not change it."""
         return {}
@@ -212,7 +230,7 @@ class StandardBackend:
         `source` is None, an int, or a generator of this library. `legacy` tells SciPy's ``seed=``
         (an int seeds a `RandomState`) from its ``rng=`` (an int seeds `default_rng`).
         """
-        if source is None or isinstance(source, ModuleType):  # np.random itself
+        if source is None or source is np.random:
             return np.random.mtrand._rand
         if isinstance(source, np.random.RandomState):
             # As `default_rng` does since NumPy 2.4: the same bits, the newer way to use them.
@@ -227,13 +245,20 @@ class StandardBackend:
         return drawn if like is None else self.from_host(drawn, like)
 
 
+_NOTHING = nullcontext()
+
+
 @functools.lru_cache(maxsize=256)
 def _eps(xp: Any, dtype: Any) -> Any:
     try:
         return xp.finfo(dtype).eps
     # Integers have none; each library says so differently, array_api_compat by an AttributeError.
     except (TypeError, ValueError, AttributeError):
-        return 0.0
+        if getattr(dtype, "kind", "") != "V":
+            return 0.0
+        import ml_dtypes  # whose dtype it is: bfloat16 in an array of NumPy
+
+        return float(ml_dtypes.finfo(dtype).eps)
 
 
 def _nested(value: Any, convert: Callable[[Any], Any]) -> Any:

@@ -1,7 +1,9 @@
 """The adapter for PyTorch."""
 
 import copy
+import functools
 import numbers
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -31,6 +33,9 @@ class TorchBackend(StandardBackend):
         super().__init__(xp)
 
     def given(self, x0: Any) -> Array:
+        if x0.layout is not torch.strided:
+            msg = f"x0 is a tensor of layout {x0.layout}; expected a dense one: pass x0.to_dense()."
+            raise TypeError(msg)
         return x0
 
     def primal(self, given: Any) -> Array:
@@ -62,11 +67,11 @@ class TorchBackend(StandardBackend):
     def widest(self, like: Any) -> Any:
         return torch.float32 if like.device.type == "mps" else torch.float64
 
-    def possible(self, mask: Any) -> bool:
-        return mask.device.type != "cpu" or bool(mask.any())
+    def all_nonzero(self, x: Any) -> bool:
+        return x.device.type == "cpu" and bool(x.all())
 
     def is_native(self, value: Any) -> bool:
-        return isinstance(value, torch.Tensor)
+        return isinstance(value, torch.Tensor) and value.layout is torch.strided
 
     def _one_to_host(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
@@ -79,7 +84,7 @@ class TorchBackend(StandardBackend):
         # Tensors of one kind cross together: one wait for the device, not one for each output.
         kinds: dict[Any, list[int]] = {}
         for i, value in enumerate(values):
-            if isinstance(value, torch.Tensor):
+            if type(value) is not float and isinstance(value, torch.Tensor):  # floats in no time
                 kinds.setdefault((value.shape, value.dtype, value.device), []).append(i)
         crossed = list(values)
         for places in kinds.values():
@@ -89,8 +94,10 @@ class TorchBackend(StandardBackend):
         return super().to_host(crossed)
 
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
-        values = values if values.flags.writeable else values.copy()  # torch warns otherwise
-        moved = torch.as_tensor(values).to(device=like.device, dtype=dtype or like.dtype)
+        # torch warns of what is read-only. `from_numpy` heeds no default device, as `as_tensor`
+        # does.
+        values = np.require(values, requirements="W")
+        moved = torch.from_numpy(values).to(device=like.device, dtype=dtype or like.dtype)
         return moved.requires_grad_(like.requires_grad)  # as x0 does, or not
 
     def quiet(self) -> AbstractContextManager[Any]:
@@ -99,7 +106,7 @@ class TorchBackend(StandardBackend):
     def keep(self, output: Any) -> Any:
         if not isinstance(output, torch.Tensor):
             return super().keep(output)
-        if output.is_cpu and not output.shape:
+        if output.is_cpu and not output.dim():
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
@@ -140,6 +147,7 @@ class TorchBackend(StandardBackend):
         return outputs, pullback
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
+        load_forward_mode()
         with torch.inference_mode(mode=False), forward_ad.dual_level():
             pairs = zip(leaves, tangents, strict=True)
             outputs = func([forward_ad.make_dual(leaf.clone(), t.clone()) for leaf, t in pairs])
@@ -149,7 +157,7 @@ class TorchBackend(StandardBackend):
         return primals, moved
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         if not vmap:
             return {}
@@ -165,6 +173,13 @@ class TorchBackend(StandardBackend):
         both = zip(grads, zeros, strict=True)
         return {"vmap": [zero if grad is None else grad[1] for grad, zero in both]}
 
+    def coordinates(self, matrix: Any) -> Any:
+        if not isinstance(matrix, torch.Tensor) or matrix.layout == torch.strided:
+            return super().coordinates(matrix)
+        found = matrix.detach().to_sparse_coo().coalesce().cpu()
+        rows, columns = found.indices().numpy()
+        return rows, columns, found.values().double().numpy(), tuple(found.shape)
+
     def lacks_forward_mode(self, err: Exception) -> bool:
         words = ("forward AD", "forward mode", "jvp")
         return isinstance(err, NotImplementedError | RuntimeError) and any(
@@ -175,7 +190,10 @@ class TorchBackend(StandardBackend):
         if isinstance(source, numbers.Integral):
             device = "cpu" if like is None else like.device
             return torch.Generator(device).manual_seed(int(source))
-        return source  # None is the generator that `torch.manual_seed` seeds
+        if source is None or isinstance(source, torch.Generator):
+            return source  # None is the generator that `torch.manual_seed` seeds
+        msg = f"a {type(source).__name__} is no generator"
+        raise TypeError(msg)
 
     def normal(self, generator: Any, shape: tuple[int, ...], like: Any) -> Array:
         device = like.device if generator is None else generator.device
@@ -184,6 +202,14 @@ class TorchBackend(StandardBackend):
         dtype = torch.float32 if half else torch.float64 if like is None else like.dtype
         drawn = torch.randn(shape, generator=generator, dtype=dtype, device=device)
         return drawn if like is None else drawn.to(device=like.device, dtype=like.dtype)
+
+
+@functools.cache
+def load_forward_mode() -> None:
+    """Let torch load what forward mode needs, of which it warns itself; not in func's name."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
 def _recorded(leaf: Any) -> Any:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from .._autodiff import Rules, _Vjp
+from .._backends._torch import load_forward_mode
 from .._judge import Options, of_gradient
 from .._point import as_numbers, flat_numbers
-from .._products import tangent
 from .._report import Check, Report, Verdict, together
+from .._tangents import tangent
 from .._values import Values
 from ._torch_checks import (
     Tensors,
@@ -21,7 +22,6 @@ from ._torch_checks import (
     kinds_of_tangents,
     of_fixed,
     of_zero,
-    prepare_forward_mode,
     undefined_backward,
     undefined_forward,
     within,
@@ -228,7 +228,7 @@ def _of_forward(
         point.native(tangent(point, options.rng(stream), slice(None))) for stream in (7, 8)
     )
     checks = []
-    prepare_forward_mode()
+    load_forward_mode()  # which warns of itself, not of func
     if settings.dtypes:
         checks.append(kinds_of_tangents(call, leaves, first))
     if settings.undefined:
@@ -243,7 +243,7 @@ def _judged(
 ) -> tuple[Report, bool]:
     """Return the report on the derivatives, and whether the user's tolerances excuse it."""
     values = Values(func, point, None)
-    rules = Rules(values, options, settings.modes, vmap=settings.batched, label="", strict=True)
+    rules = Rules(values, point, options, settings.modes, vmap=settings.batched, strict=True)
     report = rules.report(others)
     if report.ok and values.eps > _SHORT and "vjp" in settings.modes and values.at_x0.size > 1:
         report = _once_more(values, point, options, report)

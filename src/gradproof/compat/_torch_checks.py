@@ -107,13 +107,6 @@ def undefined_backward(call: Callable[[], Tensors], tensors: Tensors, frozen: Te
 Leafwise = Callable[[Tensors], Tensors]
 
 
-def prepare_forward_mode() -> None:
-    """Let torch load what it needs for forward mode, without its warning about itself."""
-    with warnings.catch_warnings(), forward_ad.dual_level():
-        warnings.filterwarnings("ignore", message=".*torch.jit.script", category=DeprecationWarning)
-        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
-
-
 def _pushed(func: Leafwise, leaves: Tensors, tangents: list[torch.Tensor | None]) -> Tensors:
     """Return the tangents of func's results; a tangent of None is an undefined one."""
     with forward_ad.dual_level():
