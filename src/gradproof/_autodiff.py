@@ -1,5 +1,6 @@
 """A verdict on what JAX or PyTorch computes for a function, custom rules included."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,8 @@ class Rules:
         Their order.
     below : Rules, optional
         Those of the order below.
+    strict : bool
+        Whether a mode that func lacks is an error rather than a remark.
     """
 
     def __init__(
@@ -199,10 +202,12 @@ class Rules:
         vmap: bool,
         depth: int = 1,
         below: "Rules | None" = None,
+        strict: bool = False,
     ) -> None:
         self._values, self._point = values, point
         self._options, self._modes, self._vmap, self._below = options, modes, vmap, below
         self._label = f"order {depth} " if depth > 1 else ""
+        self._strict = strict or len(modes) == 1
         self._u = weights(values, options.rng(1))
 
     def gradient(self, leaves: list[Any]) -> list[Any]:
@@ -210,31 +215,33 @@ class Rules:
         _, pull = self._values.backend.vjp(self._values.arrays_at, leaves)
         return pull(self._values.outputs.cotangent(self._u))
 
-    def report(self) -> Report:
-        """Return the report on these derivatives, and on those of lower orders."""
+    def report(self, others: Sequence[Check] = ()) -> Report:
+        """Return the report on these derivatives, on those of lower orders, and on `others`."""
         reports, checks, nfev, ngev = self._parts()
-        return together(reports, checks, nfev, ngev)
+        return together(reports, [*checks, *others], nfev, ngev)
 
     def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
         reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
         vjp, jvp = None, None
+        own: list[Check] = []
         remarks: list[str] = []
         if "vjp" in self._modes:
             vjp, report = self._reverse()
             reports.append((f"{self._label}vjp", report))
-            checks += self._of_vjp(vjp, report.rtol)
+            own += self._of_vjp(vjp, report.rtol)
         if "jvp" in self._modes:
             try:
                 jvp, report = self._forward()
             except Exception as err:
-                if len(self._modes) == 1 or not self._values.backend.lacks_forward_mode(err):
+                if self._strict or not self._values.backend.lacks_forward_mode(err):
                     raise
                 remarks.append(f"func has no forward mode, which was not checked: {err}"[:200])
             else:
                 reports.append((f"{self._label}jvp", report))
-                checks += self._of_jvp(jvp, report.rtol)
+                own += self._of_jvp(jvp, report.rtol)
         if vjp is not None and jvp is not None:
-            checks.append(self._transposed(vjp, jvp, report.rtol))
+            own.append(self._transposed(vjp, jvp, report.rtol))
+        checks += self._unless_random(own)
         if remarks:
             name, first = reports[-1]
             reports[-1] = name, first.with_remarks(remarks)
@@ -260,6 +267,22 @@ class Rules:
             self._value(claim, "vjp"),
         ]
         return [self._named(check) for check in checks] + self._transformed(claim, rtol)
+
+    def _unless_random(self, checks: list[Check]) -> list[Check]:
+        """Return checks of two results that should be one, without a fail if func is random."""
+        values = self._values
+        if all(check.verdict is Verdict.PASS for check in checks) or values.left() < 1:
+            return checks
+        again, _ = values.at(np.zeros(values.point.x.size))
+        if np.array_equal(again, values.at_x0, equal_nan=True):
+            return checks
+        text = "func is not deterministic, which may be all that is seen here: "
+        return [
+            Check(check.name, Verdict.INCONCLUSIVE, text + check.text)
+            if check.verdict is Verdict.FAIL
+            else check
+            for check in checks
+        ]
 
     def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
         values = self._values

@@ -147,7 +147,7 @@ class TorchBackend(StandardBackend):
         return outputs, pullback
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
-        _load_forward_mode()
+        load_forward_mode()
         with torch.inference_mode(mode=False), forward_ad.dual_level():
             pairs = zip(leaves, tangents, strict=True)
             outputs = func([forward_ad.make_dual(leaf.clone(), t.clone()) for leaf, t in pairs])
@@ -205,7 +205,7 @@ class TorchBackend(StandardBackend):
 
 
 @functools.cache
-def _load_forward_mode() -> None:
+def load_forward_mode() -> None:
     """Let torch load what forward mode needs, of which it warns itself; not in func's name."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -1,0 +1,313 @@
+"""One check of torch's gradcheck: what is asked for, and the report on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._autodiff import Rules, _Vjp
+from .._backends._torch import load_forward_mode
+from .._judge import Options, of_gradient
+from .._point import as_numbers, flat_numbers
+from .._report import Check, Report, Verdict, together
+from .._tangents import tangent
+from .._values import Values
+from ._torch_checks import (
+    Tensors,
+    batched_forward,
+    deterministic,
+    gradients,
+    kinds_of_tangents,
+    of_fixed,
+    of_zero,
+    undefined_backward,
+    undefined_forward,
+    within,
+)
+from ._torch_point import Differentiable, Inputs, as_tuple, followed, numbers
+
+#: The checks that compare derivatives with values of func: what a tolerance is about.
+_COMPARED = {"vjp", "vjp of a positive grad_output", "jvp", "forward against reverse"}
+#: Machine epsilons above this are those of half precision.
+_SHORT = 2.0**-15
+#: From this share of it on, two gradients at one point are not one gradient with its rounding.
+_ANOTHER = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What the user asks for.
+
+    Attributes
+    ----------
+    modes : tuple of {'vjp', 'jvp'}
+        Reverse and forward mode.
+    tolerances : tuple of float or None
+        eps, atol and rtol.
+    nondet_tol : float
+        What two backward passes may differ by.
+    undefined, dtypes, batched, batched_forward : bool
+        Whether to check undefined gradients, dtypes of tangents, and each mode under vmap.
+    """
+
+    modes: tuple[str, ...]
+    tolerances: tuple[float | None, float | None, float | None]
+    nondet_tol: float
+    undefined: bool
+    dtypes: bool
+    batched: bool
+    batched_forward: bool
+
+
+def checked(
+    func: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    names: Callable[[int], str],
+    settings: Settings,
+) -> tuple[Report | None, bool]:
+    """
+    Check the derivatives of a function.
+
+    Parameters
+    ----------
+    func : callable
+        Takes the inputs.
+    inputs : tuple
+        Those tensors that require a gradient are moved.
+    names : callable
+        From the position of an input to its name.
+    settings : Settings
+        What to check.
+
+    Returns
+    -------
+    report : Report or None
+        None if there is no number to be differentiated.
+    excused : bool
+        Whether what the report finds is within the tolerances that the user gave.
+    """
+    tensors = followed(inputs)
+    _refuse_inputs(inputs, tensors, names)
+    value = func(*inputs)  # the user's own tensors, as the original does
+    _refuse_results(value)
+    usable = Differentiable(func, value)
+    outputs = usable.outputs
+    if not numbers(outputs) or not numbers(tensors):
+        # The backward pass has to work all the same.
+        gradients(outputs, tensors, [torch.zeros_like(o) for o in outputs])
+        return None, False
+    frozen = _frozen(outputs, tensors, unseen=bool(usable.unseen))
+    point = Inputs(inputs, frozen, names)
+    # The same in every run, unless the user seeds torch; no number of its generator is drawn.
+    options = Options.checked(None, None, torch.initial_seed() % 2**32)
+    others = []
+    if "vjp" in settings.modes:
+        others += _of_reverse(usable, tensors, inputs, point, options, settings)
+    if "jvp" in settings.modes:
+        others += _of_forward(usable, point, options, settings)
+    if _elsewhere(usable, tensors, point, options):
+        with point.in_place():
+            return _judged(usable, point, options, settings, others)
+    return _judged(usable, point, options, settings, others)
+
+
+def _refuse_inputs(inputs: tuple[Any, ...], tensors: Tensors, names: Callable[[int], str]) -> None:
+    if not tensors:
+        msg = (
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have requires_grad=True."
+        )
+        raise ValueError(msg)
+    for i, given in enumerate(inputs):
+        for tensor in followed((given,)):
+            if tensor.layout is not torch.strided:
+                msg = (
+                    f"{names(i)} has layout {tensor.layout} and requires a gradient; expected a "
+                    "dense tensor. Pass its values, and build the sparse tensor inside func."
+                )
+                raise ValueError(msg)
+            if not all(s > 0 or n <= 1 for s, n in zip(tensor.stride(), tensor.shape, strict=True)):
+                msg = (
+                    f"{names(i)} has a dimension with stride 0: several of its entries are one "
+                    "number in memory, and cannot be moved one by one. Call .contiguous() on it "
+                    "before passing it to gradcheck."
+                )
+                raise RuntimeError(msg)
+
+
+def _refuse_results(value: Any) -> None:
+    for result in as_tuple(value):
+        if isinstance(result, torch.Tensor) and result.layout is not torch.strided:
+            msg = (
+                f"func returned a tensor of layout {result.layout}, which is not supported; call "
+                "to_dense(masked_grad=...) on the output of func for gradcheck."
+            )
+            raise ValueError(msg)
+
+
+def _frozen(outputs: Tensors, tensors: Tensors, *, unseen: bool) -> Tensors:
+    """Return which entries of the tensors cannot be moved."""
+    frozen = [~torch.isfinite(t.detach()) for t in tensors]
+    if unseen:
+        # What leads to a result that is not finite may have no gradient even for a grad_output of
+        # zero, as log at 0: that says nothing about the rule.
+        found = gradients(outputs, tensors, [torch.ones_like(o) for o in outputs])
+        for mask, gradient in zip(frozen, found, strict=True):
+            if gradient is not None and gradient.layout is torch.strided:
+                mask |= ~torch.isfinite(gradient)
+    return frozen
+
+
+def _leafwise(func: Differentiable, point: Inputs) -> Callable[[Tensors], Tensors]:
+    """Return func as one from the tensors that are moved to those that it returns."""
+    return lambda leaves: [t for t in as_tuple(point.call(func, leaves)) if t is not None]
+
+
+def _weights(outputs: Tensors, point: Inputs, options: Options, stream: int) -> Tensors:
+    rng = options.rng(stream)
+    drawn = [rng.choice([-1.0, 1.0], o.shape) * rng.uniform(1, 2, o.shape) for o in outputs]
+    return [point.backend.from_host(d, o.detach()) for d, o in zip(drawn, outputs, strict=True)]
+
+
+def _elsewhere(func: Differentiable, tensors: Tensors, point: Inputs, options: Options) -> bool:
+    """Tell whether func does not use the tensors that it is given, but the user's own."""
+    weights = _weights(func.outputs, point, options, 5)
+    own = gradients(func.outputs, tensors, weights)
+    copies: Tensors = [point.backend.copy(array) for array in point.arrays]
+    for copy in copies:
+        copy.requires_grad_()
+    given = gradients(_leafwise(func, point)(copies), copies, weights)
+    for mine, theirs in zip(own, given, strict=True):
+        if mine is None or mine.layout is not torch.strided or not mine.numel():
+            continue
+        gap = mine if theirs is None else mine - theirs
+        if torch.nan_to_num(gap.abs()).max() > _ANOTHER * torch.nan_to_num(mine.abs()).max():
+            return True
+    return False
+
+
+def _of_reverse(
+    func: Differentiable,
+    tensors: Tensors,
+    inputs: tuple[Any, ...],
+    point: Inputs,
+    options: Options,
+    settings: Settings,
+) -> list[Check]:
+    """Return the checks of the backward pass that need no other point."""
+    outputs, names, frozen = func.outputs, [leaf.path for leaf in point.leaves], point.frozen
+    weights = _weights(outputs, point, options, 6)
+    checks = [
+        deterministic(outputs, tensors, weights, settings.nondet_tol),
+        of_zero(outputs, tensors, names, frozen),
+    ]
+    if not func.unseen and any(mask.any() for mask in frozen):
+        checks.append(of_fixed(outputs, tensors, weights, names, frozen))
+    if settings.undefined:
+
+        def again() -> Tensors:
+            return [t for t in as_tuple(func(inputs)) if t is not None]
+
+        checks.append(undefined_backward(again, tensors, frozen))
+    return checks
+
+
+def _of_forward(
+    func: Differentiable, point: Inputs, options: Options, settings: Settings
+) -> list[Check]:
+    """Return the checks of forward mode that need no other point."""
+    names, leaves, call = (
+        [leaf.path for leaf in point.leaves],
+        point.copies(),
+        _leafwise(func, point),
+    )
+    first, second = (
+        point.native(tangent(point, options.rng(stream), slice(None))) for stream in (7, 8)
+    )
+    checks = []
+    load_forward_mode()  # which warns of itself, not of func
+    if settings.dtypes:
+        checks.append(kinds_of_tangents(call, leaves, first))
+    if settings.undefined:
+        checks.append(undefined_forward(call, leaves, first, names))
+    if settings.batched_forward:
+        checks.append(batched_forward(call, leaves, (first, second), names))
+    return checks
+
+
+def _judged(
+    func: Differentiable, point: Inputs, options: Options, settings: Settings, others: list[Check]
+) -> tuple[Report, bool]:
+    """Return the report on the derivatives, and whether the user's tolerances excuse it."""
+    values = Values(func, point, None)
+    rules = Rules(values, point, options, settings.modes, vmap=settings.batched, strict=True)
+    report = rules.report(others)
+    if report.ok and values.eps > _SHORT and "vjp" in settings.modes and values.at_x0.size > 1:
+        report = _once_more(values, point, options, report)
+    remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
+    if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
+        remarks.append(
+            "a backward pass is marked once_differentiable: it has no derivative of its own"
+        )
+    report = report.with_remarks(remarks)
+    if report.ok and func.unseen:
+        text = "no slope where func is not finite: " + ", ".join(func.unseen)
+        unseen = Check("results", Verdict.INCONCLUSIVE, text)
+        checks = (*report.checks, unseen)
+        report = replace(report, verdict=unseen.verdict, reason=text, checks=checks)
+    if report.ok or settings.tolerances == (None, None, None):
+        return report, False
+    wrong = {check.name for check in report.checks if check.verdict is not Verdict.PASS}
+    return report, wrong <= _COMPARED and _excused(values, point, settings, report.rtol)
+
+
+def _once_more(values: Values, point: Inputs, options: Options, report: Report) -> Report:
+    """
+    Return a report, or the one for another grad_output, if that is a fail.
+
+    Random signs may cancel in the sum of a grad_output, by which what is left out of every result
+    alike counts; what is left of it is too little for the digits of half precision. With positive
+    weights it counts in full. (What these cannot resolve, as a softmax, says nothing.)
+    """
+    u = 1 + options.rng(9).integers(128, size=values.at_x0.size) / 128
+    claim = _Vjp(values.arrays_at, point, values, u, pullback=True)
+    again = of_gradient(values, u, claim, options)
+    if again.verdict is not Verdict.FAIL:
+        return report
+    name = "vjp of a positive grad_output"
+    return together([(name, again)], list(report.checks), values.nfev, report.ngev + claim.calls)
+
+
+def _excused(values: Values, point: Inputs, settings: Settings, material: float) -> bool:
+    """Tell whether derivatives are within the user's tolerances, compared as the original does."""
+    eps, atol, rtol = settings.tolerances
+    step = values.eps ** (1 / 3) if eps is None else eps
+    n, m = point.x.size, values.at_x0.size
+    backend = values.backend
+
+    def measured(i: int) -> Any:
+        displacement = np.zeros(n)
+        displacement[i] = step
+        plus, up = values.at(displacement)
+        minus, down = values.at(-displacement)
+        with np.errstate(all="ignore"):
+            return (plus - minus) / (up[i] - down[i])
+
+    analytical = []
+    if "vjp" in settings.modes:
+        _, pull = backend.vjp(values.arrays_at, point.copies())
+        rows = [pull(values.outputs.cotangent(one)) for one in np.eye(m)]
+        analytical.append(
+            np.stack([point.slopes([as_numbers(backend, g, "vjp") for g in row]) for row in rows])
+        )
+    if "jvp" in settings.modes:
+        pushed = [
+            backend.jvp(values.arrays_at, point.copies(), point.native(one))[1] for one in np.eye(n)
+        ]
+        columns = [flat_numbers(backend.to_host(p)) for p in pushed]
+        analytical.append(np.stack(columns, axis=1))
+    allowed = (0.0 if atol is None else atol), (material if rtol is None else rtol)
+    return all(within(jacobian, measured, *allowed) for jacobian in analytical)

@@ -1,0 +1,331 @@
+"""
+Drop-ins for `torch.autograd.gradcheck` and `torch.autograd.gradgradcheck`.
+
+The same arguments, return values and exceptions; without a tolerance that has to be tuned.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.autograd.gradcheck import GradcheckError
+
+from .._report import Inconclusive, Verdict
+from ._torch_check import Settings, checked
+from ._torch_point import as_tuple, followed
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
+    """
+    Check the gradients that autograd computes against values of a function, without a tolerance.
+
+    A drop-in for `torch.autograd.gradcheck`, for inputs of any floating or complex dtype.
+
+    Parameters
+    ----------
+    func : callable
+        Takes the inputs; returns a tensor, or a tuple of tensors. Results of whole numbers, None
+        and results that do not require a gradient have none to be checked.
+    inputs : tensor or tuple
+        The arguments of `func`. Tensors that require a gradient are moved, in nested tuples, lists
+        and dicts too; everything else is held fixed.
+    eps : float, optional
+        Step of the central differences that `atol` and `rtol` are about; by default the cube root
+        of the machine epsilon. Otherwise steps are measured, and need none.
+    atol, rtol : float, optional
+        By default errors are judged by what can be told of them, as in `verify_autodiff`. Given any
+        of `eps`, `atol` and `rtol`, a derivative is accepted, too, if all its numbers are within
+        ``atol + rtol * abs(numerical)`` of the numerical ones, as the original compares them (but
+        never by a projection). They excuse; they do not convict. One of the two that is not given
+        is 0 (`atol`), or the relative error that matters to `verify_autodiff` (`rtol`). To accept a
+        derivative that was found to be wrong is a UserWarning.
+    raise_exception : bool
+        Whether a wrong derivative raises; otherwise the result is False.
+    nondet_tol : float
+        By how much gradients of two backward passes on the same numbers may differ.
+    check_undefined_grad : bool
+        Whether undefined grad_outputs (and tangents, in forward mode) must be taken for zeros.
+    check_grad_dtypes : bool
+        Whether tangents in forward mode must be complex where results are. Gradients of another
+        dtype than their input are never accepted; autograd itself converts them.
+    check_batched_grad : bool
+        Whether the backward pass must work under vmap.
+    check_batched_forward_grad : bool
+        Whether forward mode must work under vmap.
+    check_forward_ad : bool
+        Whether to check forward mode; a function without one raises.
+    check_backward_ad : bool
+        Whether to check the backward pass.
+    fast_mode : bool
+        Makes no difference: a check costs about ``2 n + 37`` calls of `func` and a handful of
+        backward passes, and looks at every entry.
+    masked : bool, optional
+        Makes no difference: sparse inputs are refused.
+
+    Returns
+    -------
+    bool
+        True; False if the derivatives are wrong and `raise_exception` is False.
+
+    Raises
+    ------
+    GradcheckError
+        If the derivatives are wrong; the text is the report. This is torch's own exception.
+    Inconclusive
+        If the check could neither pass nor fail them, whatever `raise_exception` says: neither a
+        test that expects a pass nor one that expects a fail then passes silently.
+    ValueError
+        If no input requires a gradient, or one is sparse, or a result is.
+    RuntimeError
+        If an input has a stride of 0; and what autograd raises.
+
+    See Also
+    --------
+    gradproof.verify_autodiff : Returns the report.
+
+    Notes
+    -----
+    Inputs are not written to, unless `func` takes them from elsewhere (from a closure, or a module
+    whose parameters they are): then they are, and restored. Where an input is infinite or NaN it
+    cannot be moved, and its gradient must be zero. A result that is not finite has no slope; if all
+    else is right, the check is inconclusive. Random directions follow ``torch.initial_seed()``, the
+    same in every run unless `torch.manual_seed` says otherwise; torch's generator is left alone.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gradproof.compat.torch import gradcheck
+    >>> x = torch.linspace(0.5, 1.5, 6, requires_grad=True)  # float32
+    >>> gradcheck(torch.sin, x)
+    True
+    """
+    del fast_mode, masked
+    if not (check_forward_ad or check_backward_ad):
+        msg = "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        raise AssertionError(msg)
+    if check_batched_grad and not check_backward_ad:
+        msg = "Setting check_batched_grad=True requires check_backward_ad to be True"
+        raise AssertionError(msg)
+    if check_batched_forward_grad and not check_forward_ad:
+        msg = "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
+        raise AssertionError(msg)
+    inputs = as_tuple(inputs)
+    settings = Settings(
+        modes=("vjp",) * check_backward_ad + ("jvp",) * check_forward_ad,
+        tolerances=(eps, atol, rtol),
+        nondet_tol=nondet_tol,
+        undefined=check_undefined_grad,
+        dtypes=check_grad_dtypes,
+        batched=check_batched_grad,
+        batched_forward=check_batched_forward_grad,
+    )
+    return _run(func, inputs, lambda i: f"inputs[{i}]", settings, raise_exception=raise_exception)
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
+) -> bool:
+    """
+    Check the gradients of gradients against gradients at other points, without a tolerance.
+
+    A drop-in for `torch.autograd.gradgradcheck`: a `gradcheck` of the function from inputs and
+    grad_outputs to the gradient by the inputs. That gradient itself is taken to be right.
+
+    Parameters
+    ----------
+    func : callable
+        As for `gradcheck`.
+    inputs : tensor or tuple
+        As for `gradcheck`.
+    grad_outputs : tensor or tuple, optional
+        Of the results of `func` that require a gradient; by default random, from torch's global
+        generator. Those that require a gradient are moved too.
+    eps, atol, rtol : float, optional
+        As for `gradcheck`.
+    gen_non_contig_grad_outputs : bool
+        Whether random grad_outputs are not contiguous.
+    raise_exception : bool
+        As for `gradcheck`.
+    nondet_tol : float
+        As for `gradcheck`.
+    check_undefined_grad : bool
+        As for `gradcheck`.
+    check_grad_dtypes : bool
+        As for `gradcheck`.
+    check_batched_grad : bool
+        As for `gradcheck`.
+    check_fwd_over_rev : bool
+        Whether to check forward mode over the backward pass.
+    check_rev_over_rev : bool
+        Whether to check the backward pass of the backward pass.
+    fast_mode : bool
+        Makes no difference.
+    masked : bool
+        Makes no difference.
+
+    Returns
+    -------
+    bool
+        True; False if the derivatives are wrong and `raise_exception` is False.
+
+    Raises
+    ------
+    GradcheckError, Inconclusive, ValueError, RuntimeError
+        As by `gradcheck`. A backward pass that is marked `once_differentiable` has no derivative,
+        which is a GradcheckError.
+
+    See Also
+    --------
+    gradproof.verify_autodiff : With ``order=2``, returns a report.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from gradproof.compat.torch import gradgradcheck
+    >>> x = torch.linspace(0.5, 1.5, 6, requires_grad=True)
+    >>> gradgradcheck(torch.sin, x)
+    True
+    """
+    del fast_mode, masked
+    if not (check_fwd_over_rev or check_rev_over_rev):
+        msg = "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
+        raise AssertionError(msg)
+    if check_undefined_grad and not check_rev_over_rev:
+        msg = "Setting check_undefined_grad=True requires check_rev_over_rev to be True"
+        raise AssertionError(msg)
+    if check_batched_grad and not check_rev_over_rev:
+        msg = "Setting check_batched_grad=True requires check_rev_over_rev to be True"
+        raise AssertionError(msg)
+    inputs = as_tuple(inputs)
+    settings = Settings(
+        modes=("vjp",) * check_rev_over_rev + ("jvp",) * check_fwd_over_rev,
+        tolerances=(eps, atol, rtol),
+        nondet_tol=nondet_tol,
+        undefined=check_undefined_grad,
+        dtypes=check_grad_dtypes,
+        batched=check_batched_grad,
+        batched_forward=False,
+    )
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        if grad_outputs is None:
+            results = _followed_results(func(*inputs))
+            grads: tuple[Any, ...] = tuple(
+                torch.testing.make_tensor(
+                    result.shape,
+                    dtype=result.dtype,
+                    device=result.device,
+                    low=-1,
+                    high=1,
+                    requires_grad=True,
+                    noncontiguous=gen_non_contig_grad_outputs,
+                )
+                for result in results
+            )
+        else:
+            grads = as_tuple(grad_outputs)
+        count = len(inputs)
+    return _run(
+        _gradient_of(func, inputs, grads),
+        inputs + grads,
+        lambda i: f"inputs[{i}]" if i < count else f"grad_outputs[{i - count}]",
+        settings,
+        raise_exception=raise_exception,
+    )
+
+
+def _followed_results(value: Any) -> tuple[Any, ...]:
+    return tuple(followed(as_tuple(value)))
+
+
+def _gradient_of(
+    func: Callable[..., Any], inputs: tuple[Any, ...], grads: tuple[Any, ...]
+) -> Callable[..., Any]:
+    """Return the function from inputs and grad_outputs to the gradients by the inputs."""
+    moved = [_needs(x) for x in inputs]
+    weighted = [_needs(g) for g in grads]
+
+    def gradient(*args: Any) -> Any:
+        # Forward mode hands detached tensors over, which autograd has to follow all the same.
+        args = tuple(
+            x.requires_grad_() if flag and not x.requires_grad else x
+            for x, flag in zip(args, moved + weighted, strict=True)
+        )
+        own, weights = args[: len(moved)], args[len(moved) :]
+        by = [leaf for x in own for leaf in followed((x,))]
+        results = _followed_results(func(*own))
+        found = torch.autograd.grad(results, by, weights, create_graph=True, allow_unused=True)
+        return tuple(found)
+
+    return gradient
+
+
+def _needs(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
+
+
+def _run(
+    func: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    names: Callable[[int], str],
+    settings: Settings,
+    *,
+    raise_exception: bool,
+) -> bool:
+    """Return what the original returns, or raise what it raises."""
+    __tracebackhide__ = True  # pytest then shows the line of the test
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        try:
+            report, excused = checked(func, inputs, names, settings)
+        except GradcheckError:  # of a gradient that cannot be compared with anything
+            if raise_exception:
+                raise
+            return False
+    if report is None or report.ok:
+        return True
+    wrong = report.verdict is Verdict.FAIL
+    if excused:
+        if wrong:
+            msg = f"accepted within the tolerances that were given, but wrong: {report}"
+            warnings.warn(msg, stacklevel=3)
+        return True
+    if not wrong:
+        raise Inconclusive(str(report))
+    if raise_exception:
+        raise GradcheckError(str(report))
+    return False
