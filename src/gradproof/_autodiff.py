@@ -210,10 +210,11 @@ class Rules:
         self._strict = strict or len(modes) == 1
         self._u = weights(values, options.rng(1))
 
-    def gradient(self, leaves: list[Any]) -> list[Any]:
+    def gradient(self, leaves: list[Any]) -> Any:
         """Return the gradient of the weighted sum of func's values, as native leaves."""
         _, pull = self._values.backend.vjp(self._values.arrays_at, leaves)
-        return pull(self._values.outputs.cotangent(self._u))
+        # A tuple: a list of 0-d arrays would count as one array, which no autodiff follows.
+        return tuple(pull(self._values.outputs.cotangent(self._u)))
 
     def report(self, others: Sequence[Check] = ()) -> Report:
         """Return the report on these derivatives, on those of lower orders, and on `others`."""

@@ -1,0 +1,239 @@
+"""Arguments and results of a function of JAX, as lists of the arrays that are differentiated."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._point import Point
+from .._report import Inconclusive, WrongDerivative
+from .._typing import Function
+
+#: Leaves of the result of f: a tuple, since a list of numbers would count as one array.
+Results = tuple[Any, ...]
+
+
+class Arguments:
+    """
+    The arguments of f: those leaves that are moved, and what is held fixed.
+
+    Parameters
+    ----------
+    args : tuple of pytrees
+        As the user gave them. Python numbers and NumPy arrays become arrays of JAX, in the dtype
+        that JAX computes with.
+
+    Attributes
+    ----------
+    args : tuple of pytrees
+        As given.
+    leaves : list of array
+        What is moved, zero where it is not finite.
+    """
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self.args = args
+        found, self._treedef = jax.tree_util.tree_flatten_with_path(args)
+        self._every = [leaf for _, leaf in found]
+        self._moved = [i for i, leaf in enumerate(self._every) if _is_floating(leaf)]
+        self._paths = [f"args{jax.tree_util.keystr(found[i][0])}" for i in self._moved]
+        self._given = [jnp.asarray(self._every[i]) for i in self._moved]
+        self._finite = [_finite(array) for array in self._given]
+        #: Whether there is an entry that cannot be moved.
+        self.not_finite = any(finite is not None for finite in self._finite)
+        # Strongly typed: `at` makes weak again what was weak.
+        strong = [jnp.asarray(array, dtype=array.dtype) for array in self._given]
+        self.leaves = list(map(_masked, self._finite, strong))
+
+    def point(self) -> Point:
+        """Return the point, for functions of the list of leaves."""
+        point = Point((self.leaves,), 0, None)
+        point.leaves = [
+            replace(leaf, path=path) for leaf, path in zip(point.leaves, self._paths, strict=True)
+        ]
+        return point
+
+    def at(self, leaves: list[Any]) -> tuple[Any, ...]:
+        """Return arguments of f with other leaves for those that are moved."""
+        every = list(self._every)
+        for i, leaf, given, finite in zip(
+            self._moved, leaves, self._given, self._finite, strict=True
+        ):
+            every[i] = leaf if finite is None else jnp.where(finite, leaf, given)
+            if given.weak_type:  # a Python number: f's promotions hang on it
+                every[i] = given.at[...].set(every[i])
+        return self._rebuilt(every)
+
+    def tangents(self, tangents: list[Any]) -> tuple[Any, ...]:
+        """Return a tangent of the arguments, of float0 for what is held fixed."""
+        every = [np.zeros(np.shape(leaf), jax.dtypes.float0) for leaf in self._every]
+        moved = map(_masked, self._finite, tangents)
+        for i, array in zip(self._moved, moved, strict=True):
+            every[i] = array
+        return self._rebuilt(every)
+
+    def gradients(self, claim: Any) -> list[Any]:
+        """Return the gradients by what is moved, from one in the structure of the arguments."""
+        try:
+            every = self._treedef.flatten_up_to(claim)
+        except ValueError as err:
+            msg = (
+                f"f_vjp returned gradients of another structure than args: {err}. Expected a tuple "
+                f"of {len(self.args)}, one for each argument of f."
+            )
+            raise ValueError(msg) from None
+        found = []
+        for i, path, given, finite in zip(
+            self._moved, self._paths, self._given, self._finite, strict=True
+        ):
+            if jnp.shape(every[i]) != given.shape:
+                msg = (
+                    f"f_vjp returned a gradient of shape {jnp.shape(every[i])} by {path}; expected "
+                    f"its shape, {given.shape}."
+                )
+                raise ValueError(msg)
+            found.append(_masked(finite, every[i]))
+        return found
+
+    def _rebuilt(self, every: list[Any]) -> tuple[Any, ...]:
+        rebuilt: tuple[Any, ...] = jax.tree_util.tree_unflatten(self._treedef, every)
+        return rebuilt
+
+
+def _is_floating(leaf: Any) -> bool:
+    if not isinstance(leaf, jax.Array | np.ndarray | np.generic | float | complex):
+        return False
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is None or jnp.issubdtype(dtype, jnp.inexact)
+
+
+def _finite(array: Any) -> np.ndarray | None:
+    """Return where an array is finite; None if that is everywhere."""
+    finite = np.isfinite(np.asarray(jax.device_get(array)))
+    return None if finite.all() else finite
+
+
+def _masked(finite: np.ndarray | None, array: Any) -> Any:
+    return array if finite is None else jnp.where(finite, array, jnp.zeros_like(array))
+
+
+class LeafFunction:
+    """
+    A function of the list of leaves that returns the list of its floating output leaves.
+
+    Parameters
+    ----------
+    f : callable
+        As the user gave it.
+    arguments : Arguments
+        Its arguments.
+    """
+
+    def __init__(self, f: Function, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._called = Compiled(lambda leaves: f(*arguments.at(leaves)))
+        self.value = self._called(arguments.leaves)
+        found, self._treedef = jax.tree_util.tree_flatten_with_path(self.value)
+        self._kept = [i for i, (_, leaf) in enumerate(found) if _is_floating(leaf)]
+        self._paths = [jax.tree_util.keystr(found[i][0]) for i in self._kept]
+        self._like = [found[i][1] for i in self._kept]
+        self._finite: list[np.ndarray | None] = [None] * len(self._kept)
+        if arguments.not_finite:
+            self._finite = [_finite(leaf) for leaf in self._like]
+            _refuse_nothing_finite(self._finite)
+
+    def __call__(self, leaves: list[Any]) -> Results:
+        return self.floating(self._called(leaves), "f")
+
+    def names(self) -> list[str]:
+        """Return the path of each floating output leaf."""
+        return self._paths
+
+    def floating(self, value: Any, name: str) -> Results:
+        """Return the floating leaves of a result of f, or of the like of it."""
+        return self._like_result(value, name, "value")
+
+    def tangents(self, tangent: Any) -> Results:
+        """Return the tangents of the floating leaves, from one of f's result."""
+        return self._like_result(tangent, "f_jvp", "tangent")
+
+    def _like_result(self, value: Any, name: str, what: str) -> Results:
+        found = [jnp.asarray(leaf) for leaf in self._leaves_of(value, name, what)]
+        for leaf, like, path in zip(found, self._like, self._paths, strict=True):
+            if leaf.shape != jnp.shape(like):
+                msg = (
+                    f"{name} returned a {what} of shape {leaf.shape}{_at(path)}; expected that of "
+                    f"f's result, {jnp.shape(like)}."
+                )
+                raise WrongDerivative(msg)
+        return tuple(map(_masked, self._finite, found))
+
+    def _leaves_of(self, value: Any, name: str, what: str) -> list[Any]:
+        try:
+            every = self._treedef.flatten_up_to(value)
+        except ValueError as err:
+            msg = f"{name} returned a {what} of another structure than f: {err}"
+            raise ValueError(msg) from None
+        return [every[i] for i in self._kept]
+
+    def cotangent(self, value: Any, cotangents: list[Any]) -> Any:
+        """Return a cotangent like a value: of float0 for what is not floating."""
+        every = self._treedef.flatten_up_to(value)
+        tree = [np.zeros(np.shape(leaf), jax.dtypes.float0) for leaf in every]
+        for i, cotangent in zip(self._kept, map(_masked, self._finite, cotangents), strict=True):
+            tree[i] = cotangent
+        return jax.tree_util.tree_unflatten(self._treedef, tree)
+
+    def other_dtype(self, value: Any, what: str) -> str:
+        """Return the words for a leaf of another dtype than in f's result; empty for none."""
+        leaves = self._leaves_of(value, "f_jvp", what)
+        for leaf, like, path in zip(leaves, self._like, self._paths, strict=True):
+            given, wanted = jnp.result_type(leaf), jnp.result_type(like)
+            if given != wanted:
+                return (
+                    f"f_jvp returned a {what} of dtype {given}{_at(path)}; expected that of f's "
+                    f"result, {wanted}."
+                )
+        return ""
+
+
+def _at(path: str) -> str:
+    return f" at {path}" if path else ""
+
+
+def _refuse_nothing_finite(finite: list[np.ndarray | None]) -> None:
+    if finite and not any(mask is None or mask.any() for mask in finite):
+        msg = (
+            "no value of f is finite where some of its arguments are not: there is no slope to "
+            "compare a derivative with. Expected a function that leaves out NaN and infinity."
+        )
+        raise Inconclusive(msg)
+
+
+class Compiled:
+    """
+    A function, compiled if it can be: checks call it some dozen times.
+
+    Python that looks at numbers (``if x > 0``) cannot be compiled, and runs as it is.
+    """
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self._func = func
+        self._run: Callable[..., Any] | None = None
+
+    def __call__(self, *leaves: Any) -> Any:
+        if self._run is None:
+            compiled = jax.jit(self._func)
+            try:
+                found = compiled(*leaves)
+            except Exception:
+                # Raises again what is not about compilation.
+                found = self._func(*leaves)
+                self._run = self._func
+            else:
+                self._run = compiled
+            return found
+        return self._run(*leaves)

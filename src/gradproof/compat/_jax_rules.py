@@ -1,0 +1,330 @@
+"""What is checked of a derivative of a function of leaves, whoever computes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._claims import Vjp
+from .._columns import Tangents
+from .._judge import Options, alike, of_columns, of_gradient, weights
+from .._point import Point, Span, as_numbers, flat_numbers
+from .._products import _LEAVES, linear_in_cotangent, linear_in_tangent, lines, tangent
+from .._report import Check, Report, Verdict, together
+from .._typing import Function
+from .._values import Values
+from ._jax_leaves import Compiled, Results
+
+#: Up to this many entries each is measured by itself in reverse mode, which takes two calls of f;
+#: more are measured along lines.
+_ENTRIES = 256
+
+#: A number, or one for each dtype.
+Tolerance = float | Mapping[Any, float] | None
+
+#: Takes leaves and tangents of them; returns results and their tangents.
+Push = Callable[[list[Any], list[Any]], tuple[Results, Results]]
+#: Takes leaves and cotangents of results; returns results and gradients by the leaves.
+Pull = Callable[[list[Any], list[Any]], tuple[Results, list[Any]]]
+
+
+class Tolerances:
+    """
+    Tolerances as JAX takes them: they excuse, they do not judge.
+
+    Parameters
+    ----------
+    atol, rtol : float or dict of dtype to float or None
+        As given.
+    eps : float or None
+        Step of a central difference.
+    """
+
+    def __init__(self, atol: Tolerance, rtol: Tolerance, eps: float | None) -> None:
+        for name, value in (("atol", atol), ("rtol", rtol)):
+            for number in value.values() if isinstance(value, Mapping) else [value or 0]:
+                if not number >= 0:
+                    msg = f"{name}={value!r}; expected numbers that are not negative, or None."
+                    raise ValueError(msg)
+        if eps is not None and not (np.isfinite(eps) and eps >= 0):
+            msg = f"eps={eps!r}; expected a step, positive and finite, or None."
+            raise ValueError(msg)
+        self._atol, self._rtol, self._eps = atol, rtol, eps
+
+    def options(self, values: "LeafValues") -> Options:
+        """Return the options of a check; always the same directions, as by JAX."""
+        rtol = self._of(self._rtol, values)
+        return Options.checked(rtol if rtol is not None and 0 < rtol < 1 else None, None, 0)
+
+    @staticmethod
+    def _of(tolerance: Tolerance, values: "LeafValues") -> float | None:
+        """Return the largest tolerance for a dtype that is involved; None if there is none."""
+        if not isinstance(tolerance, Mapping):
+            return tolerance
+        dtypes = {array.dtype for array in (*values.point.arrays, *values.outputs.like)}
+        known = {
+            jax.dtypes.canonicalize_dtype(np.dtype(key)): tol for key, tol in tolerance.items()
+        }
+        return max((known[dtype] for dtype in dtypes if dtype in known), default=None)
+
+    def excuse(self, values: "LeafValues", rtol: float, claimed: Callable[..., Any]) -> bool:
+        """
+        Tell whether a product with a tangent is within the tolerances, if there are any.
+
+        Parameters
+        ----------
+        values : LeafValues
+            Evaluations of f.
+        rtol : float
+            For where only `atol` was given.
+        claimed : callable
+            From changes of f's values for a tangent, and that tangent, to two arrays to compare.
+        """
+        given = self._of(self._atol, values), self._of(self._rtol, values)
+        if given == (None, None):
+            return False
+        absolute, relative = given[0] or 0.0, rtol if given[1] is None else given[1]
+        point = values.point
+        tangent = np.random.RandomState(0).randn(point.x.size)
+        size = float(np.max(np.abs(point.x), initial=0.0)) or 1.0
+        step = self._eps or values.eps ** (1 / 3) * size
+        (up, _), (down, _) = values.at(step * tangent), values.at(-step * tangent)
+        with np.errstate(all="ignore"):
+            actual, expected = claimed((up - down) / (2 * step), tangent)
+            return bool((np.abs(actual - expected) <= absolute + relative * np.abs(expected)).all())
+
+
+class LeafValues(Values):
+    """Evaluations of a function of leaves."""
+
+    point: Point
+
+
+def values_of(function: Function, names: list[str], point: Point) -> LeafValues | None:
+    """Return evaluations of a function of leaves; None if there is nothing to differentiate."""
+    if not names or not point.x.size:
+        return None
+    values = LeafValues(function, point, None)
+    for i, name in enumerate(names):
+        values.outputs.leaves[i] = replace(values.outputs.leaves[i], path=name)
+    return values if values.outputs.size else None
+
+
+class Derivatives:
+    """
+    What JAX computes for a function, by each mode.
+
+    Parameters
+    ----------
+    function : callable
+        From a list of leaves to a list of leaves.
+    values : LeafValues
+        Its evaluations.
+    """
+
+    def __init__(self, function: Function, values: LeafValues) -> None:
+        self._function, self._values = function, values
+
+    def report(self, mode: str, tolerances: Tolerances) -> Report:
+        """Return the report on one mode."""
+        if mode == "rev":
+            return reverse(self._values, self._pull(), tolerances)
+        return forward(self._values, self._push(mode), tolerances)
+
+    def function(self, mode: str) -> tuple[Function, list[str]]:
+        """Return what a mode computes, for one tangent or cotangent, as a function."""
+        values, push = self._values, self._push(mode)
+        rng = Options.checked(None, None, 0)
+        if mode == "rev":
+            cotangents = tuple(values.outputs.cotangent(weights(values, rng.rng(1))))
+
+            def gradient(leaves: list[Any]) -> Results:
+                return tuple(jax.vjp(self._function, leaves)[1](cotangents)[0])
+
+            return Compiled(gradient), [leaf.path for leaf in values.point.leaves]
+        tangents = values.point.native(lines(values.point, rng)[1][0])
+        pushed = Compiled(lambda leaves: push(leaves, tangents)[1])
+        return pushed, [leaf.path for leaf in values.outputs.leaves]
+
+    def _push(self, mode: str) -> Push:
+        function = self._function
+
+        def pushed(leaves: list[Any], tangents: list[Any]) -> Any:
+            return jax.jvp(function, (leaves,), (tangents,))
+
+        def linearized(leaves: list[Any], tangents: list[Any]) -> Any:
+            outputs, push = jax.linearize(function, leaves)
+            return outputs, push(tangents)
+
+        return Compiled(linearized if mode == "lin" else pushed)
+
+    def _pull(self) -> Pull:
+        def pulled(leaves: list[Any], cotangents: list[Any]) -> Any:
+            outputs, pullback = jax.vjp(self._function, leaves)
+            return outputs, pullback(tuple(cotangents))[0]
+
+        # In one program, with the cotangents.
+        return Compiled(pulled)
+
+
+class _Pulled(Vjp):
+    """A vjp of leaves."""
+
+    name = "vjp"
+    value: Any
+
+    def __init__(self, pull: Pull, values: LeafValues, u: np.ndarray) -> None:
+        self._pull = pull
+        super().__init__(pull, values.point, values, u, pullback=True)
+
+    def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        del where
+        self.calls += 1
+        backend = self.point.backend
+        outputs, gradients = self._pull(leaves, self.values.outputs.cotangent(self.u))
+        if self.value is None:
+            self.value = flat_numbers(backend.to_host(list(outputs)))
+        eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
+        self.eps = max([self.eps, *eps])
+        return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
+
+
+class _Pushed(Tangents):
+    """A jvp of leaves, along the lines of a span."""
+
+    name = "jvp"
+    push: Push
+
+    def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
+        backend = self.point.backend
+        outputs, pushed = self.push(leaves, self.point.native(tangent))
+        if self.value is None:
+            self.value = flat_numbers(backend.to_host(list(outputs)))
+        eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
+        self.eps = max([self.eps, *eps])
+        return self._outputs.flat_tangent(pushed, self.name)
+
+
+class _Lines:
+    """
+    A vjp as a gradient by how far to go along each of some lines.
+
+    Parameters
+    ----------
+    claim : _Pulled
+        The vjp.
+    span : Span
+        The lines.
+    tangents : ndarray of shape (k, n)
+        Their directions.
+    """
+
+    def __init__(self, claim: _Pulled, span: Span, tangents: np.ndarray) -> None:
+        self._claim, self._span, self._tangents = claim, span, tangents
+        self.at_x0 = tangents @ claim.at_x0
+
+    @property
+    def eps(self) -> float:
+        """Machine epsilon of what the claim returned."""
+        return self._claim.eps
+
+    @property
+    def calls(self) -> int:
+        """Calls of the claim."""
+        return self._claim.calls
+
+    def near(self, displacement: np.ndarray) -> np.ndarray | None:
+        """Return the gradient at a displaced point; None if the claim fails there."""
+        there = self._claim.near(displacement @ self._tangents)
+        return None if there is None else self._tangents @ there
+
+
+def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
+    """Return the report on a jvp."""
+    options, point = tolerances.options(values), values.point
+    span, tangents = lines(point, options)
+    claim = _Pushed(push, point, span, tangents, values.outputs)
+    claim.push = push
+    report = of_columns(values.along(span), claim, options)
+
+    def compared(slope: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return claim.one(along), slope
+
+    checks = [linear_in_tangent(claim, values, options, report.rtol), _value(values, claim)]
+    return _settled(values, "JVP", report, checks, claim, tolerances, compared)
+
+
+def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
+    """Return the report on a vjp."""
+    options, point = tolerances.options(values), values.point
+    u = weights(values, options.rng(1))
+    claim = _Pulled(pull, values, u)
+    if point.x.size <= _ENTRIES:
+        report = of_gradient(values, u, claim, options)
+    else:
+        tangents, names = _aimed(point, claim.at_x0, values.eps, options)
+        span = Span(point, tangents, names)
+        along: Any = _Lines(claim, span, tangents)
+        report = of_gradient(values.along(span), u, along, options)
+
+    def compared(slope: np.ndarray, along: np.ndarray) -> tuple[Any, Any]:
+        return claim.at_x0 @ along, u @ slope
+
+    checks = [linear_in_cotangent(claim, values, options, report.rtol), _value(values, claim)]
+    return _settled(values, "VJP", report, checks, claim, tolerances, compared)
+
+
+def _aimed(
+    point: Point, gradient: np.ndarray, eps: float, options: Options
+) -> tuple[np.ndarray, list[str]]:
+    """
+    Return tangents along which a gradient of many entries shows, and what to call them.
+
+    Random signs would leave the root of the number of entries, which half precision cannot tell
+    from noise: so the tangents have the signs of the gradient, each on its share of the entries.
+    """
+    rng = options.rng(2)
+    whole = np.abs(tangent(point, rng, slice(None)))
+    signs = np.where(gradient != 0, np.sign(gradient), rng.choice([-1.0, 1.0], whole.size))
+    share = rng.integers(2, size=whole.size)
+    found = [np.where(share == half, signs * whole, 0.0) for half in (0, 1)]
+    names = ["half of the entries", "the other half"]
+    several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
+    for leaf in several if 1 < len(several) <= _LEAVES else []:
+        found.append(np.zeros_like(whole))
+        found[-1][leaf.where] = (signs * whole)[leaf.where]
+        names.append(leaf.path)
+    if eps < 2.0**-15:  # what cancels in the others; of some draws one that does not cancel itself
+        draws = [tangent(point, rng, slice(None)) for _ in range(4)]
+        found.append(max(draws, key=lambda draw: abs(float(draw @ gradient))))
+        names.append("a random tangent")
+    return np.array(found), names
+
+
+def _value(values: Values, claim: Any) -> Check:
+    """Return a check that the value beside a product is that of f."""
+    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
+    what = "the rule's own value is not what f returns when no derivative is taken"
+    # Two ways to compute one value may differ by their rounding: by half of the digits at most.
+    allowed = max(values.eps, np.finfo(float).eps) ** 0.5
+    return alike("value", claim.value, values.at_x0, size, allowed, what)
+
+
+def _settled(
+    values: LeafValues,
+    name: str,
+    report: Report,
+    checks: list[Check],
+    claim: Any,
+    tolerances: Tolerances,
+    compared: Callable[..., Any],
+) -> Report:
+    """Return one report on a product and what belongs to it, once tolerances have had their say."""
+    found = together([(name, report)], checks, values.nfev, claim.calls)
+    if found.ok or checks[-1].verdict is Verdict.FAIL:
+        return found
+    if tolerances.excuse(values, report.rtol, compared):
+        return replace(found, verdict=Verdict.PASS, reason="within the tolerances that were given")
+    return found
