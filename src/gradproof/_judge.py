@@ -109,7 +109,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         "resolution": np.where(np.isnan(seen), np.inf, seen),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim.calls)
+    return _report(survey, found, verdict, reason, flat, options, claim)
 
 
 def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> Report:
@@ -143,7 +143,7 @@ def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> 
         "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim.calls)
+    return _report(survey, found, verdict, reason, flat, options, claim)
 
 
 def _report(
@@ -153,9 +153,11 @@ def _report(
     reason: str,
     flat: dict[str, np.ndarray],
     options: Options,
-    ngev: int,
+    claim: Claim | Jacobian | Tangents,
 ) -> Report:
     values = survey.probe.values
+    # Of the arrays, also where what is checked are differences, which have fewer digits.
+    eps = max(values.dtype_eps, claim.eps)
     remarks = [*values.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
@@ -168,9 +170,9 @@ def _report(
         rtol=survey.rtol,
         resolved=survey.res,
         whole=found.whole,
-        dtype=_DTYPES.get(survey.eps, f"eps {survey.eps:.1e}"),
+        dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
         nfev=values.nfev,
-        ngev=ngev,
+        ngev=claim.calls,
         seed=options.seed,
         flat=flat,
         leaves=tuple(values.point.leaves),
