@@ -104,7 +104,6 @@ def folder(tmp_path, monkeypatch):
     """A folder with a module of losses, which is the current one."""
     (tmp_path / "losses.py").write_text(LOSSES)
     np.save(tmp_path / "x.npy", np.asarray([1.5, -1.5]))
-    np.save(tmp_path / "complex.npy", np.asarray([1j, 2.0]))
     (tmp_path / "torn.npy").write_bytes(b"nothing of the kind")
     (tmp_path / "broken.py").write_text("import no_such_module_at_all")
     (tmp_path / "quits.py").write_text("raise SystemExit(0)")
@@ -157,8 +156,8 @@ class TestCheck:
     def test_jacobian(self, capsys, library):
         where = ["--x0=[1.5, -1.5]", "--backend", MODULES.get(library, library)]
         assert main(["check", "losses:values", "losses:jacobian", *where]) == 0
-        assert "func returns shape (2,); verified is the gradient of the" in capsys.readouterr().out
         assert main(["check", "losses:values", "losses:half_jacobian", *where]) == 1
+        assert "fail: " in capsys.readouterr().out
 
     def test_json(self, capsys):
         given = ["--x0=[1.5, -1.5]", "--seed=3", "--json"]
@@ -168,8 +167,7 @@ class TestCheck:
             assert "noise of my own" in err
             told = json.loads(out, parse_constant=pytest.fail)
             assert (told["verdict"], told["seed"]) == (verdict, 3)
-            assert "func returns shape (2,)" in told["remarks"][0]
-            assert len(told["entries"]["claimed"]) == 2
+            assert len(told["entries"]["claimed"]) == len(told["entries"]["row"]) == 2
 
     def test_number(self):
         assert main(["check", "losses:first", "losses:square_grad", "--x0", "-1.5"]) == 0
@@ -266,7 +264,6 @@ class TestCheck:
         (["--x0=[]"], "no entry at all"),
         (["--x0=no.npy"], "cannot be read"),
         (["--x0=torn.npy"], "cannot be read"),
-        (["--x0=complex.npy"], "expected real numbers"),
         (["--x0=losses:nothing"], "there is no 'nothing' in losses. There are: Models, first"),
         (["--shape=2", "--backend=no_such_library"], "does not import"),
         (["--shape=2", "--backend=math"], "no array library"),

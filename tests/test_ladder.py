@@ -18,9 +18,10 @@ from gradproof._ladder import (
     one_sided,
     weights_at_zero,
 )
-from gradproof._line import Primal
+from gradproof._point import Point
 from gradproof._probe import Probe
 from gradproof._scales import moves, scales
+from gradproof._values import Values
 from gradproof._weigh import Designs, hadamard, pseudo_standard_error
 
 STEPS = 2.0 ** -(5.0 + 3.0 * np.arange(9))
@@ -124,8 +125,8 @@ def test_scales_do_not_depend_on_units(exponent, seed):
     rng = np.random.default_rng(seed)
     x, g = rng.normal(size=7), rng.normal(size=7)
     factor = 2.0**exponent
-    one = scales(g, moves(x, 2.0**-52), 0.0, 0.3)
-    other = scales(g / factor, moves(x * factor, 2.0**-52), 0.0, 0.3)
+    one = scales(g, moves(x, 2.0**-52), 0.0, 0.3, [slice(0, 7)])
+    other = scales(g / factor, moves(x * factor, 2.0**-52), 0.0, 0.3, [slice(0, 7)])
     np.testing.assert_array_equal(one.claim, other.claim)
     np.testing.assert_array_equal(one.material, other.material)
 
@@ -202,7 +203,8 @@ def test_a_design_measures_every_entry():
 
 def test_a_step_too_small_for_x_is_no_rung():
     x = np.array([1024.0, 1.0], dtype=np.float16)  # its neighbours are 1 away
-    probe = Probe(lambda x: float(x.sum()), (), Primal(x), None)
+    values = Values(lambda x: float(x.sum()), Point((x,), 0, None), None)
+    probe = Probe(values, np.ones(1))
     rungs = probe.ladder(np.ones(2), np.array([1024.0, 0.0]), 2.0 ** -np.arange(8.0, 14.0))
     there = np.isfinite(rungs.changes).all(axis=0)
     assert list(rungs.h[there]) == [2.0**-8, 2.0**-9, 2.0**-10]
@@ -211,4 +213,4 @@ def test_a_step_too_small_for_x_is_no_rung():
 
 def test_the_larger_of_two_entries_excuses_nothing():
     g = np.array([1e-3, 1.0])
-    np.testing.assert_array_equal(scales(g, np.ones(2), 0.0, 1e-4).material, g)
+    np.testing.assert_array_equal(scales(g, np.ones(2), 0.0, 1e-4, [slice(0, 2)]).material, g)

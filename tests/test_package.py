@@ -27,7 +27,17 @@ def test_import_loads_no_backend():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert {"gradproof", "numpy"} <= loaded
-    others = {"torch", "jax", "jaxlib", "array_api_compat", "dask", "scipy", "rich", "matplotlib"}
+    others = {
+        "torch",
+        "jax",
+        "jaxlib",
+        "array_api_compat",
+        "dask",
+        "scipy",
+        "rich",
+        "optree",
+        "matplotlib",
+    }
     assert not others & loaded
 
 

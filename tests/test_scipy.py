@@ -262,3 +262,50 @@ class TestSciPysOwnCases:
         tolerance = 16 * math.sqrt(arrays.eps)  # the second derivatives are 2 and 4.5
         assert gradproof.check_grad(func, grad, x0) < tolerance
         assert gradproof.check_grad(func, grad, x0, direction="random", seed=0) < tolerance
+
+
+class TestSparse:
+    """A banded Jacobian as SciPy stores it."""
+
+    N = 60
+
+    @staticmethod
+    def func(x):
+        y = x**2
+        y[1:] += np.sin(x[:-1])
+        y[:-1] += x[1:] ** 3
+        return y
+
+    @staticmethod
+    def dense(x):
+        return np.diag(2 * x) + np.diag(np.cos(x[:-1]), -1) + np.diag(3 * x[1:] ** 2, 1)
+
+    @pytest.mark.parametrize("form", ["csr_array", "csc_array", "coo_array", "dia_array"])
+    def test_scipy(self, form):
+        make, x = getattr(scipy.sparse, form), np.linspace(0.5, 1.5, self.N)
+        report = gradproof.verify_jac(self.func, lambda x: make(self.dense(x)), x, seed=0)
+        assert report.ok, str(report)
+        assert report.nfev <= 45  # three colours, whatever the size
+        assert "compared in 3 colours" in str(report)
+
+        def wrong(x):
+            found = self.dense(x)
+            found[40, 41] *= 1.001
+            return make(found)
+
+        report = gradproof.verify_jac(self.func, wrong, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        assert report.worst(1)[0]["name"] == "[40] by [41]"
+        assert report.worst(1)[0]["measured"] == pytest.approx(self.dense(x)[40, 41])
+
+    def test_outside_the_pattern(self):
+        def wrong(x):
+            found = self.dense(x)
+            found[30, 31] = 0.0
+            return scipy.sparse.csr_array(found)
+
+        x = np.linspace(0.5, 1.5, self.N)
+        report = gradproof.verify_jac(self.func, wrong, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        assert "[30] by [31] is not zero, and outside the pattern" in str(report)
+        assert report.worst(1)[0]["name"] == "[30] by [31]"

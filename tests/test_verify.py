@@ -382,7 +382,7 @@ class TestArguments:
             verify_grad(smooth, smooth_grad, X, **keywords)
 
     def test_vector_valued(self):
-        with pytest.raises(ValueError, match=r"func returned shape \(20,\); expected one number"):
+        with pytest.raises(ValueError, match=r"func returned shape \(20,\); expected one real"):
             verify_grad(lambda x: x * x, lambda x: np.diag(2 * x), X)
 
     def test_shape_of_the_claim(self):

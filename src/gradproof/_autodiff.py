@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from ._backends import Leafwise
 from ._call import checked_callable
 from ._claims import Vjp
 from ._columns import Tangents
+from ._consistent import linear_in_cotangent, linear_in_tangent
 from ._judge import Options, alike, of_columns, of_gradient, weights
 from ._point import ArgNums, Listed, Point, as_numbers, flat_numbers
-from ._products import linear_in_cotangent, linear_in_tangent, lines
 from ._report import Check, Report, Verdict, together
+from ._tangents import lines
 from ._typing import Function
 from ._values import Values
 
@@ -28,6 +28,7 @@ def verify_autodiff(
     has_aux: bool = False,
     vmap: bool = False,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -36,7 +37,7 @@ def verify_autodiff(
 
     For functions with rules of their own: `jax.custom_vjp`, `jax.custom_jvp`,
     `torch.autograd.Function`, kernels with a backward pass. What the library computes, in forward
-    and in reverse mode, is checked against values of `func`; and what belongs to a rule is too: that
+    and in reverse mode, is checked against values of `func`; and so is what belongs to a rule: that
     the value it returns is func's own, that both modes are transposes of each other, that each is
     linear, and that it is the same under ``jit`` and ``vmap``.
 
@@ -62,6 +63,8 @@ def verify_autodiff(
         Whether a rule of PyTorch has to work under ``vmap`` too; rules of JAX always have to.
     rtol : float, optional
         The relative error that matters, as in `verify_grad`.
+    directions : {'auto', 'all'} or int
+        How the vjp is measured, as by `verify_grad`.
     budget : int, optional
         The most calls of `func` (of each derivative, for those of higher order).
     seed : int, optional
@@ -96,7 +99,7 @@ def verify_autodiff(
     fail
     """
     checked_callable(func, "func")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     modes = _checked(modes, order)
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
@@ -104,23 +107,24 @@ def verify_autodiff(
     point = Point(primals, argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
     _refuse_untracked(values)
-    rules = Rules(values, options, modes, vmap=vmap, label="")
+    rules = Rules(values, point, options, modes, vmap=vmap)
     for depth in range(2, order + 1):
         gradient = point.backend.compiled(rules.gradient)
-        deeper = Values(gradient, Listed(point), budget)
-        rules = Rules(deeper, options, modes, vmap=vmap, label=f"order {depth} ", below=rules)
+        listed = Listed(point)
+        deeper = Values(gradient, listed, budget)
+        rules = Rules(deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules)
     return rules.report()
 
 
 def _checked(modes: Any, order: Any) -> tuple[str, ...]:
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
-    if not modes or not set(modes) <= set(_MODES):
+    found: tuple[str, ...] = (modes,) if isinstance(modes, str) else tuple(modes)
+    if not found or not set(found) <= set(_MODES):
         msg = f"modes={modes!r}; expected some of {_MODES}."
         raise ValueError(msg)
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         msg = f"order={order!r}; expected the order of the derivatives, 1 or more."
         raise ValueError(msg)
-    return modes
+    return found
 
 
 def _refuse_untracked(values: Values) -> None:
@@ -171,14 +175,16 @@ class Rules:
     ----------
     values : Values
         Evaluations of the function.
+    point : Point
+        Where.
     options : Options
         What the user chose.
     modes : tuple of str
         Forward, reverse or both.
     vmap : bool
         Whether a rule of PyTorch has to work under vmap.
-    label : str
-        Begins the names of the checks.
+    depth : int
+        Their order.
     below : Rules, optional
         Those of the order below.
     """
@@ -186,15 +192,17 @@ class Rules:
     def __init__(
         self,
         values: Values,
+        point: Point,
         options: Options,
         modes: tuple[str, ...],
         *,
         vmap: bool,
-        label: str,
+        depth: int = 1,
         below: "Rules | None" = None,
     ) -> None:
-        self._values, self._options, self._modes = values, options, modes
-        self._vmap, self._label, self._below = vmap, label, below
+        self._values, self._point = values, point
+        self._options, self._modes, self._vmap, self._below = options, modes, vmap, below
+        self._label = f"order {depth} " if depth > 1 else ""
         self._u = weights(values, options.rng(1))
 
     def gradient(self, leaves: list[Any]) -> list[Any]:
@@ -235,12 +243,12 @@ class Rules:
 
     def _reverse(self) -> tuple[_Vjp, Report]:
         values = self._values
-        claim = _Vjp(values.arrays_at, values.point, values, self._u, pullback=True)
+        claim = _Vjp(values.arrays_at, self._point, values, self._u, pullback=True)
         return claim, of_gradient(values, self._u, claim, self._options)
 
     def _forward(self) -> tuple[_Jvp, Report]:
-        values, point = self._values, self._values.point
-        span, tangents = lines(point, self._options)
+        values, point = self._values, self._point
+        span, tangents = lines(point, self._options.rng(2))
         claim = _Jvp(values.arrays_at, point, span, tangents, values.outputs)
         claim.values = values
         return claim, of_columns(values.along(span), claim, self._options)
@@ -284,9 +292,9 @@ class Rules:
         try:
             found = backend.transformed(
                 values.arrays_at,
-                values.point.copies(),
+                self._point.copies(),
                 values.outputs.cotangent(claim.u),
-                self._vmap,
+                vmap=self._vmap,
             )
         except Exception as err:
             text = f"the vjp fails under a transformation: {type(err).__name__}: {err}"
@@ -296,7 +304,7 @@ class Rules:
         return [
             alike(
                 f"{self._label}under {name}",
-                values.point.slopes([as_numbers(backend, g, name) for g in gradients]),
+                self._point.slopes([as_numbers(backend, g, name) for g in gradients]),
                 claim.at_x0,
                 size,
                 allowed,

@@ -98,7 +98,8 @@ class Vjp(Claim):
     def __init__(
         self, func: Function, point: Point, values: Values, u: np.ndarray, *, pullback: bool
     ) -> None:
-        self._pullback, self.values, self.value = pullback, values, None
+        self._pullback, self.values = pullback, values
+        self.value: Any = None
         self.u = u
         super().__init__(func, point)
 
@@ -130,18 +131,18 @@ class Vjp(Claim):
 
 def eps_of(backend: Backend, claim: Any) -> float:
     """Return the machine epsilon of the coarsest native array in a claim; 0 if there is none."""
-    if backend.is_native(claim):
-        return float(backend.eps(claim.dtype))
-    if is_array(claim) or claim is None:
-        return 0.0
-    return max((eps_of(backend, leaf) for leaf in backend.flatten(claim).leaves), default=0.0)
+    leaves = [claim] if is_array(claim) else backend.flatten(claim).leaves
+    return max((float(backend.eps(v.dtype)) for v in leaves if backend.is_native(v)), default=0.0)
 
 
 def pair(value: Any, name: str, form: str, expected: str) -> tuple[Any, Any]:
     """Return the two items of a pair; TypeError if it is none."""
     if isinstance(value, (tuple, list)) and len(value) == 2:
         return value[0], value[1]
-    msg = f"{name} returned {value!r:.60} of type {type(value).__name__}; {form} means a pair of {expected}."
+    msg = (
+        f"{name} returned {value!r:.60} of type {type(value).__name__}; {form} means a pair of "
+        f"{expected}."
+    )
     raise TypeError(msg)
 
 

@@ -9,7 +9,6 @@ import shlex
 import sys
 import traceback
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,9 +19,8 @@ from rich.text import Text
 from rich.theme import Theme
 
 from ._backends import Backend, backend_named, backend_of
-from ._cotangent import contracted
 from ._report import Report, Verdict
-from ._verify import verify_grad
+from ._verify import verify_jac
 
 RAISED = 3
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 4}
@@ -108,8 +106,7 @@ def _verified(options: argparse.Namespace) -> Report:
             x0 = _run(x0)
     try:
         x0 = _filled(_converted(x0, backend, options.dtype))
-        func, grad, remarks = contracted(func, grad, x0, options.seed)
-        report = verify_grad(
+        report = verify_jac(  # a gradient is the Jacobian of one value
             func, grad, x0, rtol=options.rtol, budget=options.budget, seed=options.seed
         )
     except UsageError:
@@ -120,7 +117,7 @@ def _verified(options: argparse.Namespace) -> Report:
         raise _UserCodeError from err
     except (Exception, SystemExit) as err:  # a SystemExit must not pass for a verdict
         raise _UserCodeError from err
-    return replace(report, remarks=remarks + report.remarks)
+    return report
 
 
 def _by_user(err: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -136,11 +136,12 @@ class Dense(Columns):
 
     def row_blocks(self, part: slice) -> Iterator[tuple[slice, np.ndarray]]:
         for rows, columns, block in self._blocks:
-            if columns != part:
+            if not columns.start <= part.start < columns.stop:
                 continue
+            inside = slice(part.start - columns.start, part.stop - columns.start)
             for start in range(rows.start, rows.stop, _ROWS):
                 stop = min(start + _ROWS, rows.stop)
-                yield slice(start, stop), block[start - rows.start : stop - rows.start]
+                yield slice(start, stop), block[start - rows.start : stop - rows.start, inside]
 
     def weighted(self, u: np.ndarray) -> np.ndarray:
         total = np.zeros(self.shape[1])
@@ -175,6 +176,17 @@ def real_block(block: np.ndarray, out: Leaf, leaf: Leaf, conjugation: float) -> 
     return np.block([[flat.real, -flat.imag], [flat.imag, flat.real]])
 
 
+class Claimed(Protocol):
+    """What a claim of columns has in common, whichever form it has."""
+
+    @property
+    def calls(self) -> int:
+        """Calls of the claim."""
+
+    def at_x0(self) -> Columns:
+        """Return the claim at x0."""
+
+
 class Jacobian:
     """
     A function that returns Jacobians, as the user gave it.
@@ -206,39 +218,46 @@ class Jacobian:
         self._func, self._point, self._outputs = func, point, outputs
         self._with_value, self.value = with_value, None
         self.calls, self.eps = 0, 0.0
+        self.first = self.returned(point.copies_for_claim(), "at x0")
 
     def at_x0(self) -> Columns:
         """Return the Jacobian at x0."""
-        return self._columns(self._point.copies_for_claim(), "at x0")
+        return self._columns(self.first)
 
-    def product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
-        """Return the product with a tangent at some leaves, of shape (m,)."""
-        return self._columns(leaves, where).along(tangent)
-
-    def _near(self, displacement: np.ndarray) -> Columns | None:
-        try:
-            return self._columns(self._point.moved(displacement, for_claim=True), "near x0")
-        except Exception:
-            return None
-
-    def _columns(self, leaves: list[Any], where: str) -> Columns:
-        point, outputs = self._point, self._outputs
+    def returned(self, leaves: list[Any], where: str) -> Any:
+        """Return what func returns at some leaves, as it is."""
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
-            claim = point.call(self._func, leaves)
+            claim = self._point.call(self._func, leaves)
         if self._with_value:
             value, claim = pair(
                 claim, self.name, "value_and_jac=True", "the value and the Jacobian"
             )
             self.value = value if where == "at x0" else self.value
+        self.eps = max(self.eps, eps_of(self._point.backend, claim))
+        return claim
+
+    def product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
+        """Return the product with a tangent at some leaves, of shape (m,)."""
+        return self._columns(self.returned(leaves, where)).along(tangent)
+
+    def _near(self, displacement: np.ndarray) -> Columns | None:
+        try:
+            leaves = self._point.moved(displacement, for_claim=True)
+            return self._columns(self.returned(leaves, "near x0"))
+        except Exception:
+            return None
+
+    def _columns(self, claim: Any) -> Columns:
+        point, outputs = self._point, self._outputs
         blocks = []
         for out, part in zip(outputs.leaves, outputs.split(claim, self.name), strict=True):
             rows = () if outputs.scalar else out.shape
-            arrays = matched(point, part, f"{self.name}{out.path}", rows)
+            label = f"{self.name}{out.path}"
+            arrays = matched(point, part, label, rows, real=not out.complex)
             for leaf, array in zip(point.leaves, arrays, strict=True):
                 block = real_block(array, out, leaf, point.backend.conjugation)
                 blocks.append((out.where, leaf.where, block))
-        self.eps = max(self.eps, eps_of(point.backend, claim))
         return Dense(blocks, (outputs.size, point.x.size), self.eps, self._near)
 
 
@@ -309,8 +328,8 @@ class Tangents:
 
     def _columns(self, leaves: Callable[[], list[Any]], where: str) -> Columns:
         columns = [self._product(leaves(), tangent, where) for tangent in self.tangents]
-        matrix, rows = np.stack(columns, axis=1), slice(0, self._outputs.size)
-        blocks = [(rows, leaf.where, matrix[:, leaf.where]) for leaf in self._span.leaves]
+        matrix = np.stack(columns, axis=1)
+        blocks = [(slice(0, matrix.shape[0]), slice(0, matrix.shape[1]), matrix)]
         return Products(blocks, matrix.shape, self.eps, self._near)
 
     def _product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:

@@ -5,11 +5,12 @@ All quantities are relative to the moves of `Scales`: a slope is the change of f
 entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the story.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._directions import WHOLE as _WHOLE
+from ._directions import Directions, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -25,7 +26,8 @@ from ._findings import FAIL, OPEN, Findings
 from ._ladder import NOISE, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
-from ._survey import Survey
+from ._rows import EachValue
+from ._survey import Line, Survey
 from ._weigh import Designs
 
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
@@ -34,7 +36,6 @@ _LOCAL = 0.05
 #: From this many entries on, a weighing design beats one difference for each when noise rules.
 _DESIGN = 8
 
-_WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
 _UNRESOLVED = "some entries cannot be resolved here"
@@ -51,8 +52,10 @@ class Decision:
     ----------
     survey : Survey
         The problem, and what is known of it.
-    each : callable, optional
-        Looks at each entry, in the place of what is done for a func of one value.
+    directions : int
+        How many random directions to measure instead of each entry, 0 for none.
+    each : EachValue, optional
+        Looks at each value of a func of several.
     findings : Findings
         What the check found, in the units of the survey.
     failed : bool
@@ -60,7 +63,8 @@ class Decision:
     """
 
     survey: Survey
-    each: Callable[[Survey, Findings, float], None] | None = None
+    directions: int = 0
+    each: EachValue | None = None
     findings: Findings = field(init=False)
     failed: bool = False
 
@@ -103,19 +107,24 @@ class Decision:
         aligned = survey.line(np.where(survey.g != 0, np.sign(survey.g), survey.signs()))
         survey.measure([aligned])
         self.failed = self._wrong_as_a_whole(*aligned)
-        if self.failed and found.whole > _LOCAL:
+        if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
             return _WHOLE
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.
-        if survey.g.size > 1 and not (survey.short and survey.g.any()):
+        enough = (survey.short or self.directions > 0) and survey.g.any()
+        if survey.g.size > 1 and not enough:
             lines.append(survey.line(survey.signs()))
         if len(lines) > 1 and not survey.g.any() and self._wrong_as_a_whole(*lines[1]):
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
+        if self.directions:
+            look = Directions(survey, found, self.directions)
+            self.failed, reason = look.run(lines, failed=self.failed)
+            return reason
         step = survey.first_step(lines)
         if self.each is not None:
-            self.each(survey, found, step)
+            self.each.run(survey, found, step)
         else:
             if survey.short and survey.g.size >= _DESIGN:
                 Designs(survey, found).run()
@@ -130,6 +139,12 @@ class Decision:
             found.state[np.isfinite(found.right)] = OPEN
             return _TOGETHER
         return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _in_part(self, line: Line) -> bool:
+        """Tell whether an error along the claim is that of some entries, which are to be named."""
+        if self.each is not None:
+            return self.each.in_part(self.survey, *line)
+        return in_part(self.survey, line, self.findings.whole)
 
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""

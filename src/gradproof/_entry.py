@@ -1,6 +1,6 @@
 """A single entry under examination: its scales, its ladder, and which steps would tell more."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ class Entry:
         What is known of all entries; updated.
     i : int
         The entry.
+    steps : ndarray, optional
+        Those of the first ladder.
     material, tau, claimed : float
         Scale of its errors; what rounding may move its claim by; the size of that.
     allowed, visible, fine : float
@@ -36,16 +38,17 @@ class Entry:
     survey: Survey
     findings: Findings
     i: int
+    steps: InitVar[Any] = None
     ladder: Rungs = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, steps: Any) -> None:
         survey, i = self.survey, self.i
         self.material, self.tau = float(survey.scales.material[i]), float(survey.tau[i])
         self.claimed = abs(float(survey.scales.claim[i]))
         self.allowed = survey.rtol * self.material + self.tau
         self.visible = survey.res * float(survey.scales.resolved[i])
         self.fine = survey.rtol * self.material / 4
-        self.ladder = self.at(self._first_steps())
+        self.ladder = self.at(self._first_steps() if steps is None else steps)
 
     def remark(self, text: str) -> None:
         """Say something of this entry in the report."""

@@ -33,6 +33,9 @@ class Findings:
         relative error that would have been seen; empty for a gradient.
     whole : float
         Bound on the error of the gradient as a whole, relative to the claim.
+    alone : float
+        The least error of one entry alone that directions would have shown; NaN if each entry was
+        looked at.
     remarks : list of str
         What else was noticed.
     """
@@ -50,6 +53,7 @@ class Findings:
     claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
     resolution: np.ndarray = field(default_factory=lambda: np.empty(0))
     whole: float = np.nan
+    alone: float = np.nan
     remarks: list[str] = field(default_factory=list)
 
     @classmethod

@@ -2,18 +2,21 @@
 
 import numbers
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ._claims import Claim
-from ._columns import Jacobian, Tangents
+from ._columns import Claimed
 from ._decide import Decision
+from ._directions import number_of
 from ._findings import Findings
+from ._point import leaf_of
 from ._probe import Probe
 from ._report import Check, Report, Verdict
-from ._rows import Rows
+from ._rows import EachValue
 from ._survey import Survey
 from ._values import Values
 
@@ -33,15 +36,18 @@ class Options:
         The most calls of func.
     seed : int
         Repeats a check.
+    directions : int or {'auto', 'all'}
+        How many random directions to measure instead of each entry.
     """
 
     rtol: float | None
     budget: int | None
     seed: int
+    directions: int | str = "all"
 
     @staticmethod
-    def checked(rtol: Any, budget: Any, seed: Any) -> "Options":
-        """Return the options, a seed drawn if there is none; ValueError if one is out of range."""
+    def checked(rtol: Any, budget: Any, seed: Any, directions: Any = "all") -> "Options":
+        """Return the options, a seed drawn if there is none; ValueError for one out of range."""
         if rtol is not None and not 0 < rtol < 1:
             msg = f"rtol={rtol!r}; expected the relative error that matters, between 0 and 1."
             raise ValueError(msg)
@@ -53,7 +59,14 @@ class Options:
         if not isinstance(seed, numbers.Integral) or seed < 0:
             msg = f"seed={seed!r}; expected an int that is not negative, or None."
             raise ValueError(msg)
-        return Options(None if rtol is None else float(rtol), budget, int(seed))
+        whole = isinstance(directions, numbers.Integral) and not isinstance(directions, bool)
+        if directions not in ("auto", "all") and not (whole and directions > 0):
+            msg = (
+                f"directions={directions!r}; expected 'auto', 'all' (every entry), or the number "
+                "of random directions to measure, 1 at least."
+            )
+            raise ValueError(msg)
+        return Options(None if rtol is None else float(rtol), budget, int(seed), directions)
 
     def rng(self, stream: int = 0) -> "np.random.Generator":  # numpy.random is slow to import
         """Return a generator; another one for each stream."""
@@ -89,7 +102,9 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     probe = Probe(values, u)
     eps = max(probe.eps, claim.eps)
     survey = Survey(probe, claim.near, claim.at_x0, eps, options.tolerance(eps), options.rng())
-    decision = Decision(survey)
+    share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
+    count = number_of(options.directions, survey.g.size, share, spent)
+    decision = Decision(survey, count)
     verdict, reason = decision.run()
     found = decision.findings
     with np.errstate(all="ignore"):
@@ -112,7 +127,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     return _report(survey, found, verdict, reason, flat, options, claim)
 
 
-def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> Report:
+def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     """Return the report on a claimed Jacobian of func by what is moved."""
     columns, u = claim.at_x0(), weights(values, options.rng(1))
     probe = Probe(values, u)
@@ -120,11 +135,7 @@ def of_columns(values: Values, claim: Jacobian | Tangents, options: Options) -> 
     survey = Survey(
         probe, columns.near(u), columns.weighted(u), eps, options.tolerance(eps), options.rng()
     )
-
-    def each(survey: Survey, found: Findings, step: float) -> None:
-        Rows(survey, columns, found).run(step)
-
-    decision = Decision(survey, each)
+    decision = Decision(survey, each=EachValue(columns))
     verdict, reason = decision.run()
     found = decision.findings
     if not found.row.size:  # decided before any entry was looked at
@@ -176,8 +187,19 @@ def _report(
         seed=options.seed,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        row_name=values.outputs.name if "row" in flat else None,
+        pair_name=_pair_name(values) if "row" in flat else None,
     )
+
+
+def _pair_name(values: Values) -> Callable[[int, int], str]:
+    """Return a function that names an entry of a Jacobian: a value of func, by one of x0."""
+    outputs, leaves = values.outputs, values.point.leaves
+
+    def name(row: int, i: int) -> str:
+        by = leaf_of(leaves, i).name(i)
+        return f"{outputs.name(row) or 'func'}{f' by {by}' if by else ''}"
+
+    return name
 
 
 def alike(

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -135,9 +134,11 @@ class Point:
             msg = f"x0 has dtype {given.dtype}; expected numbers."
             raise TypeError(msg)
         array = self.backend.floating(given)
-        self.arrays = [array]
+        if not given.shape and "complex" not in str(given.dtype):
+            array = self.backend.primal(given)  # func sees a number as it does in `check_grad`
+        self.arrays: list[Any] = [array]
         # Whole numbers do not move by an ulp: neither function sees them.
-        self.given = [given if given.dtype == array.dtype else array]
+        self.given: list[Any] = [given if given.dtype == array.dtype else array]
         self.flat, self._moved = one(self.given[0]), [0]
 
     def _several(self, tree: Any, flat: Flat) -> None:
@@ -154,7 +155,7 @@ class Point:
         self.arrays = [self.backend.floating(array) for array in self.given]
 
     @functools.cached_property
-    def magnitude(self) -> np.ndarray:
+    def magnitude(self) -> Any:
         """Sizes of the entries of x; of both parts of a complex one its modulus."""
         size = np.abs(self.x)
         for leaf in self.leaves:
@@ -205,7 +206,7 @@ class Point:
     def native(self, flat: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return a flat vector as arrays like the leaves."""
         return [
-            self.backend.from_host(leaf.shaped(flat), like)
+            self.backend.from_host(leaf.shaped(flat).reshape(tuple(like.shape)), like)
             for leaf, like in zip(
                 self.leaves, self.given if for_claim else self.arrays, strict=True
             )
@@ -222,7 +223,7 @@ class Point:
         """Return arrays like the leaves as a flat vector."""
         return flat_numbers(self.backend.to_host(arrays))
 
-    def happened(self, moved: list[Array]) -> np.ndarray:
+    def happened(self, moved: list[Array]) -> Any:
         """Return the displacement of moved leaves."""
         return self.numbers(moved) - self.x
 
@@ -287,7 +288,10 @@ class Point:
             for what in ("shape", "dtype", "device"):
                 given, wanted = getattr(gradient, what, None), getattr(array, what, None)
                 if given != wanted:
-                    msg = f"the gradient by {leaf.path or 'x0'} has {what} {given}; expected {wanted}."
+                    msg = (
+                        f"the gradient by {leaf.path or 'x0'} has {what} {given}; expected "
+                        f"{wanted}, as of what it is by."
+                    )
                     raise TypeError(msg)
 
     def slopes(self, gradients: list[np.ndarray]) -> np.ndarray:
@@ -341,7 +345,9 @@ class Span:
         self.backend, self.eps = point.backend, point.eps
         self.x = np.zeros(len(tangents))
         self.magnitude = np.ones(len(tangents))
-        self.leaves = [Leaf(path, (), slice(i, i + 1), False) for i, path in enumerate(paths)]
+        self.leaves = [
+            Leaf(path, (), slice(i, i + 1), complex=False) for i, path in enumerate(paths)
+        ]
         self._inverse = np.linalg.pinv(tangents) if tangents.size else tangents.T
 
     def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
@@ -356,12 +362,14 @@ class Span:
         """Return the leaves at x0 plus a sum of tangents."""
         return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
 
-    def happened(self, moved: list[Array]) -> np.ndarray:
+    def happened(self, moved: list[Array]) -> Any:
         """Return how far the leaves have moved along each tangent, rounding averaged out."""
         return self._point.happened(moved) @ self._inverse
 
 
-def matched(point: "Point", claim: Any, name: str, rows: tuple[int, ...]) -> list[np.ndarray]:
+def matched(
+    point: "Point", claim: Any, name: str, rows: tuple[int, ...], *, real: bool = True
+) -> list[np.ndarray]:
     """
     Return an array of the host for each leaf of x0, of shape ``rows + leaf.shape``.
 
@@ -392,12 +400,12 @@ def matched(point: "Point", claim: Any, name: str, rows: tuple[int, ...]) -> lis
         elif math.prod(rows) == 1 and len(rows) == 1:
             fits.append(leaf.shape)  # the Jacobian of one value is a gradient too
         if array.shape not in fits:
-            msg = f"{name} returned shape {array.shape}{at}; expected {fits[0]}"
-            msg += f", since the leaf has shape {leaf.shape}." if at else "."
+            msg = f"{name} returned shape {array.shape}{at or ' for an x0'} of shape {leaf.shape}"
+            msg += f"; expected {fits[0]}."
             if array.size == math.prod(fits[0]):
                 msg += " The number of entries fits: reshape or transpose the result."
             raise ValueError(msg)
-        if array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
+        if real and array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
             msg = (
                 f"{name} returned complex numbers{at}, where x0 is real; expected the slopes along "
                 "real directions, which are real. Return the real part if the other is rounding."

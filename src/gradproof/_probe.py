@@ -49,6 +49,12 @@ class Probe:
         self.size = self._size(values.at_x0)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of x0 if it is one real array; otherwise it is looked at as flat."""
+        (leaf, *others) = self.point.leaves
+        return (self.x.size,) if others or leaf.complex else leaf.shape
+
+    @property
     def nfev(self) -> int:
         """Calls of func so far."""
         return self.values.nfev

@@ -2,22 +2,16 @@
 
 from typing import Any
 
-import numpy as np
-
 from ._call import checked_callable
 from ._claims import Vjp, takes_cotangent
 from ._columns import Tangents
-from ._judge import Options, alike, of_columns, of_gradient, weights
-from ._point import ArgNums, Point, Span
-from ._report import Check, Report, together
-from ._scales import moves
+from ._consistent import linear_in_cotangent, linear_in_tangent, same_value
+from ._judge import Options, of_columns, of_gradient, weights
+from ._point import ArgNums, Point
+from ._report import Report, together
+from ._tangents import lines
 from ._typing import Function
 from ._values import Values
-from ._verify import same_value
-
-#: Up to this many leaves each gets a tangent of its own, so that a mistake in one of them is not
-#: diluted by the others.
-_LEAVES = 8
 
 
 def verify_vjp(
@@ -30,6 +24,7 @@ def verify_vjp(
     has_aux: bool = False,
     pullback: bool | None = None,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -44,9 +39,9 @@ def verify_vjp(
     vjp : callable
         The claim, in one of two forms. ``vjp(x, *args, cotangent, **kwargs)`` takes a cotangent in
         the structure of func's result and returns the gradient in that of `x0`; or
-        ``vjp(x, *args, **kwargs)`` returns func's value and the function from cotangent to gradient,
-        as `jax.vjp` does (the value is then compared too). A tuple with one gradient for each
-        positional argument of func is taken in the place of the gradient by `x0`.
+        ``vjp(x, *args, **kwargs)`` returns func's value and the function from cotangent to
+        gradient, as `jax.vjp` does (the value is then compared too). A tuple with one gradient for
+        each positional argument of func is taken in the place of the gradient by `x0`.
     x0 : array, number, list or pytree
         The point.
     *args : object
@@ -61,6 +56,11 @@ def verify_vjp(
         Which form `vjp` has; by default read off its signature, a cotangent if it takes one.
     rtol : float, optional
         The relative error that matters, as in `verify_grad`.
+    directions : {'auto', 'all'} or int
+        'all' measures every entry; an int that many random directions instead, in which all
+        entries move at once; 'auto' is 'all' up to 300 entries, and a few directions beyond, whose
+        number follows from what has to be seen. Where a direction disagrees, the entries behind it
+        are searched for, and named.
     budget : int, optional
         The most calls of `func`.
     seed : int, optional
@@ -94,7 +94,7 @@ def verify_vjp(
     """
     checked_callable(func, "func")
     checked_callable(vjp, "vjp")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
     if pullback is None:
@@ -106,40 +106,6 @@ def verify_vjp(
     if pullback:
         checks.append(same_value(values, claim.value, "vjp"))
     return together([("vjp", report)], checks, values.nfev, claim.calls)
-
-
-def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: float) -> Check:
-    """Return a check that a vjp is linear in its cotangent."""
-    other = weights(values, options.rng(3))
-    # With factors that no sign, square or size of a cotangent is blind to.
-    return _linear(
-        "linearity of the vjp",
-        "the vjp is not linear in its cotangent: that of a sum is not the sum of the vjps",
-        (claim.at_x0, claim.of(other), claim.of(0.75 * other - 2.5 * claim.u)),
-        max(claim.eps, values.eps),
-        rtol,
-    )
-
-
-def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: float) -> Check:
-    """Return a check that a jvp is linear in its tangent."""
-    first = claim.tangents[0]
-    other = tangent(claim.point, options.rng(3), slice(None))
-    return _linear(
-        f"linearity of the {claim.name}",
-        f"the {claim.name} is not linear in its tangent: that of a sum is not the sum of two",
-        (claim.one(first), claim.one(other), claim.one(0.75 * other - 2.5 * first)),
-        max(claim.eps, values.eps),
-        rtol,
-    )
-
-
-def _linear(name: str, what: str, products: tuple[Any, Any, Any], eps: float, rtol: float) -> Check:
-    """Return a check that the third product is 0.75 times the second less 2.5 times the first."""
-    first, other, both = products
-    size = float(np.max(np.abs(np.stack(products)), initial=0.0))
-    # 64: a sum of some dozen roundings; far below what matters where digits are many.
-    return alike(name, both, 0.75 * other - 2.5 * first, size, max(rtol / 4, 64 * eps), what)
 
 
 def verify_jvp(
@@ -220,33 +186,10 @@ def verify_jvp(
     options = Options.checked(rtol, budget, seed)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
-    span, tangents = lines(point, options)
+    span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)
     report = of_columns(values.along(span), claim, options)
     checks = [linear_in_tangent(claim, values, options, report.rtol)]
     if with_value:
         checks.append(same_value(values, claim.value, "jvp"))
     return together([("jvp", report)], checks, values.nfev, claim.calls)
-
-
-def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
-    """Return a random tangent of some entries, on the scale of each."""
-    found = np.zeros_like(point.x)
-    size = moves(point.magnitude[part], point.eps)
-    found[part] = size * rng.choice([-1.0, 1.0], size.size) * rng.uniform(1, 2, size.size)
-    return found
-
-
-def lines(point: Point, options: Options) -> tuple[Span, np.ndarray]:
-    """Return the lines that a jvp is measured along: random ones, and one for each leaf."""
-    rng = options.rng(2)
-    several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
-    if not 1 < len(several) <= _LEAVES:
-        several = []
-    found = [tangent(point, rng, slice(None)) for _ in range(min(2, point.x.size))]
-    names = ["a random tangent", "another random tangent"][: len(found)]
-    for leaf in several:
-        found.append(tangent(point, rng, leaf.where))
-        names.append(f"a tangent of {leaf.path}")
-    tangents = np.array(found).reshape(len(names), point.x.size)
-    return Span(point, tangents, names), tangents

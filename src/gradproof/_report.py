@@ -103,7 +103,7 @@ class Report:
     seed: int
     flat: dict[str, np.ndarray] = field(repr=False)
     leaves: tuple[Leaf, ...] = field(repr=False)
-    row_name: Callable[[int], str] | None = field(default=None, repr=False)
+    pair_name: Callable[[int, int], str] | None = field(default=None, repr=False)
     checks: tuple[Check, ...] = ()
 
     @property
@@ -157,9 +157,8 @@ class Report:
         numbers = {name: values[i].item() for name, values in self.flat.items()}
         name = leaf.name(i)
         row = numbers.get("row", -1)
-        if self.row_name is not None and row >= 0:
-            by = f" by {name}" if name else ""
-            name = f"{self.row_name(row) or 'func'}{by}"
+        if self.pair_name is not None and row >= 0:
+            name = self.pair_name(row, i)
         return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
 
     def to_dict(self) -> dict[str, Any]:

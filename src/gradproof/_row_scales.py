@@ -63,6 +63,11 @@ class RowScales:
             p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
             sizes = self.sizes[:, p]
         material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
+        # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
+        # per move; slopes below that matter to nobody.
+        size = np.abs(self.survey.probe.values.at_x0)
+        floor = np.sqrt(self.survey.eps) * np.where(size > 0, size, 1.0) / move
+        material = np.where(material > 0, material, floor)
         typical = np.minimum(sizes[2] / move, sizes[3])
         return material, np.maximum(material, self.survey.eps**0.25 * typical), sizes[4]
 

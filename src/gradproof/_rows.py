@@ -6,6 +6,7 @@ so that a Jacobian costs as many calls as a gradient does. What such a look susp
 an entry of the gradient of the one value that it is about.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from ._columns import Columns
 from ._entries import Entries
 from ._entry import Entry
 from ._findings import FAIL, OPEN, PASS, Findings
-from ._ladder import NOISE
+from ._ladder import NOISE, Rungs
 from ._probe import Probe
 from ._row_scales import RowScales
 from ._survey import Survey
@@ -27,6 +28,38 @@ _GIVE_UP = 8
 _MOST = 256
 #: Before any suspect that agrees but could not be resolved come those that do not agree.
 _DISAGREES = 1e6
+
+
+@dataclass(frozen=True)
+class EachValue:
+    """
+    The look at a func of several values, for a `Decision` about their weighted sum.
+
+    Attributes
+    ----------
+    columns : Columns
+        The claim.
+    """
+
+    columns: Columns
+
+    def in_part(self, survey: Survey, weights: np.ndarray, rungs: Rungs) -> bool:
+        """Tell, without a call of func, whether some values are off along a line and others not."""
+        step = float(survey.steps.line[np.argmin(np.abs(survey.steps.line - rungs.h[0] / 16))])
+        plus, up = survey.probe.values.at(step * weights * survey.move)
+        minus, down = survey.probe.values.at(-step * weights * survey.move)
+        claimed = self.columns.along(up - down)
+        with np.errstate(all="ignore"):
+            error = plus - minus - claimed
+        if not np.isfinite(error).all():
+            return True
+        # A factor that all have in common leaves the same share of each.
+        share = float(error @ claimed) / float(claimed @ claimed or 1.0)
+        return bool(np.linalg.norm(error - share * claimed) > 0.1 * np.linalg.norm(error))
+
+    def run(self, survey: Survey, findings: Findings, step: float) -> None:
+        """Look at each entry of the Jacobian."""
+        Rows(survey, self.columns, findings).run(step)
 
 
 @dataclass
@@ -90,9 +123,7 @@ class Rows:
                 scatter.append(np.abs(b2 + a * b1 + b * b0) / blur)
             del rungs
         with np.errstate(all="ignore"):
-            pairs = [
-                np.hypot(s, t) / np.sqrt(2) for s, t in zip(scatter, scatter[1:], strict=False)
-            ]
+            pairs = [np.hypot(s, t) / np.sqrt(2) for s, t in itertools.pairwise(scatter)]
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 

@@ -7,11 +7,12 @@ import numpy as np
 from ._call import checked_callable
 from ._claims import Claim
 from ._columns import Columns, Jacobian, Tangents
+from ._consistent import linear_in_tangent
 from ._judge import Options, alike, of_columns, of_gradient
 from ._point import ArgNums, Point
-from ._products import linear_in_tangent, lines, tangent
 from ._report import Check, Report, Verdict, together
 from ._slopes import SlopeValues
+from ._tangents import lines, tangent
 from ._typing import Function
 from ._values import Outputs, Values
 
@@ -44,9 +45,9 @@ def verify_hess(
     *args : object
         Extra arguments of all functions.
     grad : callable, optional
-        The gradient of `func`, which is taken to be right (`verify_grad` tells). With it, each entry
-        of the Hessian is checked against differences of the gradient; without it, products of
-        the Hessian with a random tangent are, against differences of `func`.
+        The gradient of `func`, which is taken to be right (`verify_grad` tells). With it, each
+        entry of the Hessian is checked against differences of the gradient; without it, the
+        product of the Hessian with a random tangent is, against differences of `func`.
     argnums : int or tuple of int
         Which of the positional arguments ``(x0, *args)`` derivatives are taken by.
     kwargs : dict, optional
@@ -93,7 +94,7 @@ def verify_hess(
     point = _real(Point((x0, *args), argnums, kwargs))
     if grad is not None:
         checked_callable(grad, "grad")
-        values = _Gradient(grad, point, budget)
+        values: Values = _Gradient(grad, point, budget)
         claim = Hessian(hess, point, values.outputs)
         report = of_columns(values, claim, options)
         columns = claim.at_x0()
@@ -177,7 +178,7 @@ def verify_hvp(
     checked_callable(hvp, "hvp")
     options = Options.checked(rtol, budget, seed)
     point = _real(Point((x0, *args), argnums, kwargs))
-    span, tangents = lines(point, options)
+    span, tangents = lines(point, options.rng(2))
     outputs = _like_gradient(point)
     if grad is not None:
         checked_callable(grad, "grad")
@@ -210,8 +211,8 @@ def _real(point: Point) -> Point:
     for leaf in point.leaves:
         if leaf.complex:
             msg = (
-                f"{leaf.path or 'x0'} is complex; expected real numbers for second derivatives. Make "
-                "func one of the real and the imaginary parts, stacked along a new axis."
+                f"{leaf.path or 'x0'} is complex; expected real numbers for second derivatives. "
+                "Make func one of the real and the imaginary parts, stacked along a new axis."
             )
             raise TypeError(msg)
     return point
@@ -253,12 +254,11 @@ def _symmetric(columns: Columns, point: Point, rtol: float) -> Check:
     """Return a check that a claimed Hessian is symmetric; names the worst pair of entries."""
     n = point.x.size
     move = np.where(point.magnitude > 0, point.magnitude, 1.0)
-    worst, pair, scale = 0.0, (0, 0), 0.0
+    worst, pair = 0.0, (0, 0)
     for i in range(n):
         row, column = columns.row(i) * move * move[i], columns.column(i) * move * move[i]
         if not np.isfinite(row).all():
             return Check("symmetry", Verdict.FAIL, "the claim is not finite")
-        scale = max(scale, float(np.max(np.abs(row), initial=0.0)))
         own = np.maximum(np.abs(row), np.abs(column))
         off = np.abs(row - column) / np.maximum(own, 1e-300)
         # Relative to the pair itself, unless both are rounding beside the largest of their row.
@@ -268,7 +268,10 @@ def _symmetric(columns: Columns, point: Point, rtol: float) -> Check:
             worst, pair = float(off[j]), (i, j)
     if worst <= rtol:
         return Check("symmetry", Verdict.PASS, f"transposed entries differ by {worst:.0e} at most")
-    i, j = (point.name(k) for k in pair)
-    a, b = columns.row(pair[0])[pair[1]], columns.row(pair[1])[pair[0]]
-    text = f"the claim is not symmetric: {a:.6g} at {i} by {j}, but {b:.6g} at {j} by {i}"
+    i, j = pair
+    one, other = point.name(i), point.name(j)
+    text = (
+        f"the claim is not symmetric: {columns.row(i)[j]:.6g} at {one} by {other}, but "
+        f"{columns.row(j)[i]:.6g} at {other} by {one}"
+    )
     return Check("symmetry", Verdict.FAIL, text)

@@ -340,6 +340,7 @@ class Values:
         """
         if self.left() < step.size:
             raise BudgetSpent
+        assert isinstance(self.point, Point)
         values = []
         for i, (leaf, array) in enumerate(zip(self.point.leaves, self.point.arrays, strict=True)):
             one = self._one(i)
@@ -358,7 +359,7 @@ class Values:
 
     def _one(self, i: int) -> Function:
         """Return func as one of leaf `i` alone, the others being at x0."""
-        leaves = self.point.copies() if len(self.point.leaves) > 1 else [None]
+        leaves: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
 
         def func(array: Any) -> Any:
             leaves[i] = array

@@ -7,9 +7,11 @@ import numpy as np
 from ._call import checked_callable
 from ._claims import Gradient
 from ._columns import Jacobian
-from ._judge import Options, alike, of_columns, of_gradient
-from ._point import ArgNums, Point, flat_numbers
-from ._report import Check, Report, together
+from ._consistent import same_value
+from ._judge import Options, of_columns, of_gradient
+from ._point import ArgNums, Point
+from ._report import Report, together
+from ._sparse import SparseJacobian, of_sparse
 from ._typing import Function
 from ._values import Outputs, Values
 
@@ -24,6 +26,7 @@ def verify_grad(
     has_aux: bool = False,
     value_and_grad: bool = False,
     rtol: float | None = None,
+    directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
 ) -> Report:
@@ -63,6 +66,11 @@ def verify_grad(
         `x0`, func's result and the claim: 6e-6, 5e-3 (float32), 0.1 (float16), 0.2 (bfloat16). It
         is relative to the entry, or to the median entry of its leaf where that is larger, so that
         entries near zero raise no alarm and one giant entry excuses nothing.
+    directions : {'auto', 'all'} or int
+        'all' measures every entry; an int that many random directions instead, in which all
+        entries move at once; 'auto' is 'all' up to 300 entries, and a few directions beyond, whose
+        number follows from what has to be seen. Where a direction disagrees, the entries behind it
+        are searched for, and named.
     budget : int, optional
         The most calls of `func`. What they do not reach is unresolved, never passed.
     seed : int, optional
@@ -110,7 +118,7 @@ def verify_grad(
     """
     checked_callable(func, "func")
     checked_callable(grad, "grad")
-    options = Options.checked(rtol, budget, seed)
+    options = Options.checked(rtol, budget, seed, directions)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
     _refuse_several(values.outputs)
@@ -131,22 +139,6 @@ def _refuse_several(outputs: Outputs) -> None:
         "verify_jac for a Jacobian, verify_vjp or verify_jvp for its products."
     )
     raise ValueError(msg)
-
-
-def same_value(values: Values, claimed: Any, name: str) -> Check:
-    """Return a check that the value that comes with a claim is func's own."""
-    outputs, backend = values.outputs, values.backend
-    try:
-        arrays = outputs.arrays(values.without_aux(claimed), "beside the claim")
-    except (ValueError, TypeError) as err:
-        msg = f"the value that {name} returned beside its claim is not like func's: {err}"
-        raise type(err)(msg) from None
-    given = flat_numbers(backend.to_host(arrays))
-    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
-    # Two ways to compute one value may differ by their rounding: by half of the digits at most.
-    allowed = max(values.eps, np.finfo(float).eps) ** 0.5
-    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
-    return alike("value", given, values.at_x0, size, allowed, what)
 
 
 def verify_jac(
@@ -233,7 +225,16 @@ def verify_jac(
     options = Options.checked(rtol, budget, seed)
     point = Point((x0, *args), argnums, kwargs)
     values = Values(func, point, budget, has_aux=has_aux)
-    claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
-    report = of_columns(values, claim, options)
+    claim: Gradient | Jacobian
+    if values.outputs.scalar and not values.outputs.leaves[0].complex:
+        claim = Gradient(jac, point, with_value=value_and_jac)
+        report = of_gradient(values, np.ones(1), claim, options)
+    else:
+        claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
+        if point.backend.coordinates(claim.first) is None:
+            report = of_columns(values, claim, options)
+        else:
+            compressed = SparseJacobian(claim, point, values.outputs, options.rng(2))
+            report = of_sparse(compressed, values, options)
     checks = [same_value(values, claim.value, "jac")] if value_and_jac else []
     return together([("Jacobian", report)], checks, values.nfev, claim.calls)

@@ -1,8 +1,8 @@
 """
 Assertions for test suites: each `verify_*` as an `assert_*` that raises with the report's text.
 
-A fail raises `WrongDerivative`, an inconclusive check `Inconclusive`; both are AssertionErrors. Each
-returns its report.
+A fail raises `WrongDerivative`, an inconclusive check `Inconclusive`; both are AssertionErrors.
+Each returns its report.
 """
 
 import functools

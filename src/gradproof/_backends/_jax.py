@@ -78,7 +78,7 @@ class JAXBackend(StandardBackend):
         return jax.jvp(func, (leaves,), (tangents,))
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         def pulled(leaves: list[Any], cotangents: list[Any]) -> list[Any]:
             return self.vjp(func, leaves)[1](cotangents)
@@ -89,6 +89,15 @@ class JAXBackend(StandardBackend):
             "jit": jax.jit(pulled)(leaves, cotangents),
             "vmap": [gradient[1] for gradient in mapped],
         }
+
+    def coordinates(self, matrix: Any) -> Any:
+        # A BCOO, known by what it has: jax.experimental need not be imported for this.
+        if not all(hasattr(matrix, name) for name in ("indices", "data", "n_sparse")):
+            return super().coordinates(matrix)
+        indices, data = jax.device_get((matrix.indices, matrix.data))
+        inside = (indices < np.asarray(matrix.shape)).all(axis=1)  # the others are padding
+        rows, columns = indices[inside].T
+        return rows, columns, np.asarray(data[inside], dtype=np.float64), tuple(matrix.shape)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
         return isinstance(err, TypeError) and "forward-mode" in str(err)

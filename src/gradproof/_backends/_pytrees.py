@@ -70,7 +70,7 @@ def _register(kind: type) -> None:
 
     def unflatten(_: Any, values: Any) -> Any:
         # Without `__init__`, which may count, check or convert.
-        record = object.__new__(kind)
+        record: Any = object.__new__(kind)
         for name, value in zip(names, values, strict=True):
             object.__setattr__(record, name, value)
         return record

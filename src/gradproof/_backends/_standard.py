@@ -28,8 +28,8 @@ class StandardBackend:
 
     #: Said in messages, and by the command line.
     name = "array API"
-    #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope a
-    #: along the real part and b along the imaginary one. JAX has the other sign.
+    #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope
+    #: a along the real part and b along the imaginary one. JAX has the other sign.
     conjugation = 1.0
 
     def __init__(self, xp: Any) -> None:
@@ -172,6 +172,14 @@ class StandardBackend:
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
 
+    def coordinates(self, matrix: Any) -> Any:
+        """Return rows, columns, numbers and shape of a sparse matrix, None if it is not one."""
+        if not hasattr(matrix, "tocoo"):  # SciPy's, whichever the format
+            return None
+        found = matrix.tocoo()
+        rows, columns = (np.asarray(places) for places in (found.row, found.col))
+        return rows, columns, np.asarray(found.data, dtype=np.float64), tuple(found.shape)
+
     # --- automatic differentiation -----------------------------------------------------------
 
     def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
@@ -183,7 +191,7 @@ class StandardBackend:
         raise TypeError(self._without_autodiff())
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         """Return func's vjp once more, by each transformation that must not change it."""
         return {}

@@ -149,7 +149,7 @@ class TorchBackend(StandardBackend):
         return primals, moved
 
     def transformed(
-        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], vmap: bool
+        self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
         if not vmap:
             return {}
@@ -164,6 +164,13 @@ class TorchBackend(StandardBackend):
         zeros = (torch.zeros_like(leaf) for leaf in moved)
         both = zip(grads, zeros, strict=True)
         return {"vmap": [zero if grad is None else grad[1] for grad, zero in both]}
+
+    def coordinates(self, matrix: Any) -> Any:
+        if not isinstance(matrix, torch.Tensor) or matrix.layout == torch.strided:
+            return super().coordinates(matrix)
+        found = matrix.detach().to_sparse_coo().coalesce().cpu()
+        rows, columns = found.indices().numpy()
+        return rows, columns, found.values().double().numpy(), tuple(found.shape)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
         words = ("forward AD", "forward mode", "jvp")

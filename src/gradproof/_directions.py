@@ -1,0 +1,353 @@
+"""
+Many entries: all of them at once, along a few random directions.
+
+One entry after another costs two calls of func for each. Along a direction in which all of them
+move, a wrong one shows too: less sharply, since rounding and what matters grow with their number,
+but for the same few calls however many there are. Where a direction disagrees, a search follows.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ._balance import Balance, Box, one_of, place_of, within
+from ._entries import Entries
+from ._evidence import (
+    DOUBT,
+    confirmed,
+    integrates,
+    jumps,
+    kinked,
+    right_at_another_scale,
+    suspicious,
+)
+from ._findings import FAIL, OPEN, PASS, Findings
+from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
+from ._locate import PATIENCE, SAMPLE, Search
+from ._probe import BudgetSpent
+from ._survey import Line, Survey
+
+#: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
+#: gives up (`_locate.PATIENCE`), and they resolve every entry to the last.
+FEW = 300
+#: What a right gradient may cost, however many entries it has, and the rungs of a short ladder.
+_CALLS, _RUNGS = 40, 3
+#: How often all directions may miss errors in many entries that are as large as what must be seen.
+_MISS = 0.01
+#: An error of the whole beyond this is said at once; a smaller one may be that of a part.
+_PART = 0.5
+
+WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
+
+_ENTRIES = "not every entry is right, and a second look at other steps says the same"
+_EVERYWHERE = "the gradient is off in many entries"
+_DIRECTION = "along a random direction, func has another slope than the claim"
+_OPEN = "along a random direction, the slope of func cannot be resolved here"
+_SOMETHING = "along a random direction something is off, and the search did not find where"
+_INTEGRATED = "func is rough or noisy along a line; the claim, integrated along it, explains func"
+_AGREES = "all directions agree, and would have been seen to disagree"
+
+
+def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
+    """
+    Return the number of random directions to measure; 0 for entry by entry.
+
+    Parameters
+    ----------
+    directions : {'auto', 'all'} or int
+        What the user asks for.
+    n : int
+        Number of entries.
+    share : float
+        The error that is forgiven, as a share of that which must be seen.
+    spent : int
+        Calls of func that the first line costs.
+
+    Notes
+    -----
+    Errors of random size in many entries add up to a normal number with, relative to what must be
+    seen, a deviation of 1. All of k directions forgive it with ``P(|N| < share) ** k``.
+    """
+    if directions == "all" or (directions == "auto" and n <= FEW):
+        return 0
+    if directions != "auto":
+        return int(directions)
+    forgiven = math.erf(min(share, 1.0) / math.sqrt(2))
+    wanted = math.ceil(math.log(_MISS) / math.log(forgiven))
+    return max(1, min(wanted, (_CALLS - 1 - spent) // (2 * _RUNGS)))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """
+    What a direction shows.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n,)
+        Of the moves of the entries.
+    rungs : Rungs
+        What was measured along it.
+    e : Estimate
+        The claim's error.
+    common : float
+        What the roundings of the claim may add up to.
+    scale : float
+        What errors are compared with: the 2-norm of weights times material sizes, to which errors
+        of random signs add up.
+    state : str
+        `FAIL` where the claim is off, `OPEN` where that cannot be told; else empty.
+    """
+
+    weights: np.ndarray
+    rungs: Rungs
+    e: Estimate
+    common: float
+    scale: float
+    state: str = ""
+
+    def resolved(self, res: float) -> bool:
+        """Tell whether an error that must be seen would have been."""
+        return abs(self.e.value) + self.e.bar + self.common <= max(
+            res * self.scale, 2 * self.common
+        )
+
+    @property
+    def seen(self) -> float:
+        """The smallest error of a single entry, in units of its move, that is surely followed."""
+        # Every weight is 1 at least. Beyond `common` and twice the bar it is followed; the bar once
+        # more, since noise may hide it.
+        return abs(self.e.value) + self.common + (DOUBT + 1) * self.e.bar
+
+
+def in_part(survey: Survey, line: Line, whole: float) -> bool:
+    """
+    Tell, by two calls, whether an error along the claim is that of a part of the entries.
+
+    Each axis is cut in five, and each piece gets another share. An error that is everywhere has
+    the mean share of the claim, more or less; that of a row, a column, a block that of its place.
+    """
+    weights, rungs = line
+    if whole > _PART or not survey.g.any() or survey.probe.left() < 2:
+        return False
+    e, _ = survey.estimate(rungs, 0.0)
+    balance = Balance(survey, weights, rungs, e.value, 0.0)
+    shares = np.zeros(balance.shape)
+    for axis, length in enumerate(balance.shape):
+        pieces = survey.rng.permutation(np.linspace(0.0, 1.0, 5))
+        along = [1] * len(balance.shape)
+        along[axis] = length
+        shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)
+    claim = np.abs(weights * survey.scales.claim)
+    expected = float(shares.ravel() @ claim) / float(claim.sum())
+    error, spread = balance.weigh(balance.whole, balance.levels[0], 1, shares)
+    return abs(error / e.value - expected) > 0.1 + NOISE * spread / abs(e.value)
+
+
+@dataclass
+class Directions:
+    """
+    The look along random directions.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem.
+    findings : Findings
+        What is known so far; updated.
+    count : int
+        Number of directions.
+    singles, blocks : dict of int to Estimate, list of Box
+        What was found to be wrong.
+    everywhere : int
+        How many of a sample of entries are wrong, if many are.
+    """
+
+    survey: Survey
+    findings: Findings
+    count: int
+    singles: dict[int, Estimate] = field(default_factory=dict)
+    blocks: list[Box] = field(default_factory=list)
+    everywhere: int = 0
+
+    def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
+        """Return whether the claim fails otherwise than by a named entry, and the reason."""
+        survey, found = self.survey, self.findings
+        base = lines[0][1]
+        # A single line has half of the values: the noise is measured on two rungs together.
+        survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
+        sights = [self._sight(*line) for line in lines[1:]]
+        while len(sights) < self.count:
+            sights.append(self._look(base))
+        order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
+        settled: list[Sight] = []
+        for sight in order:
+            settled.append(self._settled(sight, base))
+            if settled[-1].state:  # what one search could not explain is beyond the next as well
+                break
+        found.alone = min(sight.seen for sight in settled)
+        if self.everywhere:
+            return True, f"{_EVERYWHERE}: {self.everywhere} of {SAMPLE} picked at random"
+        if found.failed:
+            return failed, f"{_ENTRIES}: {self._places()}"
+        if failed:
+            return True, WHOLE
+        if settled[-1].state == FAIL:
+            return True, _DIRECTION
+        if settled[-1].state == OPEN:
+            return False, _SOMETHING
+        if not all(sight.resolved(survey.res) for sight in settled):
+            return False, _OPEN
+        found.state[found.state == OPEN] = PASS
+        return False, _AGREES
+
+    # --- measuring ---------------------------------------------------------------------------
+
+    def _look(self, base: Rungs) -> Sight:
+        """Measure a random direction by a short ladder, at steps that suit the first line."""
+        survey = self.survey
+        sharp, _ = survey.estimate(base, 0.0)
+        last = float(base.h[-1]) if sharp is NOTHING else sharp.step
+        ratio = survey.steps.ratio
+        steps = min(last * ratio ** (_RUNGS - 1), survey.steps.top) / ratio ** np.arange(_RUNGS)
+        # A random factor, so that no function is resonant with the steps.
+        steps *= 2 ** survey.rng.uniform(-0.5, 0.0)
+        if survey.probe.left() < 2 * _RUNGS:
+            raise BudgetSpent
+        weights = survey.signs() * survey.rng.uniform(1, 2, survey.g.size)
+        rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
+        sight = self._sight(weights, rungs)
+        for _ in range(2):
+            if sight.resolved(survey.res):
+                break
+            noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
+            more = rungs.h[0] * ratio ** np.array([2.0, 1.0])
+            if not noisy or more[0] > survey.steps.top * 1.1:
+                more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
+            rungs = rungs.joined(survey.probe.ladder(survey.g, weights * survey.move, more))
+            sight = self._sight(weights, rungs)
+        return sight
+
+    def _sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
+        survey = self.survey
+        scale = float(np.linalg.norm(weights * survey.scales.material))
+        # The roundings of the claim add up like noise, but for a share that they have in common.
+        rounding = np.abs(weights) * survey.tau
+        common = 2 * float(np.linalg.norm(rounding)) + 2 * survey.eps * scale
+        e, _ = survey.estimate(rungs, 0.0)
+        return Sight(weights, rungs, e, min(float(rounding.sum()), common), scale)
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def _settled(self, sight: Sight, base: Rungs) -> Sight:
+        """Return a direction with its state: what is not explained is looked at again, searched."""
+        survey = self.survey
+        sight = self._explained(sight)
+        if not suspicious(sight.e, sight.common, DOUBT):
+            return sight if sight.resolved(survey.res) else self._integrated(sight)
+        steps = base.h / np.sqrt(base.h[0] / base.h[1])
+        if survey.probe.left() < 2 * steps.size:
+            raise BudgetSpent
+        more = survey.probe.ladder(survey.g, sight.weights * survey.move, steps)
+        again = self._explained(replace(sight, rungs=more))
+        sigma = max(survey.sigma, noise_level([base, more], survey.floor, together=2))
+        fine = max(abs(sight.e.value) - sight.common, 0.0) / 3
+        first, second = (survey.estimate(s.rungs, fine, sigma)[0] for s in (sight, again))
+        both = sight.rungs.joined(again.rungs)
+        e, _ = survey.estimate(both, fine, sigma)
+        sight = replace(sight, rungs=both, e=e)
+        if not confirmed(survey, first, second, sight.common):
+            return replace(sight, state=OPEN if suspicious(e, sight.common, DOUBT) else "")
+        return self._searched(sight, again.rungs, second)
+
+    def _integrated(self, sight: Sight) -> Sight:
+        """Return a direction with what its claim, integrated along it, leaves unexplained."""
+        # A claim that is integrated knows of kinks, and large steps have little noise.
+        survey = self.survey
+        rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
+        rungs = survey.integrated(rungs, sight.weights * survey.move)
+        e, _ = survey.estimate(rungs, 0.0)
+        better = replace(sight, e=e)
+        if not better.resolved(survey.res) or suspicious(e, sight.common, DOUBT):
+            return sight
+        if _INTEGRATED not in self.findings.remarks:
+            self.findings.remarks.append(_INTEGRATED)
+        return better
+
+    def _explained(self, sight: Sight) -> Sight:
+        """Return a direction without what the entries that were found add to it."""
+        value = bar = 0.0
+        for i, e in self.singles.items():
+            value, bar = value + sight.weights[i] * e.value, bar + abs(sight.weights[i]) * e.bar
+        if self.blocks:
+            balance = self._balance(sight)
+            balance.known = [one_of(i, balance.shape) for i in self.singles]
+            for block in self.blocks:
+                enough = (sight.e.bar + sight.common) / NOISE
+                error, spread = balance.weigh(block, *balance.cheapest(block, enough, enough))
+                value, bar = value + error, bar + NOISE * spread
+        if not value:
+            return sight
+        h = sight.rungs.h
+        rungs = replace(sight.rungs, claimed=sight.rungs.claimed + value * np.array([h, -h]))
+        e, _ = self.survey.estimate(rungs, 0.0)
+        return replace(sight, rungs=rungs, e=replace(e, truncation=e.truncation + bar))
+
+    def _balance(self, sight: Sight) -> Balance:
+        return Balance(self.survey, sight.weights, sight.rungs, sight.e.value, sight.common)
+
+    def _excuse(self, sight: Sight, again: Rungs, e: Estimate, scale: float) -> str:
+        """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
+        survey = self.survey
+        claimed = abs(float(sight.weights @ survey.scales.claim))
+        if kinked(survey, again, scale):
+            return "func has a kink along a random direction"
+        if right_at_another_scale(survey, [sight.rungs, again], e, scale, claimed):
+            return "func has another slope at another scale, along a random direction"
+        if jumps(survey, again, e):
+            return "func jumps, or has a kink, beside x0 along a random direction"
+        return ""
+
+    def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
+        """Search for the entries that a direction convicts; return it without what was found."""
+        survey, found = self.survey, self.findings
+        balance = self._balance(sight)
+        balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
+        # What explains an error leaves no more than a quarter of it.
+        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
+        excuse = self._excuse(sight, again, e, scale)
+        search = Search(Entries(survey, found), balance, PATIENCE // 4 if excuse else PATIENCE)
+        search.run(e.value, e.bar / NOISE)
+        self.singles.update(search.found)
+        self.blocks += search.blocks
+        self.everywhere = search.everywhere
+        if not search.left:
+            return replace(sight, e=replace(e, value=0.0))
+        if not search.found and not search.blocks and not search.everywhere:
+            integrated = self._integrated(sight)
+            if integrated is not sight:
+                return integrated
+            if not excuse and integrates(survey, again, sight.weights * survey.move, e, scale):
+                excuse = "func changes as the claim does along a random direction, not at x0"
+        left = sum(node.error for node in search.left)
+        for node in search.left:
+            share = abs(node.error) / sight.scale
+            found.remarks.append(
+                f"{place_of(node.box, balance.shape)}: an error that is {share:.0e} of the "
+                "gradient along a random direction was not traced to an entry"
+            )
+        if excuse:
+            found.remarks.append(excuse)
+        material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
+        state = FAIL if material and not excuse else OPEN
+        return replace(sight, e=replace(e, value=left), state=state)
+
+    def _places(self) -> str:
+        """Return the places of what is wrong, a few of them."""
+        shape = self.survey.probe.shape
+        wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
+        boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
+        boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
+        names = [place_of(box, shape) for box in boxes]
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

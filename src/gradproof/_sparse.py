@@ -1,0 +1,215 @@
+"""
+Sparse Jacobians, compared in compressed space.
+
+Columns that share no row are moved together: each value of func then still has one claimed entry
+to be compared with, and a banded Jacobian of any size costs as many tangents as its band is wide.
+What is claimed to be zero is compared too: an entry outside the declared pattern shows in its row,
+and is then looked for by halving. Source: A. R. Curtis, M. J. D. Powell and J. K. Reid, J. Inst.
+Math. Appl. 13 (1974) 117.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ._columns import Columns, Dense, Jacobian
+from ._findings import FAIL
+from ._judge import Options, of_columns
+from ._point import Point, Span
+from ._report import Report
+from ._tangents import tangent
+from ._values import Outputs, Values
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """
+    A sparse matrix, as lists.
+
+    Attributes
+    ----------
+    rows, columns, numbers : ndarray of shape (k,)
+        Its entries; of repeated ones the sum counts.
+    shape : tuple of int
+        Its shape.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    numbers: np.ndarray
+    shape: tuple[int, int]
+
+    def times(self, tangents: np.ndarray, colours: np.ndarray, count: int) -> np.ndarray:
+        """Return the products with the tangents of all colours, of shape (m, count)."""
+        place = self.rows * count + colours[self.columns]
+        weight = self.numbers * tangents[self.columns]
+        total = np.bincount(place, weight, minlength=self.shape[0] * count)
+        return total.reshape(self.shape[0], count)
+
+
+def coloured(matrix: Coordinates) -> tuple[np.ndarray, int]:
+    """
+    Return a colour for each column, so that no two of one colour share a row, and their number.
+
+    First fit in the order of the columns: as few as the band is wide for a banded matrix.
+    """
+    m, n = matrix.shape
+    by_row: list[list[int]] = [[] for _ in range(m)]
+    by_column: list[list[int]] = [[] for _ in range(n)]
+    for row, column in zip(matrix.rows.tolist(), matrix.columns.tolist(), strict=True):
+        by_row[row].append(column)
+        by_column[column].append(row)
+    colours = [-1] * n
+    for column in range(n):
+        taken = {colours[other] for row in by_column[column] for other in by_row[row]}
+        colour = 0
+        while colour in taken:
+            colour += 1
+        colours[column] = colour
+    return np.array(colours, dtype=int), max(colours, default=-1) + 1
+
+
+class SparseJacobian:
+    """
+    A function that returns sparse Jacobians, as products with a tangent of each colour.
+
+    Parameters
+    ----------
+    jac : Jacobian
+        The function, which has been called at x0.
+    point : Point
+        Where.
+    outputs : Outputs
+        The structure of func's result.
+    rng : numpy.random.Generator
+        For the tangents.
+    """
+
+    def __init__(self, jac: Jacobian, point: Point, outputs: Outputs, rng: Any) -> None:
+        self._jac, self.point, self._outputs = jac, point, outputs
+        self.matrix = self._matrix(jac.first)
+        self.colours, self.count = coloured(self.matrix)
+        self.tangent = tangent(point, rng, slice(None))
+        each = self.colours[None, :] == np.arange(self.count)[:, None]
+        names = [f"columns of colour {c}" for c in range(self.count)]
+        self.span = Span(point, each * self.tangent, names)
+
+    @property
+    def calls(self) -> int:
+        """Calls of the claim."""
+        return self._jac.calls
+
+    def at_x0(self) -> Columns:
+        """Return the products with the tangents at x0."""
+        return self._products(self.matrix)
+
+    def _products(self, matrix: Coordinates) -> Columns:
+        found = matrix.times(self.tangent, self.colours, self.count)
+        blocks = [(slice(0, matrix.shape[0]), slice(0, self.count), found)]
+        return Dense(blocks, found.shape, self._jac.eps, self._near)
+
+    def _near(self, displacement: np.ndarray) -> Columns | None:
+        try:
+            leaves = self.span.moved(displacement, for_claim=True)
+            return self._products(self._matrix(self._jac.returned(leaves, "near x0")))
+        except Exception:
+            return None
+
+    def _matrix(self, claim: Any) -> Coordinates:
+        found = self.point.backend.coordinates(claim)
+        if found is None:
+            msg = f"jac returned a {type(claim).__name__}, but a sparse matrix at x0."
+            raise TypeError(msg)
+        matrix = Coordinates(*found)
+        expected = (self._outputs.size, self.point.x.size)
+        if matrix.shape != expected:
+            msg = (
+                f"jac returned a sparse matrix of shape {matrix.shape}; expected {expected}: "
+                "func's values by the entries of x0, each flattened."
+            )
+            raise ValueError(msg)
+        return matrix
+
+    def declared(self, row: int, colour: int) -> int | None:
+        """Return the column that the pattern has in a row for a colour, if there is one."""
+        here = self.matrix.columns[self.matrix.rows == row]
+        found = here[self.colours[here] == colour]
+        return int(found[0]) if found.size else None
+
+
+def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report:
+    """Return the report on a claimed sparse Jacobian; each colour speaks of its worst entry."""
+    report = of_columns(values.along(claim.span), claim, options)
+    flat = {name: numbers.copy() for name, numbers in report.flat.items()}
+    columns, remarks = np.full(claim.count, -1), list(report.remarks)
+    for colour, row in enumerate(flat["row"]):
+        if row < 0:
+            continue
+        column = claim.declared(int(row), colour)
+        if flat["state"][colour] == FAIL:
+            error = float(flat["measured"][colour] - flat["claimed"][colour])
+            step = float(flat["step"][colour])
+            culprit = _culprit(claim, values, int(row), colour, step, error)
+            if culprit not in (None, column):
+                column = culprit
+                _undeclared(flat, colour)
+                remarks.append(
+                    f"{values.outputs.name(int(row))} by {claim.point.name(culprit)} is not zero, "
+                    "and outside the pattern that the claim declares"
+                )
+        if column is not None:
+            columns[colour] = column
+            _per_unit(flat, colour, float(claim.tangent[column]))
+
+    def pair_name(row: int, colour: int) -> str:
+        column = int(columns[colour])
+        by = claim.point.name(column) if column >= 0 else f"columns of colour {colour}"
+        return f"{values.outputs.name(row)} by {by}"
+
+    remarks.append(
+        f"a sparse claim of {claim.matrix.rows.size} entries, compared in {claim.count} colours"
+    )
+    return replace(report, flat=flat, remarks=tuple(remarks), pair_name=pair_name)
+
+
+def _undeclared(flat: dict[str, np.ndarray], colour: int) -> None:
+    """Let a colour's numbers be about an entry that is claimed to be zero."""
+    for name in ("measured", "right", "left"):
+        flat[name][colour] -= flat["claimed"][colour]
+    flat["claimed"][colour] = 0.0
+
+
+def _per_unit(flat: dict[str, np.ndarray], colour: int, unit: float) -> None:
+    """Let a colour's numbers be slopes per unit of x instead of per tangent."""
+    for name in ("claimed", "measured", "right", "left"):
+        flat[name][colour] /= unit
+    for name in ("truncation", "noise"):
+        flat[name][colour] /= abs(unit)
+
+
+def _culprit(
+    claim: SparseJacobian, values: Values, row: int, colour: int, step: float, error: float
+) -> int | None:
+    """Return the column of a colour that is behind an error in a row, by halving."""
+    declared = claim.declared(row, colour)
+    here = (claim.matrix.rows == row) & (claim.matrix.columns == declared)
+    left = np.flatnonzero(claim.colours == colour)
+
+    def error_of(columns: np.ndarray) -> float:
+        displacement = np.zeros(claim.tangent.size)
+        displacement[columns] = step * claim.tangent[columns]
+        up, down = (values.at(sign * displacement)[0][row] for sign in (1.0, -1.0))
+        claimed = claim.matrix.numbers[here].sum() * claim.tangent[declared] if here.any() else 0.0
+        return float((up - down) / (2 * step)) - (claimed if declared in columns else 0.0)
+
+    while left.size > 1:
+        first, second = np.array_split(left, 2)
+        found = error_of(first)
+        if not np.isfinite(found):
+            return None
+        if abs(found) > abs(error - found):
+            left, error = first, found
+        else:
+            left, error = second, error - found
+    return int(left[0]) if left.size else None

@@ -1,0 +1,34 @@
+"""Directions in which whole arrays move."""
+
+from typing import Any
+
+import numpy as np
+
+from ._point import Point, Span
+from ._scales import moves
+
+#: Up to this many leaves each gets a tangent of its own, so that a mistake in one of them is not
+#: diluted by the others.
+_LEAVES = 8
+
+
+def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
+    """Return a random tangent of some entries, on the scale of each."""
+    found = np.zeros_like(point.x)
+    size = moves(point.magnitude[part], point.eps)
+    found[part] = size * rng.choice([-1.0, 1.0], size.size) * rng.uniform(1, 2, size.size)
+    return found
+
+
+def lines(point: Point, rng: Any) -> tuple[Span, np.ndarray]:
+    """Return the lines that a jvp is measured along: random ones, and one for each leaf."""
+    several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
+    if not 1 < len(several) <= _LEAVES:
+        several = []
+    found = [tangent(point, rng, slice(None)) for _ in range(min(2, point.x.size))]
+    names = ["a random tangent", "another random tangent"][: len(found)]
+    for leaf in several:
+        found.append(tangent(point, rng, leaf.where))
+        names.append(f"a tangent of {leaf.path}")
+    tangents = np.array(found).reshape(len(names), point.x.size)
+    return Span(point, tangents, names), tangents
