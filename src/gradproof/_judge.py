@@ -124,7 +124,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         "resolution": np.where(np.isnan(seen), np.inf, seen),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim)
+    return _report(survey, found, verdict, reason, flat, options, (claim.calls, claim.eps))
 
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
@@ -154,7 +154,7 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
         "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim)
+    return _report(survey, found, verdict, reason, flat, options, (claim.calls, columns.eps))
 
 
 def _report(
@@ -164,11 +164,11 @@ def _report(
     reason: str,
     flat: dict[str, np.ndarray],
     options: Options,
-    claim: Claim | Jacobian | Tangents,
+    claim: tuple[int, float],
 ) -> Report:
-    values = survey.probe.values
+    values, (ngev, claim_eps) = survey.probe.values, claim
     # Of the arrays, also where what is checked are differences, which have fewer digits.
-    eps = max(values.dtype_eps, claim.eps)
+    eps = max(values.dtype_eps, claim_eps)
     remarks = [*values.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
@@ -183,7 +183,7 @@ def _report(
         whole=found.whole,
         dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
         nfev=values.nfev,
-        ngev=claim.calls,
+        ngev=ngev,
         seed=options.seed,
         flat=flat,
         leaves=tuple(values.point.leaves),
