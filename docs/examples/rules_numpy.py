@@ -171,8 +171,8 @@ rule(
 # --- Cholesky, reverse mode ----------------------------------------------------------------------
 # I. Murray, Differentiation of the Cholesky decomposition (2016), section 3: with Phi the lower
 # triangle, its diagonal halved, S = L^-T Phi(L^T L-bar) L^-1. np.linalg.cholesky reads the lower
-# triangle alone, so the gradient by its entries is that of S + S^T there, the diagonal counted once.
-# The mistake: the diagonal counted twice.
+# triangle alone, so the gradient by its entries is that of S + S^T there, the diagonal once. The
+# mistake: the diagonal counted twice.
 
 spd = (lambda a: a @ a.T + 4 * np.eye(4))(rng.normal(size=(4, 4)))
 
@@ -607,8 +607,8 @@ rule(
 
 # --- convolution by FFT, complex -----------------------------------------------------------------
 # Circular convolution of complex signals. Of a complex x0 in NumPy, a gradient has the slopes along
-# the real and the imaginary parts as its own: that of sum |y|^2 / 2 by the signal is the correlation
-# of y with the kernel, so the kernel's spectrum is conjugated. The mistake: it is not.
+# the real and the imaginary parts as its own: that of sum |y|^2 / 2 by the signal is y correlated
+# with the kernel, whose spectrum is therefore conjugated. The mistake: it is not.
 
 kernel = rng.normal(size=8) + 1j * rng.normal(size=8)
 signal = rng.normal(size=8) + 1j * rng.normal(size=8)
