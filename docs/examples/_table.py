@@ -48,7 +48,7 @@ def place(report: Report) -> str:
     entry = report.worst(1)[0]
     if entry["state"] == "fail":
         return entry["name"] or "the only entry"
-    if "as a whole" in report.reason:
-        return "as a whole"
     failed = [check.name for check in report.checks if check.verdict is Verdict.FAIL]
+    if "as a whole" in report.reason:
+        return f"{failed[0] if failed else 'gradient'}, as a whole"
     return failed[0] if failed else report.reason
