@@ -114,7 +114,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         flat, alone = few_entries(survey, found, claim.at_x0)
     else:
         flat = _all_entries(survey, found, claim.at_x0)
-    return _report(survey, found, verdict, reason, flat, options, claim.calls, alone)
+    return _report(survey, found, verdict, reason, flat, options, (claim.calls, claim.eps), alone)
 
 
 def _all_entries(survey: Survey, found: Findings, claimed: np.ndarray) -> dict[str, np.ndarray]:
@@ -165,7 +165,7 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
         "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
         "state": found.state.astype(str),
     }
-    return _report(survey, found, verdict, reason, flat, options, claim.calls)
+    return _report(survey, found, verdict, reason, flat, options, (claim.calls, columns.eps))
 
 
 def _report(
@@ -175,10 +175,12 @@ def _report(
     reason: str,
     flat: dict[str, np.ndarray],
     options: Options,
-    ngev: int,
+    claim: tuple[int, float],
     alone: tuple[float, float] | None = None,
 ) -> Report:
-    values = survey.probe.values
+    values, (ngev, claim_eps) = survey.probe.values, claim
+    # Of the arrays, also where what is checked are differences, which have fewer digits.
+    eps = max(values.dtype_eps, claim_eps)
     remarks = [*values.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
@@ -191,7 +193,7 @@ def _report(
         rtol=survey.rtol,
         resolved=survey.res,
         whole=found.whole,
-        dtype=_DTYPES.get(survey.eps, f"eps {survey.eps:.1e}"),
+        dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
         nfev=values.nfev,
         ngev=ngev,
         seed=options.seed,

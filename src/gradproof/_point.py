@@ -388,10 +388,11 @@ def matched(
             _refuse_structure(point, claim, name, known)
         values = [known[leaf.path] for leaf in point.leaves]
     found = []
-    for leaf, value in zip(point.leaves, values, strict=True):
+    for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
         at = f" at leaf {leaf.path}" if leaf.path else ""
         array = as_numbers(backend, value, f"{name}{at}")
-        fits = [rows + leaf.shape]
+        # A claim sees a number as it was given, func as an array of one entry.
+        fits = [rows + leaf.shape, rows + tuple(given.shape)]
         if not rows:
             # A gradient in one row, and any single number for a single entry, as SciPy takes them.
             fits.append((1,) * (array.ndim - len(leaf.shape)) + leaf.shape)

@@ -209,6 +209,10 @@ class Values:
         Its structure.
     value : object
         What func returned at x0, for rules that return the like of it.
+    eps, output_eps : float
+        The relative precision of these values, with and without that of x0.
+    dtype_eps : float
+        Machine epsilon of the coarsest dtype among x0 and func's result.
     failure : str or None
         What the first failed call off x0 raised, if any did. Such a call counts as NaN: a step
         out of func's domain shortens the ladder, it does not end the check.
@@ -240,7 +244,7 @@ class Values:
         self.at_x0 = flat_numbers(backend.to_host(arrays))
         if np.any(point.happened(copies)):
             self.remarks.append("func writes to its input; it was given a copy for each call")
-        self.eps = max(point.eps, self.outputs.eps)
+        self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
 
     def primary(self, value: Any) -> Any:

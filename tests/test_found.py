@@ -1,0 +1,25 @@
+"""What writing the examples of docs/examples as a user has found."""
+
+import numpy as np
+
+from gradproof import Verdict, verify_hvp, verify_jac
+
+
+def test_report_on_an_hvp_names_the_dtype_of_the_arrays():
+    x0 = np.linspace(0.5, 1.5, 4)
+    report = verify_hvp(lambda x: (x**3).sum(), lambda x, v: 6 * x * v, x0, seed=0)
+    assert report.dtype == "float64"
+    assert "matter (float64)" in str(report)
+
+
+def test_jacobian_by_a_number_has_the_shape_of_the_values():
+    # The claim sees a number as it was given, and its derivative has no axis for it.
+    def func(x):
+        return np.stack([x**2, np.sin(x), 3 * x]).reshape(3)
+
+    def jac(x):
+        return np.stack([2 * x, np.cos(x), np.full_like(x, 3.0)])
+
+    assert verify_jac(func, jac, np.array(0.7), seed=0).verdict is Verdict.PASS
+    wrong = verify_jac(func, lambda x: jac(x) * [1, -1, 1], np.array(0.7), seed=0)
+    assert wrong.verdict is Verdict.FAIL
