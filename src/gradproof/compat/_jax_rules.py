@@ -9,10 +9,11 @@ import numpy as np
 
 from .._claims import Vjp
 from .._columns import Tangents
+from .._consistent import linear_in_cotangent, linear_in_tangent
 from .._judge import Options, alike, of_columns, of_gradient, weights
 from .._point import Point, Span, as_numbers, flat_numbers
-from .._products import _LEAVES, linear_in_cotangent, linear_in_tangent, lines, tangent
 from .._report import Check, Report, Verdict, together
+from .._tangents import lines, tangent
 from .._typing import Function
 from .._values import Values
 from ._jax_leaves import Compiled, Results
@@ -244,7 +245,7 @@ class _Lines:
 def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     """Return the report on a jvp."""
     options, point = tolerances.options(values), values.point
-    span, tangents = lines(point, options)
+    span, tangents = lines(point, options.rng(2))
     claim = _Pushed(push, point, span, tangents, values.outputs)
     claim.push = push
     report = of_columns(values.along(span), claim, options)
