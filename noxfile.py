@@ -44,13 +44,17 @@ nox.options.sessions = [
 ]
 
 
+# The suite in a process for each core.
+PARALLEL = ("-n", "auto")
+
+
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package and dependency groups in one go, so that the versions agree."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 def pytest(session: nox.Session, *args: str, backends: str, **env: str) -> None:
-    """Run pytest about the libraries named, on as many threads as there is work for."""
+    """Run pytest about the libraries named, each process on one thread."""
     session.run(
         "pytest",
         *args,
@@ -65,7 +69,7 @@ def tests(session: nox.Session, backend: str) -> None:
     """Run the suite about one library, or all of them together."""
     backends, groups, env = BACKENDS[backend]
     install(session, "test", *groups)
-    pytest(session, backends=backends, **env)
+    pytest(session, *PARALLEL, backends=backends, **env)
 
 
 @nox.session
@@ -81,7 +85,7 @@ def minimums(session: nox.Session) -> None:
     lowered = ("numpy", "array-api-compat", "jax", "optree", "scipy", "rich")
     lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
     session.install("-e", ".", *lowest)
-    pytest(session, backends="numpy,array_api_strict,jax")
+    pytest(session, *PARALLEL, backends="numpy,array_api_strict,jax")
 
 
 @nox.session
@@ -91,7 +95,7 @@ def run_deps(session: nox.Session) -> None:
     session.install(
         "-e", ".", *(need for need in test if need.startswith(("pytest", "hypothesis")))
     )
-    pytest(session, "--ignore=tests/test_scipy.py", backends="numpy")
+    pytest(session, *PARALLEL, "--ignore=tests/test_scipy.py", backends="numpy")
     session.run("python", "-m", "gradproof", "demo")
 
 

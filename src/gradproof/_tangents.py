@@ -9,7 +9,7 @@ from ._scales import moves
 
 #: Up to this many leaves each gets a tangent of its own, so that a mistake in one of them is not
 #: diluted by the others.
-_LEAVES = 8
+LEAVES = 8
 
 
 def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
@@ -23,7 +23,7 @@ def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
 def lines(point: Point, rng: Any) -> tuple[Span, np.ndarray]:
     """Return the lines that a jvp is measured along: random ones, and one for each leaf."""
     several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
-    if not 1 < len(several) <= _LEAVES:
+    if not 1 < len(several) <= LEAVES:
         several = []
     found = [tangent(point, rng, slice(None)) for _ in range(min(2, point.x.size))]
     names = ["a random tangent", "another random tangent"][: len(found)]

@@ -13,7 +13,7 @@ from .._consistent import linear_in_cotangent, linear_in_tangent
 from .._judge import Options, alike, of_columns, of_gradient, weights
 from .._point import Point, Span, as_numbers, flat_numbers
 from .._report import Check, Report, Verdict, together
-from .._tangents import lines, tangent
+from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
 from .._values import Values
 from ._jax_leaves import Compiled, Results
@@ -293,7 +293,7 @@ def _aimed(
     found = [np.where(share == half, signs * whole, 0.0) for half in (0, 1)]
     names = ["half of the entries", "the other half"]
     several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
-    for leaf in several if 1 < len(several) <= _LEAVES else []:
+    for leaf in several if 1 < len(several) <= LEAVES else []:
         found.append(np.zeros_like(whole))
         found[-1][leaf.where] = (signs * whole)[leaf.where]
         names.append(leaf.path)
