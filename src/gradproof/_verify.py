@@ -10,7 +10,7 @@ from ._call import bound, checked_callable
 from ._check import claim_at, numbers_of, refuse_misfit
 from ._decide import Decision
 from ._directions import few_entries, number_of
-from ._findings import Findings
+from ._findings import Column, Findings
 from ._line import Primal
 from ._probe import Probe
 from ._report import Report, Verdict
@@ -174,7 +174,7 @@ def _report(decision: Decision, claim: _Claim, seed: int) -> Report:
     verdict, reason = decision.run()
     survey, found = decision.survey, decision.findings
     probe, eps = survey.probe, survey.eps
-    if decision.directions:
+    if isinstance(found.state, Column):
         numbers_by_name, alone = few_entries(survey, found, claim.at_x0)
     else:
         numbers_by_name, alone = _all_entries(survey, found, claim.at_x0), None
