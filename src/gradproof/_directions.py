@@ -7,6 +7,7 @@ but for the same few calls however many there are. Where a direction disagrees, 
 """
 
 import math
+import numbers
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -66,11 +67,23 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
     spent : int
         Calls of func that the first line costs.
 
+    Raises
+    ------
+    ValueError
+        If `directions` is something else.
+
     Notes
     -----
     Errors of random size in many entries add up to a normal number with, relative to what must be
     seen, a deviation of 1. All of k directions forgive it with ``P(|N| < share) ** k``.
     """
+    whole = isinstance(directions, numbers.Integral) and not isinstance(directions, bool)
+    if directions not in ("auto", "all") and not (whole and int(directions) > 0):
+        msg = (
+            f"directions={directions!r}; expected 'auto', 'all' for each entry by itself, or the "
+            "number of random directions, 1 at least."
+        )
+        raise ValueError(msg)
     if directions == "all" or (directions == "auto" and n <= FEW):
         return 0
     if directions != "auto":
@@ -88,7 +101,7 @@ def few_entries(
 
     Returns
     -------
-    numbers : dict of str to ndarray of shape (n,)
+    flat : dict of str to ndarray of shape (n,)
         Where nothing was looked at by itself, the arrays are views of one number.
     alone : tuple of float
         The smallest relative error of an entry that the directions would have shown if all others
@@ -117,9 +130,9 @@ def few_entries(
     middle = seen.size // 2
     worst = float(seen.max())
     alone = float(np.partition(seen, middle)[middle]), worst
-    numbers = {name: column.full(float) for name, column in columns.items()}
-    numbers |= {"claimed": claimed, "resolution": seen, "state": state.full("U10")}
-    return numbers, alone
+    flat = {name: column.full(float) for name, column in columns.items()}
+    flat |= {"claimed": claimed, "resolution": seen, "state": state.full("U10")}
+    return flat, alone
 
 
 #: What a report calls numbers of an entry, and what findings call them; of these, which are errors
@@ -178,8 +191,8 @@ def in_part(survey: Survey, line: Line, whole: float) -> bool:
     """
     Tell, by two calls, whether an error along the claim is that of a part of the entries.
 
-    Each axis is cut in five, and each piece gets another share. An error that is everywhere has
-    the mean share of the claim, more or less; that of a row, a column, a block that of its place.
+    Each axis is cut in five, and two of the pieces are left out. Of an error that is everywhere as
+    much stays as of the claim, more or less; of that of a row, a column, a block all or nothing.
     """
     weights, rungs = line
     if whole > _PART or not survey.g.any() or survey.probe.left() < 2:
@@ -188,7 +201,7 @@ def in_part(survey: Survey, line: Line, whole: float) -> bool:
     balance = Balance(survey, weights, rungs, e.value, 0.0)
     shares = np.zeros(balance.shape)
     for axis, length in enumerate(balance.shape):
-        pieces = survey.rng.permutation(np.linspace(0.0, 1.0, 5))
+        pieces = survey.rng.permutation(np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
         along = [1] * len(balance.shape)
         along[axis] = length
         shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)
@@ -213,8 +226,8 @@ class Directions:
         Number of directions.
     singles, blocks : dict of int to Estimate, list of Box
         What was found to be wrong.
-    everywhere : int
-        How many of a sample of entries are wrong, if many are.
+    everywhere : str
+        How many of a sample of entries are wrong, and where, if many are.
     """
 
     survey: Survey
@@ -222,7 +235,7 @@ class Directions:
     count: int
     singles: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
-    everywhere: int = 0
+    everywhere: str = ""
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
@@ -242,7 +255,7 @@ class Directions:
                 break
         found.alone = min(sight.seen for sight in settled)
         if self.everywhere:
-            return True, f"{_EVERYWHERE}: {self.everywhere} of {SAMPLE} picked at random"
+            return True, f"{_EVERYWHERE}: {self.everywhere}"
         if found.failed:
             return failed, f"{_ENTRIES}: {self._places()}"
         if failed:
@@ -276,6 +289,9 @@ class Directions:
         sharp, _ = survey.estimate(base, 0.0)
         last = float(base.h[-1]) if sharp is NOTHING else sharp.step
         ratio = survey.steps.ratio
+        # Where noise is a quarter of what must be seen: weights have a root mean square of 1.53.
+        visible = survey.res * 1.53 * float(np.linalg.norm(survey.scales.material))
+        last = max(last, 4 * NOISE * np.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
         steps = min(last * ratio ** (_RUNGS - 1), survey.steps.top) / ratio ** np.arange(_RUNGS)
         # A random factor, so that no function is resonant with the steps.
         steps *= 2 ** survey.rng.uniform(-0.5, 0.0)
@@ -291,8 +307,8 @@ class Directions:
             if sight.resolved(survey.res):
                 break
             noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
-            more = rungs.h[0] * ratio ** np.array([2.0, 1.0])
-            if not noisy or more[0] > survey.steps.top * 1.1:
+            more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
+            if not noisy or more[1] <= 1.1 * rungs.h[0]:
                 more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
             rungs = rungs.joined(survey.probe.ladder(survey.g, weights * survey.move, more))
             sight = self._sight(weights, rungs)
@@ -328,7 +344,9 @@ class Directions:
         sight = replace(sight, rungs=both, e=e)
         if not confirmed(survey, first, second, sight.common):
             return replace(sight, state=OPEN if suspicious(e, sight.common, DOUBT) else "")
-        return self._searched(sight, again.rungs, second)
+        # The finest window that convicts is not the sharpest, from which a search starts.
+        sharp, _ = survey.estimate(both, 0.0, sigma)
+        return self._searched(replace(sight, e=sharp), again.rungs, second)
 
     def _integrated(self, sight: Sight) -> Sight:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
@@ -348,7 +366,8 @@ class Directions:
         """Return a direction without what the entries that were found add to it."""
         value = bar = 0.0
         for i, e in self.singles.items():
-            value, bar = value + sight.weights[i] * e.value, bar + abs(sight.weights[i]) * e.bar
+            weight = float(sight.weights[i])
+            value, bar = value + weight * e.value, bar + abs(weight) * e.bar
         if self.blocks:
             balance = self._balance(sight)
             balance.known = [one_of(i, balance.shape) for i in self.singles]
@@ -387,12 +406,14 @@ class Directions:
         scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
         excuse = self._excuse(sight, again, e, scale)
         search = Search(Entries(survey, found), balance, PATIENCE // 4 if excuse else PATIENCE)
-        search.run(e.value, e.bar / NOISE)
+        search.run(sight.e.value, sight.e.bar / NOISE)
         self.singles.update(search.found)
         self.blocks += search.blocks
-        self.everywhere = search.everywhere
+        if search.everywhere:
+            place = place_of(search.where, survey) if search.where != balance.whole else "x0"
+            self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
         if not search.left:
-            return replace(sight, e=replace(e, value=0.0))
+            return replace(sight, e=replace(sight.e, value=0.0))
         if not search.found and not search.blocks and not search.everywhere:
             integrated = self._integrated(sight)
             if integrated is not sight:
@@ -410,12 +431,13 @@ class Directions:
             found.remarks.append(excuse)
         material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
         state = FAIL if material and not excuse else OPEN
-        return replace(sight, e=replace(e, value=left), state=state)
+        return replace(sight, e=replace(sight.e, value=left), state=state)
 
     def _places(self) -> str:
         """Return the places of what is wrong, a few of them."""
         shape = shape_of(self.survey)
-        wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
+        states = cast(Column, self.findings.state).other
+        wrong = [i for i, state in states.items() if state == FAIL]
         boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
         boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
         names = [place_of(box, self.survey) for box in boxes]

@@ -68,6 +68,8 @@ class Search:
         What was not found.
     everywhere : int
         How many of a sample of entries are wrong, if the search ended since many are.
+    where : Box
+        Where they were picked.
     """
 
     entries: Entries
@@ -77,6 +79,7 @@ class Search:
     blocks: list[Box] = field(default_factory=list)
     left: list[Node] = field(default_factory=list)
     everywhere: int = 0
+    where: Box = ()
     _last: int = 0
     _sampled: bool = False
 
@@ -138,6 +141,9 @@ class Search:
         elif node.both >= _BOTH + 2:
             node.both = 0
             if self._is_block(node.box, SAMPLE // 2):
+                return []
+            if self.everywhere:
+                self.left.append(node)
                 return []
         return self._halved(node)
 
@@ -241,6 +247,7 @@ class Search:
         # The direction, which was looked at twice, and an entry alone: two looks at other steps.
         sure = alike and beyond_doubt(survey, e, entry.allowed)
         if sure and not at_a_kink(entry) and not beside_x0(entry, e):
+            entry.record(e)
             findings.state[i] = FAIL
         else:
             findings.state[i] = self.entries.examine(entry)
@@ -268,7 +275,8 @@ class Search:
         place = tuple(int(k) for k in np.unravel_index(i, self.balance.shape))
         block = tuple(self._extent(place, axis) for axis in range(len(place)))
         others = {self._inside(block, int(rng.integers(size_of(block)))) for _ in range(SAMPLE)}
-        dense = size_of(block) > 1 and sum(map(self._is_wrong, others)) > 0.7 * len(others)
+        # Smaller ones come about by chance where a third of the entries are wrong.
+        dense = size_of(block) > SAMPLE and sum(map(self._is_wrong, others)) > 0.7 * len(others)
         findings = self.entries.findings
         findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
         if findings.state[i] == FAIL and dense and block != self.balance.whole:
@@ -276,8 +284,8 @@ class Search:
             self.blocks.append(block)
             self.balance.known.append(block)
             return True
-        if box == self.balance.whole:
-            self.everywhere = len(wrong)
+        if findings.state[i] == FAIL and size > 2 * SAMPLE:
+            self.everywhere, self.where = len(wrong), box
         return False
 
     def _extent(self, place: tuple[int, ...], axis: int) -> tuple[int, int]:
