@@ -243,7 +243,7 @@ rule(
     wrong=rotary(back=False),
 )
 
-# --- attention, bfloat16 -------------------------------------------------------------------------
+# --- attention, float16 --------------------------------------------------------------------------
 # The backward pass of FlashAttention (Dao et al. 2022): it keeps the log-sum-exp of each row and
 # computes the probabilities again, a block of keys at a time. The mistake: D = rowsum(dO * O), the
 # second term of the softmax's Jacobian, is left out.
@@ -278,7 +278,7 @@ def attention(*, with_D, block=4):
     return func
 
 
-qkv = [normal(8, 4, dtype=half) for _ in range(3)]
+qkv = [normal(8, 4, dtype=jnp.float16) for _ in range(3)]
 rule(
     "attention, flash backward",
     lambda func: verify_autodiff(jax.jit(func), *qkv, argnums=(0, 1, 2), seed=0),
