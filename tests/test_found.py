@@ -1,8 +1,9 @@
 """What writing the examples of docs/examples as a user has found."""
 
 import numpy as np
+import pytest
 
-from gradproof import Verdict, verify_hvp, verify_jac
+from gradproof import Verdict, verify_grad, verify_hvp, verify_jac, verify_vjp
 
 
 def test_report_on_an_hvp_names_the_dtype_of_the_arrays():
@@ -23,3 +24,21 @@ def test_jacobian_by_a_number_has_the_shape_of_the_values():
     assert verify_jac(func, jac, np.array(0.7), seed=0).verdict is Verdict.PASS
     wrong = verify_jac(func, lambda x: jac(x) * [1, -1, 1], np.array(0.7), seed=0)
     assert wrong.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stairs", [np.round, np.sign, np.floor])
+def test_straight_through_rule_is_told_to_be_one(stairs, dtype):
+    x0 = np.array([0.2, 1.3, -0.7, 2.1], dtype)
+    report = verify_vjp(stairs, lambda x, ct: ct, x0, seed=0)
+    assert report.verdict is not Verdict.PASS
+    assert "straight-through rule is no derivative" in str(report)
+    meant = verify_vjp(lambda x: x * 1, lambda x, ct: ct, x0, seed=0)
+    assert meant.verdict is Verdict.PASS
+
+
+def test_no_stairs_where_func_moves():
+    x0 = np.linspace(0.5, 1.5, 6)
+    report = verify_grad(lambda x: (x**3).sum(), lambda x: 2 * x**2, x0, seed=0)
+    assert report.verdict is Verdict.FAIL
+    assert "straight-through" not in str(report)

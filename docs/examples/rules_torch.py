@@ -616,8 +616,10 @@ for name, func, stands_for in [
 
     as_is = verify_autodiff(func, numbers, modes="vjp", seed=0)
     assert as_is.verdict is not Verdict.PASS, as_is
+    assert "straight-through" in str(as_is), as_is
     meant = assert_vjp(stands_for, pulled, numbers, seed=0)
     print(f"{name:30} {as_is.verdict:16} {meant.verdict}")
+print(f"\nstraight-through round, {as_is}")
 
 # --- in a test suite -----------------------------------------------------------------------------
 # One line for each rule; a failure shows the report's text.

@@ -22,6 +22,9 @@ from ._values import Values
 
 _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
 
+#: What a func that does not move at all cannot miss, in standard deviations of its rounding.
+_FAR = 256
+
 
 @dataclass(frozen=True)
 class Options:
@@ -184,7 +187,13 @@ def _report(
     remarks = [*values.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
-    if verdict == "inconclusive" and survey.eps > 2.0**-40:
+    if verdict != "pass" and _stands_still(survey):
+        remarks.append(
+            "at the finest steps along the claim func does not change at all: its slope is 0. If "
+            "it rounds, thresholds or takes a sign, a straight-through rule is no derivative of "
+            "it: check that rule as the vjp of the function that it stands for"
+        )
+    elif verdict == "inconclusive" and survey.eps > 2.0**-40:
         remarks.append("a wider dtype, or a point with less cancellation, would show more")
     return Report(
         verdict=Verdict(verdict),
@@ -202,6 +211,17 @@ def _report(
         leaves=tuple(values.point.leaves),
         pair_name=_pair_name(values) if "row" in flat else None,
     )
+
+
+def _stands_still(survey: Survey) -> bool:
+    """Tell whether func keeps its value to the bit where the claim has it move far above that."""
+    finest = [
+        rungs.changes[:, -1].any()
+        or not (np.abs(rungs.claimed[:, -1]) > _FAR * rungs.rounding[-1]).all()
+        for _, rungs in survey.lines
+        if rungs.h.size
+    ]
+    return bool(finest) and not any(finest)
 
 
 def _pair_name(values: Values) -> Callable[[int, int], str]:
