@@ -30,8 +30,10 @@ from ._weigh import Designs
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
 _LOCAL = 0.05
-#: From this many entries on, a weighing design beats one difference for each when noise rules.
-_DESIGN = 8
+
+#: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
+#: what they do not resolve stays open.
+_CALLS = 12
 
 _WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 _ENTRY = "an entry is off, and a second look at other steps says the same"
@@ -109,12 +111,12 @@ class Decision:
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
-        step = survey.first_step(lines)
-        if survey.short and survey.g.size >= _DESIGN:
-            Designs(survey, found).run()
+        entries = Entries(survey, found)
+        if survey.short:
+            self._weigh(entries)
         else:
-            self._one_difference_each(step)
-        Entries(survey, found).suspects()
+            self._one_difference_each(survey.first_step(lines))
+            entries.suspects()
         if found.failed:
             return _ENTRY
         if self.failed:
@@ -123,6 +125,16 @@ class Decision:
             found.state[np.isfinite(found.right)] = OPEN
             return _TOGETHER
         return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _weigh(self, entries: Entries) -> None:
+        """Measure all entries together, then some alone, and what is left together again."""
+        survey, found = self.survey, self.findings
+        designs = Designs(survey, found)
+        for share in (0.5, 1.0):
+            designs.run(share * (_CALLS * survey.g.size + 100))
+            entries.suspects()
+            if found.failed or not found.unresolved.size:
+                return
 
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
