@@ -21,6 +21,7 @@ from gradproof._ladder import (
 from gradproof._point import Point
 from gradproof._probe import Probe
 from gradproof._scales import moves, scales
+from gradproof._survey import Steps
 from gradproof._values import Values
 from gradproof._weigh import Designs, hadamard, pseudo_standard_error
 
@@ -196,9 +197,19 @@ def test_a_design_measures_every_entry():
     rng = np.random.default_rng(0)
     g, error = rng.normal(size=(2, n))
     probe = SimpleNamespace(at=lambda d: (float((g + error) @ d), d), left=lambda: np.inf)
-    survey = SimpleNamespace(g=g, move=rng.uniform(1, 2, n), rng=rng, probe=probe)
-    effects = Designs(survey, None)._design(0.1)
-    np.testing.assert_allclose(effects, error * survey.move)
+    move = rng.uniform(1, 2, n)
+    survey = SimpleNamespace(
+        g=g, move=move, rng=rng, probe=probe, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3, tau=0 * g,
+        scales=SimpleNamespace(material=move, resolved=move), steps=Steps.of(2.0**-7),
+        signs=lambda: rng.choice([-1.0, 1.0], n),
+        explained=lambda up, down, integrate: float(g @ (up - down)),
+    )  # fmt: skip
+    for which in (np.arange(n), np.array([3, 7])):
+        error[np.setdiff1d(np.arange(n), which)] = 0.0
+        effects, idle, still = Designs(survey, None)._design(0.1, which, 60, integrate=False)
+        np.testing.assert_allclose(effects, (error * move)[which])
+        np.testing.assert_allclose(idle, 0, atol=1e-12)
+        assert not still
 
 
 def test_a_step_too_small_for_x_is_no_rung():

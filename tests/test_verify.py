@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from tests.backends import Arrays
 
 import gradproof
 from gradproof import Inconclusive, Verdict, WrongDerivative
+from gradproof._entry import Entry
+from gradproof._ladder import Estimate
 
 # A fresh seed every time is for users; a test says today what it said yesterday.
 verify_grad = partial(gradproof.verify_grad, seed=0)
@@ -167,6 +170,64 @@ class TestEconomy:
         x = np.linspace(0.5, 1.5, 100)
         report = verify_grad(smooth, lambda x: 1.001 * 3 * x * x, x, budget=budget)
         assert report.verdict is Verdict.FAIL
+
+
+class TestHalfPrecision:
+    """All arithmetic in float16: each entry has to be seen through the rounding of the result."""
+
+    @staticmethod
+    def log_mean_exp(x):
+        return np.log(np.mean(np.exp(x), dtype=x.dtype))
+
+    @staticmethod
+    def softmax(x):
+        weights = np.exp(x.astype(float))
+        return (weights / weights.sum()).astype(x.dtype)
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_steps_as_large_as_noise_asks_for(self, seed):
+        x = np.random.default_rng(seed).normal(size=40).astype(np.float16)
+        report = verify_grad(self.log_mean_exp, self.softmax, x, seed=seed)
+        assert report.ok, str(report)
+        assert report.nfev <= 3 * 40 + 40
+
+    @pytest.mark.parametrize("factor", [0.0, -1.0])
+    def test_one_entry_in_noise(self, factor):
+        x = np.random.default_rng(0).normal(size=40).astype(np.float16)
+        ordinary = np.argsort(x)[25]
+
+        def wrong(x):
+            g = self.softmax(x)
+            g[ordinary] *= factor
+            return g
+
+        report = verify_grad(self.log_mean_exp, wrong, x)
+        assert report.verdict is Verdict.FAIL, str(report)
+        assert report.worst(1)[0]["index"] == (ordinary,)
+
+    def test_a_zero_claim_is_not_lost_in_noise(self):
+        x = np.random.default_rng(0).normal(size=40).astype(np.float16)
+        report = verify_grad(self.log_mean_exp, np.zeros_like, x)
+        assert report.verdict is Verdict.FAIL, str(report)
+
+    def test_a_kink_nearer_than_the_steps(self):
+        """Neighbours in a sort change places at every step but the finest."""
+        rng = np.random.default_rng(3)
+        x, weights = rng.normal(size=14).astype(np.float16), rng.normal(size=14)
+
+        def grad(x):
+            g = np.empty(14)
+            g[np.argsort(x, kind="stable")] = weights
+            return g.astype(np.float16)
+
+        report = verify_grad(lambda x: float(np.sort(x.astype(float)) @ weights), grad, x, seed=3)
+        assert report.verdict is not Verdict.FAIL, str(report)
+
+    def test_rounding_of_the_claim_is_no_excuse(self):
+        """What was seen to be off by more than a pass allows has not been seen to agree."""
+        entry = SimpleNamespace(visible=0.3, tau=0.3, survey=SimpleNamespace(short=True))
+        assert Entry.seen(entry, Estimate(0.2, 0.05, 0.04, 0.1))
+        assert not Entry.seen(entry, Estimate(0.35, 0.0, 0.0, 0.1))
 
 
 class TestPathologies:

@@ -33,8 +33,10 @@ from ._weigh import Designs
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
 _LOCAL = 0.05
-#: From this many entries on, a weighing design beats one difference for each when noise rules.
-_DESIGN = 8
+
+#: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
+#: what they do not resolve stays open.
+_CALLS = 12
 
 #: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
 #: a single entry would leave at steps a few times larger.
@@ -132,14 +134,14 @@ class Decision:
         steps, smooth = survey.first_steps(lines)
         # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
         leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
+        entries = Entries(survey, found)
         if self.each is not None:
             self.each.run(survey, found, steps[-1], leaves)
+        elif survey.short:
+            self._weigh(entries)
         else:
-            if survey.short and survey.g.size >= _DESIGN:
-                Designs(survey, found).run()
-            else:
-                self._differences(steps, leaves)
-            Entries(survey, found).suspects()
+            self._differences(steps, leaves)
+            entries.suspects()
         if found.failed:
             return _ENTRY
         if self.failed:
@@ -154,6 +156,16 @@ class Decision:
         if self.each is not None:
             return self.each.in_part(self.survey, *line)
         return in_part(self.survey, line, self.findings.whole)
+
+    def _weigh(self, entries: Entries) -> None:
+        """Measure all entries together, then some alone, and what is left together again."""
+        survey, found = self.survey, self.findings
+        designs = Designs(survey, found)
+        for share in (0.5, 1.0):
+            designs.run(share * (_CALLS * survey.g.size + 100))
+            entries.suspects()
+            if found.failed or not found.unresolved.size:
+                return
 
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""

@@ -1,6 +1,6 @@
 """One entry at a time: a ladder of its own, and a second look before it is called wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ._survey import Survey
 
 #: After this many entries in a row that nothing resolves, the others are not tried: the verdict is
 #: inconclusive already, and what drowns one entry drowns its neighbours.
-_GIVE_UP = 8
+_GIVE_UP, _GIVE_UP_SHORT = 8, 3
 #: The most times that a ladder gets more rungs.
 _ROUNDS = 5
 #: The most second looks at an entry: each is at finer steps.
@@ -37,18 +37,23 @@ class Entries:
     survey: Survey
     findings: Findings
 
+    def __post_init__(self) -> None:
+        self.examined = np.zeros(self.findings.state.size, dtype=bool)
+
     def suspects(self) -> None:
         """Examine what is not settled, worst first; stop at the first entry that is wrong."""
         found, hopeless = self.findings, 0
         left = found.unresolved
+        left = left[found.convicted[left] | ~self.examined[left]]
         size = np.where(np.isfinite(found.error), np.abs(found.error), np.inf)
         worth = found.suspect * 1e300 + size / np.maximum(self.survey.scales.material, 1e-300)
         for i in left[np.argsort(-worth[left], kind="stable")]:
+            self.examined[i] = True
             found.state[i] = self.examine(Entry(self.survey, found, int(i)))
             if found.state[i] == FAIL:
                 return
             hopeless = hopeless + 1 if found.state[i] == OPEN else 0
-            if hopeless == _GIVE_UP:
+            if hopeless == (_GIVE_UP_SHORT if self.survey.short else _GIVE_UP):
                 return
 
     def examine(self, entry: Entry) -> str:
@@ -67,7 +72,8 @@ class Entries:
             return at_a_kink(entry) or self._second_look(entry, e, sigma)
         if found.suspect[i] and e.bar > found.truncation[i] + found.noise[i]:
             return at_a_kink(entry) or OPEN  # a suspicion is not cleared by a weaker look
-        entry.record(e)
+        if entry.seen(e) or not e.bar > found.truncation[i] + found.noise[i]:
+            entry.record(e)
         return PASS if entry.seen(e) else at_a_kink(entry) or self._averaged(entry)
 
     def _measured(self, entry: Entry) -> tuple[Estimate, float]:
@@ -102,7 +108,10 @@ class Entries:
         apart = abs(e.value - found.error[i])
         if apart > e.bar + found.truncation[i] + found.noise[i]:
             return OPEN
-        return beside_x0(entry, e) or FAIL
+        # Designs cannot come near x0: their steps cross kinks that finer ones do not.
+        said = replace(e, value=float(found.error[i]))
+        entry.extend(entry.fresh_steps(said, self.survey.sigma))
+        return at_a_kink(entry) or beside_x0(entry, e) or (OPEN if entry.explained(said) else FAIL)
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
         """Return the state of an entry that one ladder convicts."""

@@ -67,7 +67,7 @@ def at_a_kink(entry: Entry) -> str:
     survey, found = entry.survey, entry.findings
     # Beyond x itself, what bends func is no kink at x0.
     near = entry.ladder.part(entry.ladder.h <= 1.5 * survey.steps.top)
-    right, left = survey.sides(near)
+    right, left = survey.sides(near, entry.noise_of(near) if survey.short else None)
     if survey.short:
         # A kink may lie beside x0, nearer than steps can get: it bends one side only.
         for side in (right, left):
