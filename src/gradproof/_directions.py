@@ -228,6 +228,8 @@ class Directions:
         What was found to be wrong.
     everywhere : str
         How many of a sample of entries are wrong, and where, if many are.
+    hopeless : bool
+        Whether integrating the claim along a direction did not help.
     """
 
     survey: Survey
@@ -236,6 +238,7 @@ class Directions:
     singles: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     everywhere: str = ""
+    hopeless: bool = False
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
@@ -352,11 +355,14 @@ class Directions:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
         # A claim that is integrated knows of kinks, and large steps have little noise.
         survey = self.survey
+        if self.hopeless:
+            return sight
         rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
         rungs = survey.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
         if not better.resolved(survey.res) or suspicious(e, sight.common, DOUBT):
+            self.hopeless = True  # nor will it help along the others, at a hundred calls each
             return sight
         if _INTEGRATED not in self.findings.remarks:
             self.findings.remarks.append(_INTEGRATED)

@@ -267,13 +267,12 @@ class Survey:
         """
         if self._wobble is None:
             ulp = self.signs() * self.probe.x_eps * self.probe.x
-            near = [self._claim(sign * ulp) for sign in (1.0, -1.0)]
-            changes = [
-                np.abs(self._scaled(there) - self.g)
-                for there in near
-                if there is not None and np.isfinite(there).all()
-            ]
-            self._wobble = np.min(changes, axis=0) if changes else np.zeros_like(self.g)
+            changes = np.full_like(self.g, np.inf)
+            for sign in (1.0, -1.0):
+                there = self._claim(sign * ulp)
+                if there is not None and np.isfinite(there).all():
+                    np.minimum(changes, np.abs(self._scaled(there) - self.g), out=changes)
+            self._wobble = np.where(np.isinf(changes), 0.0, changes)
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
