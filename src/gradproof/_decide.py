@@ -24,6 +24,7 @@ from ._findings import FAIL, OPEN, Findings
 from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
+from ._scales import rms
 from ._survey import Survey
 from ._weigh import Designs
 
@@ -204,7 +205,11 @@ class Decision:
     def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the claim's error in each entry, the second differences, and the widths."""
         survey = self.survey
-        h = step * survey.move
+        # Where noise would hide a small slope, an entry smaller than the others moves further, by
+        # up to a decade: as far as one of typical size does.
+        wanted = survey.typical / np.maximum(survey.scales.material, 1e-300)
+        others = np.minimum(rms(survey.probe.x) / survey.move, 10.0)
+        h = step * survey.move * np.clip(wanted, 1.0, np.maximum(others, 1.0))
         plus, up = survey.probe.sweep(h)
         minus, down = survey.probe.sweep(-h)
         with np.errstate(all="ignore"):
