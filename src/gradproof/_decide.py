@@ -27,6 +27,7 @@ from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
 from ._rows import EachValue
+from ._scales import rms
 from ._survey import Line, Survey
 from ._weigh import Designs
 
@@ -237,10 +238,21 @@ class Decision:
             survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
         )
 
+    def _typical_x(self) -> np.ndarray:
+        """Return, for each entry of x0, the root mean square of its leaf."""
+        probe, typical = self.survey.probe, np.empty_like(self.survey.move)
+        for part in probe.parts:
+            typical[part] = rms(probe.x[part])
+        return typical
+
     def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the claim's error in each entry, the second differences, and the widths."""
         survey = self.survey
-        h = step * survey.move
+        # Where noise would hide a small slope, an entry smaller than the others moves further, by
+        # up to a decade: as far as one of typical size does.
+        wanted = survey.typical / np.maximum(survey.scales.material, 1e-300)
+        others = np.minimum(self._typical_x() / survey.move, 10.0)
+        h = step * survey.move * np.clip(wanted, 1.0, np.maximum(others, 1.0))
         plus, up, minus, down = survey.probe.both_ways(h)
         with np.errstate(all="ignore"):
             width = (up - down) / survey.move

@@ -264,7 +264,8 @@ class Survey:
         two steps, so that each entry tells of its own truncation.
         """
         low, high = self._room(lines)
-        if low >= high and self.g.size > 1 and not (self.short or self.grain):
+        noisy = self.sigma > 16 * self.floor and not self.grain
+        if low >= high and noisy and self.g.size > 1 and not self.short:
             size = np.argsort(np.abs(self.scales.claim))
             for i in {int(size[(size.size - 1) // 2]), int(self.rng.integers(size.size))}:
                 rungs = self.probe.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)
@@ -276,13 +277,15 @@ class Survey:
         factor = 2 ** self.rng.uniform(-0.5, 0.5)
         return [float(min(step, top / ratio**j) * factor) for j, step in enumerate(steps)], high
 
-    def _typical(self) -> float:
+    @property
+    def typical(self) -> float:
+        """The scale of the median entry's error, per move."""
         positive = self.scales.material[self.scales.material > 0]
         return float(np.median(positive)) if positive.size else 0.0
 
     def _room(self, lines: list[Line]) -> tuple[float, float]:
         """Return the step at which noise is immaterial, and up to which truncation is."""
-        typical = self._typical()
+        typical = self.typical
         low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
         return low, min(self._smooth_up_to(*line) for line in lines)
 
@@ -358,10 +361,11 @@ class Survey:
         scale = float(np.linalg.norm(weights * self.scales.material))
         limit, _ = estimate(rungs, self.sigma, self.rtol * scale)
         value = 0.0 if limit is NOTHING else limit.value
-        smooth = np.abs(rungs.error - value) <= self.rtol / 8 * scale + 3 * self.sigma / rungs.h
+        material, excess = self.rtol / 8 * scale, np.abs(rungs.error - value)
+        smooth = excess <= material + 3 * self.sigma / rungs.h
         high = float(rungs.h[-1]) / 8
-        for h, ok in zip(rungs.h[::-1], smooth[::-1], strict=True):
-            if not ok:
-                break
+        for h, left, ok in zip(rungs.h[::-1], excess[::-1], smooth[::-1], strict=True):
+            if not ok:  # between two rungs: truncation falls with the square of the step
+                return max(high, float(h * np.sqrt(material / left)))
             high = float(h)
         return high
