@@ -68,3 +68,15 @@ def test_each_check_that_fails_says_why():
     text = str(verify_hess(lambda p: (p["a"] ** 2).sum() * p["b"], hess, x0, seed=0))
     assert "symmetry: the claim is not symmetric: 1 at ['a'][0] by ['b'], but 2 at" in text
     assert text.count("Hessian: ") == 1  # what the reason says is not said again
+
+
+def test_value_beside_a_gradient_that_nobody_asked_for():
+    x0 = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match=r"\[0\] \(\), \[1\] \(3,\).*value_and_grad=True"):
+        verify_grad(lambda x: (x**2).sum(), lambda x: ((x**2).sum(), 2 * x), x0)
+
+
+def test_one_gradient_for_two_arguments_is_told_with_its_shape():
+    a, b = np.ones(3), np.full(3, 2.0)
+    with pytest.raises(TypeError, match=r"one array of shape \(3,\), and no container"):
+        verify_vjp(lambda a, b: a * b, lambda a, b, ct: ct * b, a, b, argnums=(0, 1))
