@@ -277,7 +277,7 @@ class TestReport:
 
 
 #: Peak of a check of NumPy's float64, in units of the bytes of x0; func's own three included.
-MEMORY = 20
+MEMORY = 18
 
 
 class TestDirections:

@@ -7,7 +7,6 @@ but for the same few calls however many there are. Where a direction disagrees, 
 """
 
 import math
-import numbers
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -67,23 +66,11 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
     spent : int
         Calls of func that the first line costs.
 
-    Raises
-    ------
-    ValueError
-        If `directions` is something else.
-
     Notes
     -----
     Errors of random size in many entries add up to a normal number with, relative to what must be
     seen, a deviation of 1. All of k directions forgive it with ``P(|N| < share) ** k``.
     """
-    whole = isinstance(directions, numbers.Integral) and not isinstance(directions, bool)
-    if directions not in ("auto", "all") and not (whole and int(directions) > 0):
-        msg = (
-            f"directions={directions!r}; expected 'auto', 'all' for each entry by itself, or the "
-            "number of random directions, 1 at least."
-        )
-        raise ValueError(msg)
     if directions == "all" or (directions == "auto" and n <= FEW):
         return 0
     if directions != "auto":
@@ -228,6 +215,8 @@ class Directions:
         What was found to be wrong.
     everywhere : str
         How many of a sample of entries are wrong, and where, if many are.
+    hopeless : bool
+        Whether integrating the claim along a direction did not help.
     """
 
     survey: Survey
@@ -236,6 +225,7 @@ class Directions:
     singles: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     everywhere: str = ""
+    hopeless: bool = False
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
@@ -352,11 +342,14 @@ class Directions:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
         # A claim that is integrated knows of kinks, and large steps have little noise.
         survey = self.survey
+        if self.hopeless:
+            return sight
         rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
         rungs = survey.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
         if not better.resolved(survey.res) or suspicious(e, sight.common, DOUBT):
+            self.hopeless = True  # nor will it help along the others, at a hundred calls each
             return sight
         if _INTEGRATED not in self.findings.remarks:
             self.findings.remarks.append(_INTEGRATED)

@@ -1,6 +1,5 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -154,7 +153,7 @@ class Point:
         self.given = [found[i] for i in self._moved]
         self.arrays = [self.backend.floating(array) for array in self.given]
 
-    @functools.cached_property
+    @property
     def magnitude(self) -> Any:
         """Sizes of the entries of x; of both parts of a complex one its modulus."""
         size = np.abs(self.x)

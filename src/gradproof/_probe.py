@@ -31,8 +31,6 @@ class Probe:
     size : float
         What the rounding of func's values is relative to: the 2-norm of values times weights, the
         size of f itself if it is one value. NaN if a value is not finite.
-    magnitude : ndarray of shape (n,)
-        Sizes of the entries of x0; of both parts of a complex one its modulus.
     parts : list of slice
         The leaves of x0.
     eps, output_eps, x_eps : float
@@ -42,11 +40,16 @@ class Probe:
     def __init__(self, values: Values, weights: np.ndarray) -> None:
         self.values, self.weights = values, weights
         self.point = values.point
-        self.x, self.magnitude = values.point.x, values.point.magnitude
+        self.x = values.point.x
         self.parts = [leaf.where for leaf in values.point.leaves]
         self.eps, self.output_eps, self.x_eps = values.eps, values.output_eps, values.point.eps
         self.exponent = 0
         self.size = self._size(values.at_x0)
+
+    @property
+    def magnitude(self) -> Any:
+        """Sizes of the entries of x0; of both parts of a complex one its modulus."""
+        return self.point.magnitude  # made anew: it is as large as x0, and seldom asked for
 
     @property
     def shape(self) -> tuple[int, ...]:

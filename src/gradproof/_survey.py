@@ -306,34 +306,49 @@ class Survey:
         further is itself the defect, unless it is half precision.
         """
         if self._wobble is None:
-            ulp = self.signs() * self.probe.x_eps * self.probe.magnitude
-            near = [self._claim(sign * ulp) for sign in (1.0, -1.0)]
-            changes = [
-                np.abs(self._scaled(there) - self.g)
-                for there in near
-                if there is not None and np.isfinite(there).all()
-            ]
-            self._wobble = np.min(changes, axis=0) if changes else np.zeros_like(self.g)
+            self._wobble = self._claim_wobble()
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
-        cap, tau = 0.5 * self.res * self.scales.resolved, np.empty_like(self.g)
+        tau = np.empty_like(self.g)
         for part in self.probe.parts:
-            wobble, move, g = self._wobble[part], self.move[part], np.abs(self.g[part])
+            move, own = self.move[part], self._wobble[part] * self.move[part]
             claim = np.abs(self.scales.claim[part])
+            largest = np.max(np.abs(self.g[part]), initial=0.0) * move
             if self.short:
-                shared, largest = rms(wobble) * move, np.max(g, initial=0.0) * move
+                np.maximum(own, rms(self._wobble[part]) * move, out=own)
             else:
                 # What others share with it: not what kinks on x0 make of tied entries, which
                 # change on both sides; per move or per unit of x, whichever is less, as with the
                 # scales.
-                noisy = wobble * (wobble * move < cap[part])
-                shared = np.minimum(rms(noisy * move), rms(noisy) * move)
-                largest = np.minimum(np.max(claim, initial=0.0), np.max(g, initial=0.0) * move)
-            own = margin * (np.maximum(wobble * move, shared) + self.eps * claim)
-            tau[part] = own + self.eps * largest
-        # Half precision may have no digits of x to compute it from: then nobody can tell.
-        return tau if self.short else np.minimum(tau, cap)
+                few = own < 0.5 * self.res * self.scales.resolved[part]
+                shared = rms(self._wobble[part] * few) * move
+                np.maximum(own, np.minimum(shared, rms(own * few), out=shared), out=own)
+                np.minimum(largest, np.max(claim, initial=0.0), out=largest)
+            claim *= self.eps
+            own += claim
+            own *= margin
+            largest *= self.eps
+            tau[part] = own + largest
+        if self.short:  # x may have no digits to compute it from: then nobody can tell
+            return tau
+        return np.minimum(tau, 0.5 * self.res * self.scales.resolved, out=tau)
+
+    def _claim_wobble(self) -> Any:
+        """Return by how much each entry of the claim changes as x0 moves by an ulp, at least."""
+        least = np.full_like(self.g, np.inf)
+        ulp = self.signs()
+        ulp *= self.probe.x_eps
+        ulp *= self.probe.magnitude
+        for _ in range(2):
+            there = self._claim(ulp)
+            if there is not None and np.isfinite(there).all():
+                change = self._scaled(there)
+                change -= self.g
+                np.minimum(least, np.abs(change, out=change), out=least)
+            np.negative(ulp, out=ulp)
+        least[~np.isfinite(least)] = 0.0
+        return least
 
     def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
         """Return the largest step at which, and below which, truncation is immaterial."""
