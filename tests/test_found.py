@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradproof import Verdict, verify_grad, verify_hvp, verify_jac, verify_vjp
+from gradproof import Verdict, verify_grad, verify_hess, verify_hvp, verify_jac, verify_vjp
 
 
 def test_report_on_an_hvp_names_the_dtype_of_the_arrays():
@@ -42,3 +42,41 @@ def test_no_stairs_where_func_moves():
     report = verify_grad(lambda x: (x**3).sum(), lambda x: 2 * x**2, x0, seed=0)
     assert report.verdict is Verdict.FAIL
     assert "straight-through" not in str(report)
+
+
+def test_leaf_without_a_derivative_is_named():
+    x0 = {"w": np.array([0.5, 1.5]), "b": np.array([1.0])}
+    report = verify_grad(
+        lambda p: (p["w"] ** 2).sum() * p["b"][0],
+        lambda p: {"w": 2 * p["w"] * p["b"], "b": np.zeros(1)},
+        x0,
+        seed=0,
+    )
+    assert report.verdict is Verdict.FAIL
+    assert "the claim is 0 in every entry of ['b']: was it detached" in str(report)
+    nothing = verify_grad(lambda x: (x**2).sum(), np.zeros_like, x0["w"], seed=0)
+    assert "the claim is 0 in every entry: was it detached" in str(nothing)
+
+
+def test_each_check_that_fails_says_why():
+    x0 = {"a": np.array([1.0, 2.0]), "b": np.array(3.0)}
+
+    def hess(p):
+        by_a = {"a": 2 * p["b"] * np.eye(2), "b": p["a"]}  # forgot the 2
+        return {"a": by_a, "b": {"a": 2 * p["a"], "b": np.zeros(())}}
+
+    text = str(verify_hess(lambda p: (p["a"] ** 2).sum() * p["b"], hess, x0, seed=0))
+    assert "symmetry: the claim is not symmetric: 1 at ['a'][0] by ['b'], but 2 at" in text
+    assert text.count("Hessian: ") == 1  # what the reason says is not said again
+
+
+def test_value_beside_a_gradient_that_nobody_asked_for():
+    x0 = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match=r"\[0\] \(\), \[1\] \(3,\).*value_and_grad=True"):
+        verify_grad(lambda x: (x**2).sum(), lambda x: ((x**2).sum(), 2 * x), x0)
+
+
+def test_one_gradient_for_two_arguments_is_told_with_its_shape():
+    a, b = np.ones(3), np.full(3, 2.0)
+    with pytest.raises(TypeError, match=r"one array of shape \(3,\), and no container"):
+        verify_vjp(lambda a, b: a * b, lambda a, b, ct: ct * b, a, b, argnums=(0, 1))

@@ -321,7 +321,9 @@ class Rules:
                 vmap=self._vmap,
             )
         except Exception as err:
-            text = f"the vjp fails under a transformation: {type(err).__name__}: {err}"
+            # The first line says what is wrong; those after it where a tracer was made, here.
+            first = (str(err).splitlines() or [""])[0]
+            text = f"the vjp fails under a transformation: {type(err).__name__}: {first}"
             return [Check(f"{self._label}transformed", Verdict.FAIL, text[:300])]
         size = float(np.max(np.abs(claim.at_x0), initial=0.0))
         allowed = max(rtol / 4, 16 * max(claim.eps, values.eps))

@@ -187,6 +187,8 @@ def _report(
     remarks = [*values.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
+    if verdict == "fail":
+        remarks += _left_out(survey)
     if verdict != "pass" and _stands_still(survey):
         remarks.append(
             "at the finest steps along the claim func does not change at all: its slope is 0. If "
@@ -211,6 +213,22 @@ def _report(
         leaves=tuple(values.point.leaves),
         pair_name=_pair_name(values) if "row" in flat else None,
     )
+
+
+def _left_out(survey: Survey) -> list[str]:
+    """Say where a claim is 0 throughout: mostly that is no derivative, but the lack of one."""
+    point, asked = survey.probe.values.point, "was it detached, or left out (None)?"
+    zero = [
+        leaf
+        for leaf in point.leaves
+        if survey.g[leaf.where].size and not survey.g[leaf.where].any()
+    ]
+    if not survey.g.any():
+        return [f"the claim is 0 in every entry: {asked}"]
+    if not zero or not point.entrywise:
+        return []
+    paths = ", ".join(leaf.path for leaf in zero[:4]) + (", ..." if len(zero) > 4 else "")
+    return [f"the claim is 0 in every entry of {paths}: {asked}"]
 
 
 def _stands_still(survey: Survey) -> bool:

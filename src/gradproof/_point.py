@@ -427,7 +427,12 @@ def _leaves_by_path(flat: Flat) -> dict[str, Any]:
 
 
 def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
-    given = _listed(found) if found else f"{type(claim).__name__}, one array or none"
+    if found:
+        given = _listed(found)
+    elif is_array(claim):
+        given = f"one array of shape {np.shape(claim)}, and no container"
+    else:
+        given = f"{type(claim).__name__}, with no array in it"
     own = dict(zip([leaf.path for leaf in point.leaves], point.arrays, strict=True))
     msg = (
         f"{name} returned another structure than that of x0.\n  returned: {given}\n  x0:       "
@@ -459,7 +464,19 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
         if value is None:
             msg += " Is a `return` missing?"
         raise TypeError(msg)
-    array = np.asarray(backend.to_host([value])[0])
+    try:
+        array = np.asarray(backend.to_host([value])[0])
+    except (ValueError, TypeError) as err:
+        if not isinstance(value, (tuple, list)):
+            raise
+        # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
+        parts = _listed({f"[{i}]": part for i, part in enumerate(value)})
+        msg = (
+            f"{name} returned a {type(value).__name__} that does not become one array: {parts}. If "
+            "it is func's value and the derivative, pass value_and_grad=True to verify_grad, or "
+            "value_and_jac=True to verify_jac."
+        )
+        raise TypeError(msg) from err
     if array.dtype.kind not in "fiuc":
         msg = (
             f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "

@@ -227,6 +227,12 @@ class Report:
             )
         if self.whole < 1 or (self.verdict is Verdict.FAIL and math.isfinite(self.whole)):
             lines.append(f"  along the claim itself: off by {self.whole:.1e} of it at most")
+        # The reason tells of the one that decides; whatever else fails has a text of its own.
+        lines += [
+            f"  {check.name}: {check.text}"
+            for check in self.checks
+            if check.verdict is Verdict.FAIL and f"{check.name}: {check.text}" != self.reason
+        ]
         for verdict in _GRAVITY:
             names = [check.name for check in self.checks if check.verdict is verdict]
             if names:
