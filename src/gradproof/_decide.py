@@ -20,6 +20,7 @@ from ._evidence import (
     jumps,
     kinked,
     right_at_another_scale,
+    right_of_the_trend,
     suspicious,
 )
 from ._findings import FAIL, OPEN, Findings
@@ -201,6 +202,7 @@ class Decision:
         wrong = (
             confirmed(survey, first, second, allowed)
             and not right_at_another_scale([rungs, again], sigma, first, claimed)
+            and not right_of_the_trend([rungs, again], sigma, first, scale)
             and not jumps(survey, rungs, first)
             and not integrates(survey, rungs, direction, first, scale)
         )

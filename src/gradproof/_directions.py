@@ -21,6 +21,7 @@ from ._evidence import (
     jumps,
     kinked,
     right_at_another_scale,
+    right_of_the_trend,
     suspicious,
 )
 from ._findings import FAIL, OPEN, Column, Findings
@@ -384,7 +385,8 @@ class Directions:
         claimed = abs(float(sight.weights @ survey.scales.claim))
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
-        if right_at_another_scale([sight.rungs, again], survey.sigma, e, claimed):
+        at_large = ([sight.rungs, again], survey.sigma, e)
+        if right_at_another_scale(*at_large, claimed) or right_of_the_trend(*at_large, scale):
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ._entry import Entry
-from ._evidence import confirmed, right_at_another_scale
+from ._evidence import confirmed, right_at_another_scale, right_of_the_trend
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._fit import fitted
 from ._ladder import NOTHING, Estimate, Rungs, noise_level
@@ -136,7 +136,10 @@ class Entries:
     ) -> tuple[str, bool]:
         """Return the state by a second ladder, and whether finer steps might say otherwise."""
         survey, ladders = self.survey, [entry.ladder, again]
-        if right_at_another_scale(ladders, survey.sigma, first, entry.claimed):
+        at_large = (ladders, survey.sigma, first)
+        if right_at_another_scale(*at_large, entry.claimed) or right_of_the_trend(
+            *at_large, entry.material
+        ):
             entry.remark("func has another slope at another scale, and the claim is one of them")
             return OPEN, False
         # A noise measured too low must not convict, nor one so high that fine steps are blind.

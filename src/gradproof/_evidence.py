@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._ladder import NOISE, Estimate, Rungs, estimate, weights_at_zero
+from ._ladder import NOISE, SEEN, Estimate, Rungs, estimate, scatter, weights_at_zero
 from ._survey import Survey
 
 #: A coarse scale may excuse a difference of a quarter at most: never zero, a sign or a factor 2.
@@ -10,6 +10,9 @@ EXCUSE = 0.25
 #: Fail asks for twice the doubt that a pass forgives; not where a bar, that of a least-squares fit,
 #: counts twice already what other fits say.
 DOUBT, DOUBT_SHORT = 2.0, 1.0
+#: So many measurements of the scatter tell noise, of slope 0 in a plot of logarithms, from a kink,
+#: of slope 1: over three halvings of the step the slope has a deviation of 0.4.
+_RAGGED = 4
 
 
 def suspicious(e: Estimate, allowed: float, doubt: float) -> bool:
@@ -54,6 +57,36 @@ def right_at_another_scale(ladders: list[Rungs], sigma: float, e: Estimate, clai
         supports = [abs(w.value) <= near for w in found if w.step > e.step]
         if any(all(supports[j : j + 3]) for j in range(len(supports) - 2)):
             return True
+    return False
+
+
+def right_of_the_trend(ladders: list[Rungs], sigma: float, e: Estimate, scale: float) -> bool:
+    """
+    Tell whether func is ragged at larger steps, and the claim the slope of its trend there.
+
+    A lower precision inside, a table or a solver scatter func by as much at every step beyond their
+    grain, while inside of a grain it may be smooth, with another slope. Where that is so, the slope
+    of the trend is that of a line through the rungs, and its noise is the scatter about it. It has
+    to be known to a quarter of `scale`, with which errors of the claim are compared.
+    """
+    for rungs in ladders:
+        rows = [row for row in scatter(rungs) if 2.0 ** row[0] > 2 * e.step]
+        for k in range(len(rows) - _RAGGED + 1):
+            log_h, *sizes = np.array(rows[k:]).T
+            size = np.hypot(*sizes) / np.sqrt(2)
+            if size.min() <= SEEN * sigma:
+                break
+            # Smooth func falls like h**3 at least, a kink beside x0 like h; noise does not.
+            if np.polyfit(log_h, np.log2(size), 1)[0] > 0.75:
+                continue
+            part = rungs.both().part(slice(k, None))  # a row is of its rung and two before it
+            part = part.part(part.h > 2 * e.step)
+            weight = part.h / (part.h @ part.h)
+            trend = float(weight @ (part.error * part.h))
+            # Half of what noise does not reach: what is excused so is not passed, but left open.
+            bar = NOISE / 2 * float(np.sqrt(np.mean(size**2) / 2 / (part.h @ part.h)))
+            if abs(trend) <= bar <= min(abs(e.value) / 2, EXCUSE * scale):
+                return True
     return False
 
 

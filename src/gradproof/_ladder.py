@@ -141,11 +141,11 @@ NOTHING = Estimate(np.nan, np.inf, np.inf, np.nan)
 
 def weights_at_zero(nodes: np.ndarray) -> np.ndarray:
     """Return the weights with which a polynomial through values at `nodes` is taken to zero."""
-    weights = np.ones_like(nodes)
-    for i, node in enumerate(nodes):
-        others = np.delete(nodes, i)
-        weights[i] = np.prod(others / (others - node))
-    return weights
+    apart = nodes[None, :] - nodes[:, None]
+    np.fill_diagonal(apart, 1.0)
+    ratios = nodes[None, :] / apart
+    np.fill_diagonal(ratios, 1.0)
+    return np.asarray(np.prod(ratios, axis=1))
 
 
 def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> list[Estimate]:
@@ -275,7 +275,7 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
         the neighbouring rungs where they are least: truncation only ever adds. Source: the idea
         of J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292, on a geometric ladder.
     """
-    rows = [row for rungs in ladders for row in _scatter(rungs)]
+    rows = [row for rungs in ladders for row in scatter(rungs)]
     if not rows:
         return floor
     steps = sorted({row[0] for row in rows})
@@ -296,13 +296,13 @@ def noise_bound(rungs: Rungs, floor: float) -> float:
     at three neighbouring rungs is used, and 1.5 times that, so that four of five plateaus of a
     quantised func do not pass for smoothness. Truncation only ever adds.
     """
-    rows = [max(row[1:]) for row in _scatter(rungs)]
+    rows = [max(row[1:]) for row in scatter(rungs)]
     if not rows:
         return np.inf
     return max(floor, 1.5 * min(max(rows[j : j + 3]) for j in range(max(1, len(rows) - 2))))
 
 
-def _scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
+def scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
     """Return, coarse to fine, log2 of a step and two differences in units of sigma there."""
     rows = []
     rungs = rungs.both()
