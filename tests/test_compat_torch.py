@@ -129,7 +129,7 @@ class TestRight:
             except Inconclusive:
                 unresolved.append(name)
         # A loss in bfloat16 has 8 bits for the sum of what its inputs do.
-        assert len(unresolved) <= (10 if dtype == "bfloat16" else 0), unresolved
+        assert len(unresolved) <= (16 if dtype == "bfloat16" else 0), unresolved
 
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
     def test_no_tolerance_needed(self, dtype):
@@ -199,7 +199,8 @@ class TestWrong:
         """Where a grad_output happens to sum to little, half precision needs another one."""
         torch.manual_seed(seed)
         given = ops.inputs(OPS["cat"], torch.bfloat16)
-        refused(ops.wrong(OPS["cat"], "dropped term"), given)
+        with pytest.raises((GradcheckError, Inconclusive)):
+            gradcheck(ops.wrong(OPS["cat"], "dropped term"), given)
 
     def test_one_entry_of_many(self):
         """The original's fast mode projects, and misses one entry that is off by 1."""

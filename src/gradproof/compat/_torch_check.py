@@ -245,7 +245,8 @@ def _judged(
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, strict=True)
     report = rules.report(others)
-    if report.ok and values.eps > _SHORT and "vjp" in settings.modes and values.at_x0.size > 1:
+    short = values.eps > _SHORT and values.at_x0.size > 1
+    if short and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:
         report = _once_more(values, point, options, report)
     remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
     if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
