@@ -174,7 +174,9 @@ class LeafFunction:
     def _leaves_of(self, value: Any, name: str, what: str) -> list[Any]:
         try:
             every = self._treedef.flatten_up_to(value)
-        except ValueError as err:
+            for leaf in every:
+                jnp.shape(leaf)
+        except (TypeError, ValueError) as err:
             msg = f"{name} returned a {what} of another structure than f: {err}"
             raise ValueError(msg) from None
         return [every[i] for i in self._kept]
@@ -225,8 +227,14 @@ class Compiled:
         self._run: Callable[..., Any] | None = None
 
     def __call__(self, *leaves: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(leaves)):
+            return self._func(*leaves)  # part of what is compiled already, or never can be
         if self._run is None:
-            compiled = jax.jit(self._func)
+            # Compilation takes most of the time of a check, and on the CPU a third of it goes into
+            # optimizations that some dozen calls never pay back.
+            options = {"xla_backend_optimization_level": 0}
+            cpu = jax.default_backend() == "cpu"
+            compiled = jax.jit(self._func, compiler_options=options if cpu else None)
             try:
                 found = compiled(*leaves)
             except Exception:
