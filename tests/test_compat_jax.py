@@ -1,6 +1,7 @@
 """gradproof.compat.jax: what JAX's own checks accept, and mistakes that they let through."""
 
 import functools
+import importlib
 import inspect
 import os
 
@@ -18,7 +19,7 @@ SHORT = ("bfloat16", "float16")
 
 @pytest.fixture(scope="module")
 def jax():
-    return pytest.importorskip("jax")
+    return importlib.import_module("jax")
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +28,13 @@ def jnp(jax):
 
 
 @pytest.fixture(scope="module")
-def original(jax):
-    import jax.test_util
-
-    return jax.test_util
+def original():
+    return importlib.import_module("jax.test_util")
 
 
 @pytest.fixture(scope="module")
-def ours(jax):
-    import gradproof.compat.jax
-
-    return gradproof.compat.jax
+def ours():
+    return importlib.import_module("gradproof.compat.jax")
 
 
 def with_rule(jax, func, rule, mode):
@@ -307,7 +304,7 @@ class TestAccepted:
         """Second derivatives of what is piecewise linear: constant up to the next kink."""
         x = jnp.asarray([0.5, -1.25, 1.5, 1.4375, -0.75], dtype=dtype)
         func = getattr(jnp, name)
-        ours.check_grads(func, (x, x[::-1]) if name == "maximum" else (x,), 2, modes=["fwd"])
+        ours.check_grads(func, (x, jnp.roll(x, 1)) if name == "maximum" else (x,), 2, modes=["fwd"])
 
     def test_jitted(self, jax, jnp, ours):
         ours.check_grads(jax.jit(lambda x: jnp.sin(x) * x), (jnp.ones(2),), 2)
@@ -376,7 +373,7 @@ class TestRefused:
     def test_not_finite_beside_nan(self, jax, jnp, ours):
         """A wrong derivative by a finite entry, where another is NaN."""
         func = with_rule(jax, lambda x: jnp.nansum(x), lambda x, ct: -ct * jnp.ones_like(x), "rev")
-        with pytest.raises(WrongDerivative, match=r"args\[0\]\[1\]"):
+        with pytest.raises(WrongDerivative, match="^VJP: fail"):
             ours.check_grads(func, (jnp.array([jnp.nan, 1.0, 2.0]),), 1, modes=["rev"])
 
     def test_exceptions_of_f(self, ours):
@@ -391,10 +388,13 @@ class TestRefused:
             ours.check_grads(1.0, (1.0,), 1)
 
     def test_inconclusive(self, jnp, ours):
-        """Beside a pole bfloat16 cannot tell."""
-        x = jnp.asarray([1.546875, 1.0], dtype="bfloat16")
+        """On a jump there is no slope on one side."""
+
+        def func(x):
+            return jnp.where(x >= 1, x + 1, x)
+
         with pytest.raises(Inconclusive, match="^JVP: inconclusive"):
-            ours.check_grads(jnp.tan, (x,), 1, modes=["fwd"])
+            ours.check_grads(func, (jnp.asarray([0.5, 1.0]),), 1, modes=["fwd"])
 
 
 class TestTolerances:

@@ -1,5 +1,6 @@
 """Arguments and results of a function of JAX, as lists of the arrays that are differentiated."""
 
+import numbers
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -174,12 +175,17 @@ class LeafFunction:
     def _leaves_of(self, value: Any, name: str, what: str) -> list[Any]:
         try:
             every = self._treedef.flatten_up_to(value)
-            for leaf in every:
-                jnp.shape(leaf)
-        except (TypeError, ValueError) as err:
+        except ValueError as err:
             msg = f"{name} returned a {what} of another structure than f: {err}"
             raise ValueError(msg) from None
-        return [every[i] for i in self._kept]
+        for path, leaf in zip(self._paths, (kept := [every[i] for i in self._kept]), strict=True):
+            if not (hasattr(leaf, "dtype") or isinstance(leaf, numbers.Number)):
+                msg = (
+                    f"{name} returned a {what} of another structure than f: "
+                    f"{type(leaf).__name__}{_at(path)}; expected an array or a number."
+                )
+                raise ValueError(msg)
+        return kept
 
     def cotangent(self, value: Any, cotangents: list[Any]) -> Any:
         """Return a cotangent like a value: of float0 for what is not floating."""
