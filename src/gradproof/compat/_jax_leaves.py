@@ -1,5 +1,6 @@
 """Arguments and results of a function of JAX, as lists of the arrays that are differentiated."""
 
+import numbers
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -177,7 +178,14 @@ class LeafFunction:
         except ValueError as err:
             msg = f"{name} returned a {what} of another structure than f: {err}"
             raise ValueError(msg) from None
-        return [every[i] for i in self._kept]
+        for path, leaf in zip(self._paths, (kept := [every[i] for i in self._kept]), strict=True):
+            if not (hasattr(leaf, "dtype") or isinstance(leaf, numbers.Number)):
+                msg = (
+                    f"{name} returned a {what} of another structure than f: "
+                    f"{type(leaf).__name__}{_at(path)}; expected an array or a number."
+                )
+                raise ValueError(msg)
+        return kept
 
     def cotangent(self, value: Any, cotangents: list[Any]) -> Any:
         """Return a cotangent like a value: of float0 for what is not floating."""
@@ -225,8 +233,14 @@ class Compiled:
         self._run: Callable[..., Any] | None = None
 
     def __call__(self, *leaves: Any) -> Any:
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(leaves)):
+            return self._func(*leaves)  # part of what is compiled already, or never can be
         if self._run is None:
-            compiled = jax.jit(self._func)
+            # Compilation takes most of the time of a check, and on the CPU a third of it goes into
+            # optimizations that some dozen calls never pay back.
+            options = {"xla_backend_optimization_level": 0}
+            cpu = jax.default_backend() == "cpu"
+            compiled = jax.jit(self._func, compiler_options=options if cpu else None)
             try:
                 found = compiled(*leaves)
             except Exception:

@@ -1,10 +1,11 @@
 """What is checked of a derivative of a function of leaves, whoever computes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._claims import Vjp
@@ -13,6 +14,7 @@ from .._consistent import linear_in_cotangent, linear_in_tangent
 from .._judge import Options, alike, of_columns, of_gradient, weights
 from .._point import Point, Span, as_numbers, flat_numbers
 from .._report import Check, Report, Verdict, together
+from .._scales import moves
 from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
 from .._values import Values
@@ -21,6 +23,8 @@ from ._jax_leaves import Compiled, Results
 #: Up to this many entries each is measured by itself in reverse mode, which takes two calls of f;
 #: more are measured along lines.
 _ENTRIES = 256
+#: How much shorter lines are where longer ones could not tell.
+_NEAR = (2.0**-6, 2.0**-11)
 
 #: A number, or one for each dtype.
 Tolerance = float | Mapping[Any, float] | None
@@ -102,6 +106,27 @@ class LeafValues(Values):
 
     point: Point
 
+    def widened(self) -> "LeafValues | None":
+        """Return the same function in single precision; None if it is not, or not the same."""
+        leaves: list[Any] = [
+            jnp.astype(array, "float32")
+            if float(self.backend.eps(array.dtype)) > 2.0**-15
+            else array
+            for array in self.point.arrays
+        ]
+        point = Point((leaves,), 0, None)
+        point.leaves = self.point.leaves
+        try:
+            found = LeafValues(self._func, point, None)
+        except Exception:  # written for half precision alone
+            return None
+        found.outputs.leaves = self.outputs.leaves
+        if found.eps > 2.0**-15 or found.at_x0.shape != self.at_x0.shape:
+            return None
+        size = float(np.max(np.abs(self.at_x0), initial=0.0))
+        same = alike("value", found.at_x0, self.at_x0, size, self.eps**0.5, "")
+        return found if same.verdict is Verdict.PASS else None
+
 
 def values_of(function: Function, names: list[str], point: Point) -> LeafValues | None:
     """Return evaluations of a function of leaves; None if there is nothing to differentiate."""
@@ -142,11 +167,12 @@ class Derivatives:
             cotangents = tuple(values.outputs.cotangent(weights(values, rng.rng(1))))
 
             def gradient(leaves: list[Any]) -> Results:
-                return tuple(jax.vjp(self._function, leaves)[1](cotangents)[0])
+                outputs, pullback = jax.vjp(self._function, leaves)
+                return tuple(pullback(tuple(_like(cotangents, outputs)))[0])
 
             return Compiled(gradient), [leaf.path for leaf in values.point.leaves]
         tangents = values.point.native(lines(values.point, rng)[1][0])
-        pushed = Compiled(lambda leaves: push(leaves, tangents)[1])
+        pushed = Compiled(lambda leaves: push(leaves, _like(tangents, leaves))[1])
         return pushed, [leaf.path for leaf in values.outputs.leaves]
 
     def _push(self, mode: str) -> Push:
@@ -171,41 +197,65 @@ class Derivatives:
 
 
 class _Pulled(Vjp):
-    """A vjp of leaves."""
+    """A vjp of leaves; from wide leaves, that of the narrow ones."""
 
     name = "vjp"
     value: Any
 
-    def __init__(self, pull: Pull, values: LeafValues, u: np.ndarray) -> None:
-        self._pull = pull
+    def __init__(
+        self, pull: Pull, values: "LeafValues", narrow: "LeafValues", u: np.ndarray
+    ) -> None:
+        self._pull, self._narrow = pull, narrow
         super().__init__(pull, values.point, values, u, pullback=True)
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         del where
         self.calls += 1
-        backend = self.point.backend
-        outputs, gradients = self._pull(leaves, self.values.outputs.cotangent(self.u))
+        backend, narrow = self.point.backend, self._narrow
+        given = _like(leaves, narrow.point.arrays)
+        outputs, gradients = self._pull(given, narrow.outputs.cotangent(self.u))
         if self.value is None:
             self.value = flat_numbers(backend.to_host(list(outputs)))
-        eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
-        self.eps = max([self.eps, *eps])
+        if narrow is self.values:
+            eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
+            self.eps = max([self.eps, *eps])
         return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
 
 
 class _Pushed(Tangents):
-    """A jvp of leaves, along the lines of a span."""
+    """A jvp of leaves, along the lines of a span; from wide leaves, that of the narrow ones."""
 
     name = "jvp"
-    push: Push
+
+    def __init__(
+        self,
+        push: Push,
+        values: "LeafValues",
+        narrow: "LeafValues",
+        span: Span,
+        tangents: np.ndarray,
+    ) -> None:
+        self._push, self._narrow, self._wide = push, narrow, narrow is not values
+        super().__init__(push, values.point, span, tangents, values.outputs)
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
-        backend = self.point.backend
-        outputs, pushed = self.push(leaves, self.point.native(tangent))
+        backend, point = self.point.backend, self._narrow.point
+        given = _like(leaves, point.arrays)
+        outputs, pushed = self._push(given, point.native(tangent))
         if self.value is None:
             self.value = flat_numbers(backend.to_host(list(outputs)))
-        eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
-        self.eps = max([self.eps, *eps])
+        if not self._wide:
+            eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
+            self.eps = max([self.eps, *eps])
         return self._outputs.flat_tangent(pushed, self.name)
+
+
+def _like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """Return arrays in the dtypes of others."""
+    return [
+        array if array.dtype == other.dtype else array.astype(other.dtype)
+        for array, other in zip(arrays, others, strict=True)
+    ]
 
 
 class _Lines:
@@ -244,11 +294,16 @@ class _Lines:
 
 def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     """Return the report on a jvp."""
-    options, point = tolerances.options(values), values.point
-    span, tangents = lines(point, options.rng(2))
-    claim = _Pushed(push, point, span, tangents, values.outputs)
-    claim.push = push
-    report = of_columns(values.along(span), claim, options)
+    options = tolerances.options(values)
+
+    def look(func: LeafValues, options: Options, size: float) -> tuple[_Pushed, Report]:
+        span, tangents = lines(func.point, options.rng(2))
+        tangents = tangents * size
+        span = Span(func.point, tangents, [leaf.path for leaf in span.leaves])
+        claim = _Pushed(push, func, values, span, tangents)
+        return claim, of_columns(func.along(span), claim, options)
+
+    claim, report = _looked(look, values, options)
 
     def compared(slope: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return claim.one(along), slope
@@ -259,22 +314,69 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
 
 def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
     """Return the report on a vjp."""
-    options, point = tolerances.options(values), values.point
+    options = tolerances.options(values)
     u = weights(values, options.rng(1))
-    claim = _Pulled(pull, values, u)
-    if point.x.size <= _ENTRIES:
-        report = of_gradient(values, u, claim, options)
-    else:
-        tangents, names = _aimed(point, claim.at_x0, values.eps, options)
-        span = Span(point, tangents, names)
-        along: Any = _Lines(claim, span, tangents)
-        report = of_gradient(values.along(span), u, along, options)
+
+    def look(func: LeafValues, options: Options, size: float) -> tuple[_Pulled, Report]:
+        point = func.point
+        claim = _Pulled(pull, func, values, u)
+        if point.x.size > _ENTRIES:
+            tangents, names = _aimed(point, claim.at_x0, values.eps, options)
+        elif size == 1:
+            return claim, of_gradient(func, u, claim, options)
+        else:
+            tangents = np.diag(moves(point.magnitude, point.eps))
+            names = [point.name(i) for i in range(point.x.size)]
+        span = Span(point, tangents * size, names)
+        along: Any = _Lines(claim, span, tangents * size)
+        return claim, of_gradient(func.along(span), u, along, options)
+
+    claim, report = _looked(look, values, options)
 
     def compared(slope: np.ndarray, along: np.ndarray) -> tuple[Any, Any]:
         return claim.at_x0 @ along, u @ slope
 
     checks = [linear_in_cotangent(claim, values, options, report.rtol), _value(values, claim)]
     return _settled(values, "VJP", report, checks, claim, tolerances, compared)
+
+
+def _looked(
+    look: Callable[[LeafValues, Options, float], tuple[Any, Report]],
+    values: LeafValues,
+    options: Options,
+) -> tuple[Any, Report]:
+    """
+    Return a claim and the report on it, after another look if the first one could not tell.
+
+    Steps span decades up to the size of x0, and may cross kinks all around (`max`, `sort`): a
+    second look takes shorter ones. Half precision has no room for that, and derivatives in it
+    seldom enough digits to be differentiated once more: their slopes are then taken of the same
+    function in single precision, and the claim, as it was, is compared with these. Only a pass
+    counts, since what is rounded to half precision may be off there. It also counts against a
+    fail: the coarse steps of half precision take a jump nearby for a slope.
+    """
+    # Infinite claims and values are named in the report; suites make errors of warnings.
+    with np.errstate(all="ignore"):
+        return _another_look(look, values, options)
+
+
+def _another_look(
+    look: Callable[[LeafValues, Options, float], tuple[Any, Report]],
+    values: LeafValues,
+    options: Options,
+) -> tuple[Any, Report]:
+    claim, report = look(values, options, 1.0)
+    short = values.eps > 2.0**-15
+    if report.ok or (report.verdict is Verdict.FAIL and not short):
+        return claim, report
+    wide = values.widened() if short else values
+    if wide is None:
+        return claim, report
+    for size in (1.0, *_NEAR) if short else _NEAR:
+        _, again = look(wide, replace(options, rtol=report.rtol), size)
+        if again.ok:
+            return claim, again
+    return claim, report
 
 
 def _aimed(
