@@ -564,3 +564,49 @@ class TestSparse:
         assert verify_jac(func, jac, x).ok
         report = verify_jac(func, lambda x: jac(x, 1.5), x)
         assert report.worst(1)[0]["name"] == "[3] by [3]"
+
+
+class TestScalesOfLeaves:
+    """What is rounding in one leaf is no scale, and hides nothing in another."""
+
+    @staticmethod
+    def normalised(p):
+        y = p["x"] @ p["w"] + p["b"]  # the bias is taken away again
+        y = (y - y.mean(axis=0)) / y.std(axis=0)
+        return (np.tanh(y) * p["c"]).sum()
+
+    def grad(self, p, factor=1.0):
+        y = p["x"] @ p["w"] + p["b"]
+        z, deviation = (y - y.mean(axis=0)) / y.std(axis=0), y.std(axis=0)
+        by_z = (1 - np.tanh(z) ** 2) * p["c"]
+        by_y = (by_z - by_z.mean(axis=0) - z * (by_z * z).mean(axis=0)) / deviation
+        by_w = p["x"].T @ by_y
+        by_w[2, 1] *= factor
+        return {"x": by_y @ p["w"].T, "w": by_w, "b": by_y.sum(axis=0), "c": np.tanh(z)}
+
+    def params(self):
+        rng = np.random.default_rng(0)
+        shapes = {"x": (6, 3), "w": (3, 4), "b": (4,), "c": (6, 4)}
+        return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+    def test_right(self):
+        report = verify_grad(self.normalised, self.grad, self.params())
+        assert report.ok, str(report)
+
+    def test_wrong(self):
+        report = verify_grad(self.normalised, lambda p: self.grad(p, 1.1), self.params())
+        assert report.verdict is Verdict.FAIL
+        assert report.worst(1)[0]["name"] == "['w'][2, 1]"
+
+    def test_tangent_that_moves_little(self):
+        """A tangent along which func hardly changes is compared with the others."""
+        p = {"a": np.linspace(0.5, 1.5, 5), "b": np.full(5, 1e-9)}
+
+        def func(p):
+            return np.sin(p["a"]).sum() + (p["b"] ** 2).sum()
+
+        def jvp(p, t):
+            return np.cos(p["a"]) @ t["a"] + 2 * p["b"] @ t["b"]
+
+        assert verify_jvp(func, jvp, p).ok
+        assert verify_jvp(func, lambda p, t: 2 * jvp(p, t), p).verdict is Verdict.FAIL

@@ -42,11 +42,14 @@ class Entries:
 
     def suspects(self) -> None:
         """Examine what is not settled, worst first; stop at the first entry that is wrong."""
-        found, hopeless = self.findings, 0
+        found, survey, hopeless = self.findings, self.survey, 0
         left = found.unresolved
         left = left[found.convicted[left] | ~self.examined[left]]
         size = np.where(np.isfinite(found.error), np.abs(found.error), np.inf)
-        worth = found.suspect * 1e300 + size / np.maximum(self.survey.scales.material, 1e-300)
+        # First what designs suspect, then what differs beyond its bar, then what is hidden by it.
+        bar = survey.rtol * survey.scales.material + survey.tau + found.truncation + found.noise
+        rank = 1e300 * found.suspect + 1e200 * (size > bar)
+        worth = rank + size / np.maximum(survey.scales.material, 1e-300)
         for i in left[np.argsort(-worth[left], kind="stable")]:
             self.examined[i] = True
             found.state[i] = self.examine(Entry(self.survey, found, int(i)))

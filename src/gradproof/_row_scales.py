@@ -18,8 +18,8 @@ class RowScales:
 
     As in `Scales`: an error is material relative to the entry, or to the median of its row where
     that is larger; and has to be resolved relative to a share of the root mean square as well. Of
-    products with tangents, which are few and may be small by chance, it is the median of the column
-    instead, over the array of func's result that the value belongs to.
+    products with tangents, which are few and may be small by chance, it is that of the column, over
+    the array of func's result that the value belongs to, if that is larger.
 
     Attributes
     ----------
@@ -43,7 +43,10 @@ class RowScales:
         """Return the scales of a claim."""
         parts, move = survey.probe.parts, survey.move
         sizes = np.zeros((5, len(parts), columns.shape[0]))
-        if not columns.by_column:
+        if columns.by_column:  # all tangents together: each of them is a part of its own
+            for rows, block in columns.row_blocks(slice(0, columns.shape[1])):
+                sizes[:, :, rows] = _sizes(np.abs(block), move)[:, None]
+        else:
             for p, part in enumerate(parts):
                 for rows, block in columns.row_blocks(part):
                     sizes[:, p, rows] = _sizes(np.abs(block), move[part])
@@ -59,6 +62,7 @@ class RowScales:
                 column = own[leaf.where][None, :]
                 sizes[:, leaf.where] = _sizes(column, np.full(column.shape[1], move))
             _filled(sizes[:2, None])
+            sizes = np.maximum(sizes, self.sizes[:, 0])
         else:
             p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
             sizes = self.sizes[:, p]

@@ -66,7 +66,12 @@ class Scales:
 
 
 def scales(
-    g: np.ndarray, move: np.ndarray, floor: float, ordinary: float, parts: list[slice]
+    g: np.ndarray,
+    move: np.ndarray,
+    floor: float,
+    ordinary: float,
+    parts: list[slice],
+    nothing: float = 0.0,
 ) -> Scales:
     """
     Return the scales of a claim.
@@ -83,6 +88,8 @@ def scales(
         The share of the root mean square that an entry must reach to be resolved on its own.
     parts : list of slice
         The leaves of x, each of which has a scale of its own.
+    nothing : float
+        A claim per move that is no more than rounding of func's result.
     """
     claim = g * move
     if floor or not claim.any():
@@ -91,7 +98,11 @@ def scales(
     medians = {
         part.start: (_median(np.abs(claim[part])), _median(np.abs(g[part]))) for part in parts
     }
-    # A leaf whose claim is zero has no scale; a slope that matters nowhere else matters not here.
+    # A leaf whose claim is zero, or rounding of one that is (a bias before a normalisation), has no
+    # scale: a slope that matters nowhere else matters not here. Unless that is all that there is.
+    zero = {p.start for p in parts if np.max(np.abs(claim[p]), initial=0.0) <= nothing}
+    if len(zero) < len(parts):
+        medians.update(dict.fromkeys(zero, (0.0, 0.0)))
     least = [min((m[k] for m in medians.values() if m[k]), default=0.0) for k in (0, 1)]
     material, resolved = np.empty_like(claim), np.empty_like(claim)
     for part in parts:

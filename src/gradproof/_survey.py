@@ -111,9 +111,9 @@ class Survey:
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
 
-    def _scales(self, floor: float, ordinary: float) -> Scales:
+    def _scales(self, floor: float, ordinary: float, nothing: float = 0.0) -> Scales:
         g = np.where(np.isfinite(self.g), self.g, 0.0)
-        return scales(g, self.move, floor, ordinary, self.probe.parts)
+        return scales(g, self.move, floor, ordinary, self.probe.parts, nothing)
 
     @property
     def short(self) -> bool:
@@ -155,9 +155,10 @@ class Survey:
         # A claim that is nothing but rounding of func's result is one of zero. (In half precision
         # one of a hundred ordinary entries is no more than that.)
         least = 0.0 if self.short else 16 * self.eps * self.probe.size
-        nothing = np.abs(self.g * self.move).max() <= least
-        floor = self._least_slope(lines) if nothing else 0.0
-        self.scales = self._scales(floor, ordinary)
+        largest = float(np.abs(self.g * self.move).max())
+        floor = self._least_slope(lines) if largest <= least else 0.0
+        # That of one leaf may also be rounding of the claims of others, some operations of it.
+        self.scales = self._scales(floor, ordinary, max(least, 4 * self.eps * largest))
         self.tau = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
