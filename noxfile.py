@@ -32,6 +32,11 @@ BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
     ),
 }
 
+MIXED = tuple(
+    f"tests/test_{name}.py"
+    for name in ("check_grad", "cli", "errors", "native", "package", "random")
+)
+
 # A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
 # says that the interpreter is missing rather than passing without a test.
 nox.options.sessions = [
@@ -69,7 +74,9 @@ def tests(session: nox.Session, backend: str) -> None:
     """Run the suite about one library, or all of them together."""
     backends, groups, env = BACKENDS[backend]
     install(session, "test", *groups)
-    pytest(session, *PARALLEL, backends=backends, **env)
+    # Together, what may depend on it that there are several: the rest has run for each of them.
+    chosen = MIXED if backend == "all" and not session.posargs else ()
+    pytest(session, *PARALLEL, *chosen, backends=backends, **env)
 
 
 @nox.session

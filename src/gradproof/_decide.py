@@ -36,6 +36,9 @@ from ._weigh import Designs
 #: be found and named; a larger one is said at once, whatever the number of entries.
 _LOCAL = 0.05
 
+#: Differences of a random func that are drawn before it convicts an entry: six deviations of their
+#: mean are then as rare as 5e-4 (Student's t of seven degrees).
+_DRAWS = 8
 #: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
 #: what they do not resolve stays open.
 _CALLS = 12
@@ -46,6 +49,7 @@ _NARROW = 2.0**-11
 
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
+_RANDOM = "func is another one in each call, by more than what an entry seems to be off"
 _UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
 _SPENT = "the budget of calls ended before all entries were measured"
@@ -87,22 +91,50 @@ class Decision:
             reason = self._decide()
         except BudgetSpent:
             reason = _WHOLE if self.failed else _SPENT
-        self._repeat()
+        if self._repeat() and self.findings.failed and not self.failed:
+            reason = self._spare() or reason
         if self.failed or self.findings.failed:
             return "fail", reason
         return ("inconclusive" if self.findings.undecided else "pass"), reason
 
-    def _repeat(self) -> None:
-        """Say so if func returns something else each time."""
-        probe, survey = self.survey.probe, self.survey
-        if survey.sigma > 64 * survey.rounding and probe.left() >= 1:
-            again, _ = probe.at(np.zeros_like(probe.x))
-            if again != 0:
-                change = abs(again) / probe.size if probe.size else np.inf
-                self.findings.remarks.append(
-                    f"func is not deterministic: called again at x0, it changed by {change:.0e} of "
-                    "itself. Fix its seed, or turn dropout off, for a sharper check"
-                )
+    def _spare(self) -> str:
+        """Leave open what a func that is another one in each call does not convict beyond doubt."""
+        survey, found, values = self.survey, self.findings, self.survey.probe.values
+        for i in found.wrong:
+            d = np.zeros_like(survey.move)
+            d[i] = found.step[i] * survey.move[i]
+            if values.left() < 2 * _DRAWS:
+                found.state[i] = OPEN
+                continue
+            ends = [
+                [values.at(sign * d, fresh=True)[0] for sign in (1.0, -1.0)] for _ in range(_DRAWS)
+            ]
+            if self.each is None:
+                claimed = float(np.ldexp(survey.g[i], survey.exponent))
+                changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])
+            else:
+                claimed, k = float(found.claimed[i]), int(found.row[i])
+                changes = np.array([up[k] - down[k] for up, down in ends])
+            left = changes - 2 * claimed * d[i]
+            if not abs(left.mean()) > NOISE * float(np.std(left)) / np.sqrt(_DRAWS):
+                found.state[i] = OPEN
+        return "" if found.failed else _RANDOM
+
+    def _repeat(self) -> bool:
+        """Tell whether func returns something else each time, and say so."""
+        values, survey = self.survey.probe.values, self.survey
+        if survey.sigma <= 64 * survey.rounding or values.left() < 1:
+            return False
+        again = values.again(1)[:1]
+        if not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True):
+            return False
+        with np.errstate(all="ignore"):
+            change = np.linalg.norm(again - values.at_x0) / np.linalg.norm(values.at_x0)
+        self.findings.remarks.append(
+            f"func is not deterministic: called again at x0, it changed by {change:.0e} of "
+            "itself. Fix its seed, or turn dropout off, for a sharper check"
+        )
+        return True
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings

@@ -141,6 +141,13 @@ class Findings:
         return self._any(FAIL)
 
     @property
+    def wrong(self) -> list[int]:
+        """The entries that are off."""
+        if isinstance(self.state, Column):
+            return [i for i, state in self.state.other.items() if state == FAIL]
+        return [int(i) for i in np.flatnonzero(self.state == FAIL)]
+
+    @property
     def undecided(self) -> bool:
         """Whether an entry is without a verdict."""
         return self._any(OPEN)

@@ -61,10 +61,17 @@ class SlopeValues(Values):
             )
             raise ValueError(msg)
 
-    def at(self, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the slope at x0 plus a displacement, and the displacement that happened."""
+    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slope at x0 plus a displacement, measured anew, and what happened."""
+        del fresh  # nothing is kept
         happened = self.point.happened(self.point.moved(displacement))
         return self._slope(happened), happened
+
+    def again(self, count: int) -> np.ndarray:
+        """Return the slope at x0, measured anew so many times, or as often as the budget allows."""
+        count = int(min(count, self.left() // len(_STENCIL)))
+        nowhere = np.zeros_like(self.tangent)
+        return np.array([self._slope(nowhere) for _ in range(count)]).reshape(count, 1)
 
     def _slope(self, displacement: np.ndarray) -> Any:
         if self.left() < len(_STENCIL):

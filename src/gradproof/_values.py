@@ -287,7 +287,7 @@ class Values:
         """Return the number of calls that the budget still allows."""
         return np.inf if self._budget is None else self._budget - self.nfev
 
-    def at(self, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """
         Return func at x0 plus a displacement, and the one that happened.
 
@@ -300,7 +300,7 @@ class Values:
         """
         several = self.at_x0.size > 1
         key = displacement.tobytes() if several else b""
-        if several and key in self._known:
+        if several and not fresh and key in self._known:
             return self._known[key]
         moved = self.point.moved(displacement)
         happened = self.point.happened(moved)
@@ -311,6 +311,13 @@ class Values:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = values, happened
         return values, happened
+
+    def again(self, count: int) -> np.ndarray:
+        """Return func at x0, called anew so many times, or as often as the budget allows."""
+        count = int(min(count, self.left()))
+        found = [self.guarded(self.point.copies()) for _ in range(count)]
+        host = [flat_numbers(self.backend.to_host(arrays)) for arrays in found]
+        return np.array(host).reshape(count, self.at_x0.size)
 
     def guarded(self, moved: list[Any]) -> list[Any]:
         """Return func's arrays at some leaves, kept from later calls; NaN where it fails."""

@@ -162,16 +162,16 @@ class Derivatives:
     def function(self, mode: str) -> tuple[Function, list[str]]:
         """Return what a mode computes, for one tangent or cotangent, as a function."""
         values, push = self._values, self._push(mode)
-        rng = Options.checked(None, None, 0)
+        options = Options.checked(None, None, 0)
         if mode == "rev":
-            cotangents = tuple(values.outputs.cotangent(weights(values, rng.rng(1))))
+            cotangents = tuple(values.outputs.cotangent(weights(values, options.rng(1))))
 
             def gradient(leaves: list[Any]) -> Results:
                 outputs, pullback = jax.vjp(self._function, leaves)
                 return tuple(pullback(tuple(_like(cotangents, outputs)))[0])
 
             return Compiled(gradient), [leaf.path for leaf in values.point.leaves]
-        tangents = values.point.native(lines(values.point, rng)[1][0])
+        tangents = values.point.native(lines(values.point, options.rng(2))[1][0])
         pushed = Compiled(lambda leaves: push(leaves, _like(tangents, leaves))[1])
         return pushed, [leaf.path for leaf in values.outputs.leaves]
 
