@@ -139,6 +139,7 @@ class LeafValues(Values):
         return found if same.verdict is Verdict.PASS else None
 
 
+@np.errstate(all="ignore")
 def values_of(function: Function, names: list[str], point: Point) -> LeafValues | None:
     """Return evaluations of a function of leaves; None if there is nothing to differentiate."""
     if not names or not point.x.size:
@@ -170,6 +171,7 @@ class Derivatives:
             return reverse(self._values, self._pull(), tolerances)
         return forward(self._values, self._push(mode), tolerances)
 
+    @np.errstate(all="ignore")
     def function(self, mode: str) -> tuple[Function, list[str]]:
         """Return what a mode computes, for one tangent or cotangent, as a function."""
         values, push = self._values, self._push(mode)
@@ -303,6 +305,8 @@ class _Lines:
         return None if there is None else self._tangents @ there
 
 
+# Infinite claims and values are named in the report; suites make errors of warnings.
+@np.errstate(all="ignore")
 def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     """Return the report on a jvp."""
     options = tolerances.options(values)
@@ -323,6 +327,7 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     return _settled(values, "JVP", report, checks, claim, tolerances, compared)
 
 
+@np.errstate(all="ignore")
 def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
     """Return the report on a vjp."""
     options = tolerances.options(values)
@@ -366,16 +371,6 @@ def _looked(
     counts, since what is rounded to half precision may be off there. It also counts against a
     fail: the coarse steps of half precision take a jump nearby for a slope.
     """
-    # Infinite claims and values are named in the report; suites make errors of warnings.
-    with np.errstate(all="ignore"):
-        return _another_look(look, values, options)
-
-
-def _another_look(
-    look: Callable[[LeafValues, Options, float], tuple[Any, Report]],
-    values: LeafValues,
-    options: Options,
-) -> tuple[Any, Report]:
     if options.rtol is None and values.narrows():
         options = replace(options, rtol=_SINGLE ** (1 / 3))
     claim, report = look(values, options, 1.0)
