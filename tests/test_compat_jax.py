@@ -342,6 +342,19 @@ class TestAccepted:
         wide = os.environ.get("JAX_ENABLE_X64", "0") not in ("", "0")
         assert {str(dtype) for dtype in seen} == {"float64" if wide else "float32"}
 
+    @pytest.mark.parametrize("mode", ["fwd", "rev"])
+    def test_single_precision_inside(self, jax, jnp, ours, mode):
+        """A function of float64 (with x64) that computes in float32, as attention does."""
+
+        def func(x):
+            return jnp.exp(jnp.sin(x.astype("float32"))).astype(x.dtype)
+
+        args = (np.linspace(0.5, 1.5, 6),)
+        ours.check_grads(func, args, 1, modes=[mode])
+        wrong = with_rule(jax, func, lambda x, t: 1.05 * jnp.cos(x) * func(x) * t, mode)
+        with pytest.raises(WrongDerivative):
+            ours.check_grads(wrong, args, 1, modes=[mode])
+
     def test_weak_stays_weak(self, jnp, ours):
         seen = []
 
