@@ -104,7 +104,7 @@ class Dense(Columns):
     blocks : list of (slice, slice, ndarray)
         Rows, columns and the numbers there; of all of the matrix.
     shape : tuple of int
-        m and n.
+        Their numbers, m and n.
     eps : float
         Machine epsilon of its dtype.
     again : callable
@@ -181,7 +181,7 @@ class Claimed(Protocol):
 
     @property
     def calls(self) -> int:
-        """Calls of the claim."""
+        """Number of calls of the claim."""
 
     def at_x0(self) -> Columns:
         """Return the claim at x0."""

@@ -155,7 +155,7 @@ class Point:
 
     @property
     def magnitude(self) -> Any:
-        """Sizes of the entries of x; of both parts of a complex one its modulus."""
+        """The sizes of the entries of x; of both parts of a complex one its modulus."""
         size = np.abs(self.x)
         for leaf in self.leaves:
             if leaf.complex:
@@ -325,7 +325,7 @@ class Span:
     Parameters
     ----------
     point : Point
-        x0.
+        Where they begin.
     tangents : ndarray of shape (k, n)
         The lines' directions.
     paths : list of str

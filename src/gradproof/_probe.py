@@ -48,7 +48,7 @@ class Probe:
 
     @property
     def magnitude(self) -> Any:
-        """Sizes of the entries of x0; of both parts of a complex one its modulus."""
+        """The sizes of the entries of x0; of both parts of a complex one its modulus."""
         return self.point.magnitude  # made anew: it is as large as x0, and seldom asked for
 
     @property
@@ -59,7 +59,7 @@ class Probe:
 
     @property
     def nfev(self) -> int:
-        """Calls of func so far."""
+        """Number of calls of func so far."""
         return self.values.nfev
 
     def left(self) -> float:
@@ -121,8 +121,10 @@ class Probe:
 
         Returns
         -------
-        plus, up, minus, down : ndarray of shape (n,)
-            Changes and displacements, for a step up and for one down.
+        plus, up : ndarray of shape (n,)
+            Changes and displacements, for a step up.
+        minus, down : ndarray of shape (n,)
+            The same for a step down.
         """
         if self.left() < 2 * step.size:
             raise BudgetSpent

@@ -97,7 +97,7 @@ class SparseJacobian:
 
     @property
     def calls(self) -> int:
-        """Calls of the claim."""
+        """Number of calls of the claim."""
         return self._jac.calls
 
     def at_x0(self) -> Columns:

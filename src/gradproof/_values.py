@@ -280,7 +280,7 @@ class Values:
 
     @property
     def nfev(self) -> int:
-        """Calls of func so far."""
+        """Number of calls of func so far."""
         return self._calls[0]
 
     def left(self) -> float:
