@@ -126,12 +126,17 @@ class Arrays:
 
 
 def all_arrays() -> list[Arrays]:
-    """Return every kind and dtype of the libraries that this run is about."""
+    """
+    Return every kind and dtype of the libraries that this run is about.
+
+    What is special about a variant (a device, memory that cannot be written to) does not depend on
+    the dtype: one dtype stands for all of them there.
+    """
     return [
         Arrays(kind, dtype)
         for kind in KINDS
         if kind.library in REQUIRED
-        for dtype in dtypes(kind.library)
+        for dtype in dtypes(kind.library)[: 1 if kind.variant else None]
     ]
 
 
