@@ -112,6 +112,15 @@ class TestKinks:
         assert report.verdict is not Verdict.FAIL, str(report)
 
 
+def test_the_worst_entry_is_looked_at_first():
+    def wrong(x):
+        return smooth_grad(x) * np.where(
+            np.arange(20) == 3, 1.0001, np.where(np.arange(20) == 15, 1.01, 1)
+        )
+
+    assert verify_grad(smooth, wrong, X).worst(1)[0]["index"] == (15,)
+
+
 class TestEconomy:
     @pytest.mark.parametrize("n", [1, 3, 10, 100, 400])
     def test_right(self, n):

@@ -48,9 +48,9 @@ class Entries:
         size = np.where(np.isfinite(found.error), np.abs(found.error), np.inf)
         # First what designs suspect, then what differs beyond its bar, then what is hidden by it.
         bar = survey.rtol * survey.scales.material + survey.tau + found.truncation + found.noise
-        rank = 1e300 * found.suspect + 1e200 * (size > bar)
-        worth = rank + size / np.maximum(survey.scales.material, 1e-300)
-        for i in left[np.argsort(-worth[left], kind="stable")]:
+        share = size / np.maximum(survey.scales.material, 1e-300)
+        keys = (-share[left], ~(size > bar)[left], ~found.suspect[left])
+        for i in left[np.lexsort(keys)]:
             self.examined[i] = True
             found.state[i] = self.examine(Entry(self.survey, found, int(i)))
             if found.state[i] == FAIL:
