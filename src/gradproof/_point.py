@@ -109,8 +109,12 @@ class Point:
         self._argnums = checked_argnums(argnums, len(arguments))
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
+        # The arguments before and after a single array, which is what there mostly is.
+        self._others: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
         if is_array(chosen):
             self._one(chosen)
+            if isinstance(self._argnums, int):
+                self._others = arguments[: self._argnums], arguments[self._argnums + 1 :]
         else:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
@@ -177,6 +181,9 @@ class Point:
 
     def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
         """Call func with other leaves in the place of those that are moved, and `extra` last."""
+        if self._others is not None:
+            before, after = self._others
+            return func(*before, moved[0], *after, *extra, **self._kwargs)
         leaves = list(self.flat.leaves)
         for i, leaf in zip(self._moved, moved, strict=True):
             leaves[i] = leaf

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend, is_array
-from ._call import noted, output_shape
+from ._call import PLAIN, noted, output_shape
 from ._point import Leaf, Point, Span, as_numbers, flat_numbers, layout, leaf_of
 from ._typing import Function
 
@@ -68,6 +68,7 @@ class Outputs:
         self.leaves = layout([self._paths[i] for i in self._kept], self.like)
         self.eps = max(map(self._eps, self.like))
         self.size = self.leaves[-1].where.stop
+        self._number = self.bare and not self.leaves[0].shape
 
     def _eps(self, array: Any) -> float:
         native = self._backend.is_native(array)
@@ -82,6 +83,8 @@ class Outputs:
 
     def arrays(self, value: Any, where: str) -> list[Any]:
         """Return the leaves of another result; ValueError if its structure is another one."""
+        if self._number and type(value) in PLAIN:
+            return [value]
         if self.bare and _is_bare(value):
             found = [value]
         else:
