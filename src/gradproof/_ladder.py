@@ -66,7 +66,7 @@ class Rungs:
         """The same to the left."""
         return self.changes[1] - self.claimed[1]
 
-    @property
+    @functools.cached_property
     def error(self) -> Any:
         """The claim's error by central differences; its noise is ``sigma / (sqrt(2) h)``."""
         return (self.up - self.down) / (2 * self.h)
@@ -78,7 +78,8 @@ class Rungs:
 
     def both(self) -> "Rungs":
         """Return the rungs with a value on both sides."""
-        return self.part(np.isfinite(self.changes).all(axis=0))
+        there = np.isfinite(self.changes)
+        return self if there.all() else self.part(there.all(axis=0))
 
     def finest(self, step: float) -> "Rungs":
         """Return the six rungs with values on both sides that end at a step."""
@@ -109,6 +110,27 @@ class Rungs:
             if not kept or h < 0.9 * self.h[kept[-1]]:
                 kept.append(j)
         return self.part(kept)
+
+    @functools.cached_property
+    def scatter(self) -> list[tuple[float, float, float]]:
+        """Coarse to fine, log2 of a step and two differences in units of sigma there."""
+        rungs = self.both()
+        # At steps too fine to move func at all there is no noise to be seen.
+        moved = np.flatnonzero(rungs.changes.any(axis=0))
+        last = moved[-1] + 1 if moved.size else 0
+        if last < 3:
+            return []
+        h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
+        ratio = h[1:] / h[:-1]
+        q = ratio[1:]
+        # Zero for h and for h**2, and in units of sigma if there is noise alone.
+        a, b = _annihilator(q, ratio[:-1])
+        third = np.abs(bend[2:] + a * bend[1:-1] + b * bend[:-2])
+        third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
+        slope = np.abs(error[2:] - error[1:-1]) * h[2:] * np.sqrt(2 / (1 + q * q))
+        # Steps of two ladders are the same up to what x can represent.
+        place = np.round(4 * np.log2(h[2:])) / 4
+        return list(zip(place.tolist(), third.tolist(), slope.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -290,7 +312,7 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
         the neighbouring rungs where they are least: truncation only ever adds. Source: the idea
         of J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292, on a geometric ladder.
     """
-    rows = [row for rungs in ladders for row in scatter(rungs)]
+    rows = [row for rungs in ladders for row in rungs.scatter]
     if not rows:
         return floor
     steps = sorted({row[0] for row in rows})
@@ -311,31 +333,10 @@ def noise_bound(rungs: Rungs, floor: float) -> float:
     at three neighbouring rungs is used, and 1.5 times that, so that four of five plateaus of a
     quantised func do not pass for smoothness. Truncation only ever adds.
     """
-    rows = [max(row[1:]) for row in scatter(rungs)]
+    rows = [max(row[1:]) for row in rungs.scatter]
     if not rows:
         return np.inf
     return max(floor, 1.5 * min(max(rows[j : j + 3]) for j in range(max(1, len(rows) - 2))))
-
-
-def scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
-    """Return, coarse to fine, log2 of a step and two differences in units of sigma there."""
-    rungs = rungs.both()
-    # At steps too fine to move func at all there is no noise to be seen.
-    moved = np.flatnonzero(rungs.changes.any(axis=0))
-    last = moved[-1] + 1 if moved.size else 0
-    if last < 3:
-        return []
-    h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
-    ratio = h[1:] / h[:-1]
-    q = ratio[1:]
-    # Zero for h and for h**2, and in units of sigma if there is noise alone.
-    a, b = _annihilator(q, ratio[:-1])
-    third = np.abs(bend[2:] + a * bend[1:-1] + b * bend[:-2])
-    third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
-    slope = np.abs(error[2:] - error[1:-1]) * h[2:] * np.sqrt(2 / (1 + q * q))
-    # Steps of two ladders are the same up to what x can represent.
-    place = np.round(4 * np.log2(h[2:])) / 4
-    return list(zip(place.tolist(), third.tolist(), slope.tolist(), strict=True))
 
 
 def grain(ladders: list[Rungs], floor: float) -> float:

@@ -231,7 +231,7 @@ class Point:
 
     def happened(self, moved: list[Array]) -> Any:
         """Return the displacement of moved leaves."""
-        return self.numbers(moved) - self.x
+        return flat_numbers(self.backend.to_host(moved), copy=False) - self.x
 
     @property
     def entrywise(self) -> bool:
@@ -493,8 +493,12 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
 
 
-def flat_numbers(host: list[Any]) -> np.ndarray:
-    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
+def flat_numbers(host: list[Any], *, copy: bool = True) -> np.ndarray:
+    """
+    Return arrays of the host as one flat vector of float64; imaginary parts after real ones.
+
+    Without `copy` it may be one of them.
+    """
     parts = []
     for value in host:
         array = np.asarray(value).reshape(-1)
@@ -504,6 +508,8 @@ def flat_numbers(host: list[Any]) -> np.ndarray:
             parts.append(array)
     if not parts:
         return np.empty(0)
+    if len(parts) == 1:
+        return parts[0].astype(np.float64, copy=copy)
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
