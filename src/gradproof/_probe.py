@@ -1,5 +1,6 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
-__all__ = ["BudgetSpent", "Probe"]
+__all__ = ["BudgetSpent", "Probe", "each_alone"]
 
 
 class Probe:
@@ -94,12 +95,13 @@ class Probe:
         changes, claimed = np.empty((2, steps.size)), np.empty((2, steps.size))
         weight = np.abs(claim) if (claim * direction).any() else np.ones_like(claim)
         share, size = np.empty((2, steps.size)), np.empty((2, steps.size))
-        for j, step in enumerate(steps):
-            for side, sign in enumerate((1.0, -1.0)):
-                values, happened = self.values.at(sign * step * direction)
-                changes[side, j], size[side, j] = self._change(values), self._size(values)
-                claimed[side, j] = claim @ happened
-                share[side, j] = (weight @ np.abs(happened)) / (weight @ np.abs(direction)) / step
+        moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
+        for (values, happened), (j, side) in zip(
+            self.values.many(moves), np.ndindex(steps.size, 2), strict=True
+        ):
+            changes[side, j], size[side, j] = self._change(values), self._size(values)
+            claimed[side, j] = claim @ happened
+            share[side, j] = (weight @ np.abs(happened)) / (weight @ np.abs(direction)) / steps[j]
         # A step is what happened of it; where x has no digits for it, there is no rung.
         lost = ((share < 0.5) | (share > 2)).any(axis=0)
         changes[:, lost], share[:, lost] = np.nan, 1.0
@@ -140,11 +142,18 @@ class Probe:
 
     def _one_by_one(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
         changes, happened = np.empty((2, step.size)), np.empty((2, step.size))
-        displacement = np.zeros_like(step)
-        for i, h in enumerate(step):
-            for side, sign in enumerate((1.0, -1.0)):
-                displacement[i] = sign * h
-                changes[side, i], moved = self.at(displacement)
-                happened[side, i] = moved[i]
-            displacement[i] = 0.0
+        for (values, moved), (i, side) in zip(
+            self.values.many(each_alone(step)), np.ndindex(step.size, 2), strict=True
+        ):
+            changes[side, i], happened[side, i] = self._change(values), moved[i]
         return changes[0], happened[0], changes[1], happened[1]
+
+
+def each_alone(step: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield displacements of one entry after the other, up and down; one array, written over."""
+    displacement = np.zeros_like(step)
+    for i, h in enumerate(step):
+        for sign in (1.0, -1.0):
+            displacement[i] = sign * h
+            yield displacement
+        displacement[i] = 0.0
