@@ -1,5 +1,6 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
-__all__ = ["BudgetSpent", "Probe"]
+__all__ = ["BudgetSpent", "Probe", "each_alone"]
 
 
 class Probe:
@@ -97,15 +98,16 @@ class Probe:
         whole = weight @ np.abs(direction)
         several = self.weights.size > 1
         outputs = np.empty((2, steps.size, 1))
-        for j, step in enumerate(steps):
-            for side, sign in enumerate((1.0, -1.0)):
-                values, happened = self.values.at(sign * step * direction)
-                claimed[side, j] = claim @ happened
-                share[side, j] = (weight @ np.abs(happened)) / whole / step
-                if several:  # one by one: they may be many
-                    changes[side, j], size[side, j] = self._change(values), self._size(values)
-                else:
-                    outputs[side, j] = values
+        moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
+        for (values, happened), (j, side) in zip(
+            self.values.many(moves), np.ndindex(steps.size, 2), strict=True
+        ):
+            claimed[side, j] = claim @ happened
+            share[side, j] = (weight @ np.abs(happened)) / whole / steps[j]
+            if several:  # one by one: they may be many
+                changes[side, j], size[side, j] = self._change(values), self._size(values)
+            else:
+                outputs[side, j] = values
         if not several:
             changes, size = self._change(outputs), self._size(outputs)
         # A step is what happened of it; where x has no digits for it, there is no rung.
@@ -148,11 +150,18 @@ class Probe:
 
     def _one_by_one(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
         changes, happened = np.empty((2, step.size)), np.empty((2, step.size))
-        displacement = np.zeros_like(step)
-        for i, h in enumerate(step):
-            for side, sign in enumerate((1.0, -1.0)):
-                displacement[i] = sign * h
-                changes[side, i], moved = self.at(displacement)
-                happened[side, i] = moved[i]
-            displacement[i] = 0.0
+        for (values, moved), (i, side) in zip(
+            self.values.many(each_alone(step)), np.ndindex(step.size, 2), strict=True
+        ):
+            changes[side, i], happened[side, i] = self._change(values), moved[i]
         return changes[0], happened[0], changes[1], happened[1]
+
+
+def each_alone(step: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield displacements of one entry after the other, up and down; one array, written over."""
+    displacement = np.zeros_like(step)
+    for i, h in enumerate(step):
+        for sign in (1.0, -1.0):
+            displacement[i] = sign * h
+            yield displacement
+        displacement[i] = 0.0
