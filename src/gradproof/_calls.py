@@ -115,6 +115,7 @@ class Calls:
         plus: Array,
         outputs: list[Any],
         taken: Callable[[Any], Any] | None = None,
+        entries: range | None = None,
     ) -> None:
         """
         Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
@@ -131,16 +132,20 @@ class Calls:
         taken : callable, optional
             From what func returned, or `Failed`, to the output. Without it what func returned is
             the output, and what it raises is raised here.
+        entries : range, optional
+            Which entries, of all by default.
         """
+        if entries is None:
+            entries = range(math.prod(x.shape))
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.
-            self.spend(math.prod(x.shape))
+            self.spend(len(entries))
             with self.backend.quiet():
-                self.backend.sweep(func, x, plus, outputs)
+                self.backend.sweep(func, x, plus, outputs, entries)
             return
 
         def one(point: Array) -> Any:
             self.spend()
             return taken(self._one(func, point))
 
-        self.backend.sweep(one, x, plus, outputs)
+        self.backend.sweep(one, x, plus, outputs, entries)

@@ -161,11 +161,13 @@ class JAXBackend(StandardBackend):
         sharding = like.sharding if values.shape == like.shape else _replicated(like)
         return jax.device_put(values, sharding if like.committed else None)
 
-    def _points(self, x: Any, plus: Any) -> Iterator[Array]:
+    def _points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
         i = _zero(x)  # the entry that moves next, kept on the device
-        for start in range(0, x.size, _ROWS):
+        if entries.start:
+            i = i + jax.device_put(np.int32(entries.start))
+        for start in range(entries.start, entries.stop, _ROWS):
             i, *points = _next_points(x, plus, i)
-            yield from points[: x.size - start]
+            yield from points[: entries.stop - start]
 
     def keep(self, output: Any) -> Any:
         if isinstance(output, jax.Array):

@@ -162,22 +162,24 @@ class StandardBackend:
             return np.array(output)
         return self.copy(output) if self.is_native(output) else output
 
-    def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
+    def sweep(
+        self, func: Function, x: Array, plus: Array, outputs: list[Any], entries: range
+    ) -> None:
         """
-        Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
+        Call func at x with one of these entries at a time replaced by that of `plus`.
 
-        `outputs` grows with every call, so that its length tells, whatever happens, how many
-        entries were done.
+        What it returns is appended to `outputs`, which grows with every call, so that its length
+        tells, whatever happens, how many entries were done.
         """
         keep, append = self.keep, outputs.append  # one by one, as promised
-        for point in self._points(x, plus):
+        for point in self._points(x, plus, entries):
             append(keep(func(point)))
 
-    def _points(self, x: Array, plus: Array) -> Iterator[Array]:
+    def _points(self, x: Array, plus: Array, entries: range) -> Iterator[Array]:
         xp: Any = self.xp
         size = math.prod(x.shape)
         moved = xp.reshape(plus, (size,))
-        for i in range(size):
+        for i in entries:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)

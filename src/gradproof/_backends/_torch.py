@@ -110,12 +110,12 @@ class TorchBackend(StandardBackend):
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
-    def _points(self, x: Any, plus: Any) -> Iterator[Array]:
+    def _points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
         size = x.numel()
         flat, moved = x.reshape(-1), plus.reshape(-1)
         rows = max(1, min(_ROWS, size, _ENTRIES // max(size, 1)))
-        for start in range(0, size, rows):
-            stop = min(start + rows, size)
+        for start in range(entries.start, entries.stop, rows):
+            stop = min(start + rows, entries.stop)
             block = flat.repeat(stop - start, 1)
             # The entry that moves stands one place further right in each row.
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
