@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ._backends import Backend
 from ._evaluation import Settings
+from ._progress import Progress, progress_of
 from ._typing import Array, Function
 
 
@@ -66,6 +68,8 @@ class Calls:
     def __init__(self, backend: Backend, settings: Settings, budget: int | None = None) -> None:
         self.backend, self.settings, self.budget = backend, settings, budget
         self.nfev = 0
+        self._progress = progress_of(settings)
+        self._tick = None if self._progress is None else self._progress.tick
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -73,9 +77,28 @@ class Calls:
 
     def spend(self, count: int = 1) -> None:
         """Count calls that are about to be made; `BudgetSpent` if there are fewer left."""
-        if self.left() < count:
+        if self.budget is not None and self.left() < count:
             raise BudgetSpent
+        if self._tick is not None:
+            self._tick(self.nfev)
         self.nfev += count
+
+    def shown(self, expected: int) -> AbstractContextManager[None]:
+        """Return the context in which a bar may show the calls, so many of them expected."""
+        return nullcontext() if self._progress is None else self._shown(self._progress, expected)
+
+    @contextmanager
+    def _shown(self, progress: Progress, expected: int) -> Iterator[None]:
+        progress.start(self.nfev, expected)
+        try:
+            yield
+        finally:
+            progress.stop(self.nfev)
+
+    def expect(self, more: int) -> None:
+        """Say, for the bar, how many calls are left."""
+        if self._progress is not None:
+            self._progress.expect(self.nfev + more)
 
     def each(self, func: Function, points: Iterable[Any]) -> Iterator[Any]:
         """
@@ -139,9 +162,10 @@ class Calls:
             entries = range(math.prod(x.shape))
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.
+            called = func if self._tick is None else self._ticking(func, outputs, self._tick)
             self.spend(len(entries))
             with self.backend.quiet():
-                self.backend.sweep(func, x, plus, outputs, entries)
+                self.backend.sweep(called, x, plus, outputs, entries)
             return
 
         def one(point: Array) -> Any:
@@ -149,3 +173,13 @@ class Calls:
             return taken(self._one(func, point))
 
         self.backend.sweep(one, x, plus, outputs, entries)
+
+    def _ticking(self, func: Function, outputs: list[Any], tick: Callable[[int], None]) -> Function:
+        """Return func, with a bar that follows the outputs of its sweep."""
+        before = self.nfev - len(outputs)
+
+        def called(point: Array) -> Any:
+            tick(before + len(outputs))
+            return func(point)
+
+        return called

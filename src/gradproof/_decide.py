@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._directions import WHOLE as _WHOLE
-from ._directions import Directions, in_part
+from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -92,6 +92,14 @@ class Decision:
 
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget, or the user, may end the check early."""
+        values, steps = self.survey.probe.values, self.survey.steps
+        left = 4 * steps.line.size + 2 * self.survey.g.size
+        if self.directions:
+            left = 2 * steps.line.size + calls_of(self.directions)
+        with values.calls.shown(values.nfev + left * values.cost):
+            return self._judged()
+
+    def _judged(self) -> tuple[str, str]:
         found = self.findings
         try:
             reason = self._measured()
@@ -298,6 +306,8 @@ class Decision:
         found = self.findings
         seen = np.full((len(steps), 3, found.state.size), np.nan)
         reached = np.zeros(found.state.size, dtype=bool)
+        values = self.survey.probe.values
+        values.calls.expect(2 * len(steps) * found.state.size * values.cost)
         try:
             self._central(steps, seen, reached)
         except KeyboardInterrupt:
