@@ -2,6 +2,7 @@
 
 from ._autodiff import verify_autodiff
 from ._check import approx_fprime, check_grad
+from ._evaluation import Evaluation
 from ._products import verify_jvp, verify_vjp
 from ._report import Inconclusive, Report, Verdict, WrongDerivative
 from ._second import verify_hess, verify_hvp
@@ -10,6 +11,7 @@ from ._verify import verify_grad, verify_jac
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evaluation",
     "Inconclusive",
     "Report",
     "Verdict",

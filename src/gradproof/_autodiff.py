@@ -1,7 +1,7 @@
 """A verdict on what JAX or PyTorch computes for a function, custom rules included."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ._call import checked_callable
 from ._claims import Vjp
 from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent
+from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient, weights
 from ._point import ArgNums, Listed, Point, as_numbers, flat_numbers
 from ._report import Check, Report, Verdict, together
@@ -32,6 +33,7 @@ def verify_autodiff(
     directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether the derivatives that JAX or PyTorch compute for a function are right at a point.
@@ -70,6 +72,8 @@ def verify_autodiff(
         The most calls of `func` (of each derivative, for those of higher order).
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -101,18 +105,19 @@ def verify_autodiff(
     """
     checked_callable(func, "func")
     options = Options.checked(rtol, budget, seed, directions)
+    settings = Settings.checked(evaluation)
     modes = _checked(modes, order)
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
         raise TypeError(msg)
     point = Point(primals, argnums, kwargs)
-    values = Values(func, point, budget, has_aux=has_aux)
+    values = Values(func, point, budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap)
     for depth in range(2, order + 1):
         gradient = point.backend.compiled(rules.gradient)
         listed = Listed(point)
-        deeper = Values(gradient, listed, budget)
+        deeper = Values(gradient, listed, budget, settings)
         rules = Rules(deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules)
     return rules.report()
 

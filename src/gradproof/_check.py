@@ -1,19 +1,22 @@
 """SciPy's `check_grad` and `approx_fprime`, on native arrays."""
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ._backends import Backend, backend_of
 from ._call import add_note, bound, checked_callable, output_shape
+from ._evaluation import Evaluation, Settings
 from ._line import Line, Primal, Shape
 from ._random import Tangents
 from ._step import absolute_step
 from ._typing import Function
 
 
-def approx_fprime(xk: Any, f: Function, epsilon: Any = None, *args: Any) -> Any:
+def approx_fprime(
+    xk: Any, f: Function, epsilon: Any = None, *args: Any, **evaluation: Unpack[Evaluation]
+) -> Any:
     """
     Return the forward finite difference approximation of the derivative of `f` at `xk`.
 
@@ -31,6 +34,8 @@ def approx_fprime(xk: Any, f: Function, epsilon: Any = None, *args: Any) -> Any:
         not move takes one of ``sqrt(eps) * max(1, abs(x))`` instead.
     *args : object
         Extra arguments of `f`.
+    **evaluation : Evaluation
+        How `f` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -66,9 +71,10 @@ def approx_fprime(xk: Any, f: Function, epsilon: Any = None, *args: Any) -> Any:
     array([  2., 400.])
     """
     checked_callable(f, "f")
+    settings = Settings.checked(evaluation)
     primal = Primal(xk)
     step = _step(epsilon, primal, primal.shape)
-    slopes = Line(f, args, primal).slopes_by_entry(step)
+    slopes = Line(f, args, primal, settings).slopes_by_entry(step)
     return primal.backend.from_host(slopes, primal.x)
 
 
@@ -81,6 +87,7 @@ def check_grad(
     direction: str = "all",
     rng: Any = None,
     seed: Any = None,
+    **evaluation: Unpack[Evaluation],
 ) -> float:
     """
     Compare a gradient function with a forward finite difference approximation.
@@ -111,6 +118,8 @@ def check_grad(
         global state of NumPy (``numpy.random.seed``) and PyTorch (``torch.manual_seed``), fresh
         entropy on JAX. An int seeds a new generator of the library of `x0`; on NumPy, `seed` makes
         a `RandomState` of it and `rng` a `Generator`, as with SciPy.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -151,7 +160,8 @@ def check_grad(
     >>> check_grad(func, grad, [1.5, -1.5], direction="random", rng=rng) < 1e-7
     True
     """
-    claimed, slopes = _compared(func, grad, x0, args, epsilon, direction, rng, seed)
+    settings = Settings.checked(evaluation)
+    claimed, slopes = _compared(func, grad, x0, args, epsilon, direction, rng, seed, settings)
     if slopes.ndim == 0:  # the norm of one number, without the cost of arrays
         difference = float(claimed) - float(slopes)
         return math.sqrt(abs(difference * difference))
@@ -170,6 +180,7 @@ def _compared(
     direction: str,
     rng: Any,
     seed: Any,
+    settings: Settings,
 ) -> tuple[Any, Any]:
     """Return claim and slopes, of one shape; all that `check_grad` does but the norm."""
     checked_callable(func, "func")
@@ -186,7 +197,7 @@ def _compared(
     if direction == "all":
         steps = _step(epsilon, primal, primal.shape)
         claim, claim_shape = claim_at(grad, args, primal)
-        line = Line(func, args, primal)
+        line = Line(func, args, primal, settings)
         refuse_misfit(claim_shape, line, primal)
         slopes = line.slopes_by_entry(steps)
         claimed = numbers_of(backend.to_host([claim])[0]).reshape(slopes.shape)
@@ -194,7 +205,7 @@ def _compared(
         step = math.sqrt(primal.eps) if epsilon is None else float(_step(epsilon, primal, ()))
         claim, claim_shape = claim_at(grad, args, primal)
         tangent = tangents.draw()
-        line = Line(func, args, primal)
+        line = Line(func, args, primal, settings)
         refuse_misfit(claim_shape, line, primal)
         slopes, taken = line.slope_along(tangent, step)
         shape = primal.shape if line.is_scalar else line.shape + primal.shape

@@ -106,9 +106,9 @@ class Decision:
             if values.left() < 2 * _DRAWS:
                 found.state[i] = OPEN
                 continue
-            ends = [
-                [values.at(sign * d, fresh=True)[0] for sign in (1.0, -1.0)] for _ in range(_DRAWS)
-            ]
+            moves = (sign * d for _ in range(_DRAWS) for sign in (1.0, -1.0))
+            draws = [value for value, _ in values.many(moves, fresh=True)]
+            ends = list(zip(draws[::2], draws[1::2], strict=True))
             if self.each is None:
                 claimed = float(np.ldexp(survey.g[i], survey.exponent))
                 changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._ladder import NOISE, SEEN, Estimate, Rungs, estimate, scatter, weights_at_zero
+from ._ladder import NOISE, SEEN, Estimate, Rungs, estimate, weights_at_zero
 from ._survey import Survey
 
 #: A coarse scale may excuse a difference of a quarter at most: never zero, a sign or a factor 2.
@@ -70,7 +70,7 @@ def right_of_the_trend(ladders: list[Rungs], sigma: float, e: Estimate, scale: f
     to be known to a quarter of `scale`, with which errors of the claim are compared.
     """
     for rungs in ladders:
-        rows = [row for row in scatter(rungs) if 2.0 ** row[0] > 2 * e.step]
+        rows = [row for row in rungs.scatter if 2.0 ** row[0] > 2 * e.step]
         for k in range(len(rows) - _RAGGED + 1):
             log_h, *sizes = np.array(rows[k:]).T
             size = np.hypot(*sizes) / np.sqrt(2)

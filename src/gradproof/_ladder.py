@@ -10,6 +10,8 @@ in which a right claim leaves only truncation and noise. ``(up - down) / 2h`` is
 ``up + down`` the second difference, ``up / h`` and ``-down / h`` belong to the one-sided slopes.
 """
 
+import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +66,7 @@ class Rungs:
         """The same to the left."""
         return self.changes[1] - self.claimed[1]
 
-    @property
+    @functools.cached_property
     def error(self) -> Any:
         """The claim's error by central differences; its noise is ``sigma / (sqrt(2) h)``."""
         return (self.up - self.down) / (2 * self.h)
@@ -76,7 +78,8 @@ class Rungs:
 
     def both(self) -> "Rungs":
         """Return the rungs with a value on both sides."""
-        return self.part(np.isfinite(self.changes).all(axis=0))
+        there = np.isfinite(self.changes)
+        return self if there.all() else self.part(there.all(axis=0))
 
     def finest(self, step: float) -> "Rungs":
         """Return the six rungs with values on both sides that end at a step."""
@@ -107,6 +110,27 @@ class Rungs:
             if not kept or h < 0.9 * self.h[kept[-1]]:
                 kept.append(j)
         return self.part(kept)
+
+    @functools.cached_property
+    def scatter(self) -> list[tuple[float, float, float]]:
+        """Coarse to fine, log2 of a step and two differences in units of sigma there."""
+        rungs = self.both()
+        # At steps too fine to move func at all there is no noise to be seen.
+        moved = np.flatnonzero(rungs.changes.any(axis=0))
+        last = moved[-1] + 1 if moved.size else 0
+        if last < 3:
+            return []
+        h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
+        ratio = h[1:] / h[:-1]
+        q = ratio[1:]
+        # Zero for h and for h**2, and in units of sigma if there is noise alone.
+        a, b = _annihilator(q, ratio[:-1])
+        third = np.abs(bend[2:] + a * bend[1:-1] + b * bend[:-2])
+        third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
+        slope = np.abs(error[2:] - error[1:-1]) * h[2:] * np.sqrt(2 / (1 + q * q))
+        # Steps of two ladders are the same up to what x can represent.
+        place = np.round(4 * np.log2(h[2:])) / 4
+        return list(zip(place.tolist(), third.tolist(), slope.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -141,11 +165,15 @@ NOTHING = Estimate(np.nan, np.inf, np.inf, np.nan)
 
 def weights_at_zero(nodes: np.ndarray) -> np.ndarray:
     """Return the weights with which a polynomial through values at `nodes` is taken to zero."""
-    apart = nodes[None, :] - nodes[:, None]
-    np.fill_diagonal(apart, 1.0)
-    ratios = nodes[None, :] / apart
-    np.fill_diagonal(ratios, 1.0)
-    return np.asarray(np.prod(ratios, axis=1))
+    return np.asarray(_weights(nodes[None, :])[0])
+
+
+def _weights(nodes: np.ndarray) -> Any:
+    """Return such weights for each row of nodes."""
+    itself = np.eye(nodes.shape[1], dtype=bool)
+    apart = nodes[:, None, :] - nodes[:, :, None]
+    ratios = nodes[:, None, :] / np.where(itself, 1.0, apart)
+    return np.multiply.reduce(np.where(itself, 1.0, ratios), axis=2)
 
 
 def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> list[Estimate]:
@@ -167,23 +195,35 @@ def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) ->
         From the second rung on. Source: the tableau of C. J. F. Ridders, Advances in Engineering
         Software 4 (1982) 75, with the amplification of noise by each entry, which is known.
     """
-    table: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
+    tableau = _extrapolations(h.tobytes(), power)
+    # A row for each depth of the tableau; NaN where that would take more rungs than there are.
+    values, blur = np.full((2, len(tableau) + 1, len(h)), np.nan)
+    values[0] = slopes
+    for depth, (parts, weights) in enumerate(tableau, start=1):
+        values[depth, depth:] = np.vecdot(weights, slopes[parts])
+        blurred = weights * noise[parts] / h[parts]
+        blur[depth, depth:] = np.vecdot(blurred, blurred)
+    values, parents, blur = values[1:, 1:], values[:-1], NOISE * np.sqrt(blur[1:, 1:])
+    own, other = np.abs(values - parents[:, 1:]), np.abs(values - parents[:, :-1])
+    truncation = TRUNCATION * np.where(other > own, other, own)
+    bars = truncation + blur
+    bars[np.isnan(bars)] = np.inf
     found = []
-    for j in range(len(h)):
-        best = NOTHING
-        for depth in range(min(j, _DEPTH) + 1):
-            part = slice(j - depth, j + 1)
-            weights = weights_at_zero(h[part] ** power)
-            value = float(weights @ slopes[part])
-            table[j, depth] = value, weights
-            if depth:
-                parents = table[j, depth - 1][0], table[j - 1, depth - 1][0]
-                truncation = TRUNCATION * max(abs(value - parent) for parent in parents)
-                blur = NOISE * float(np.linalg.norm(weights * noise[part] / h[part]))
-                if truncation + blur < best.bar:
-                    best = Estimate(value, truncation, blur, float(h[j]))
-        if j:
-            found.append(best)
+    for j, depth in enumerate(bars.argmin(axis=0).tolist() if tableau else []):
+        place = depth, j
+        best = values[place], truncation[place], blur[place], h[j + 1]
+        found.append(Estimate(*map(float, best)) if bars[place] < np.inf else NOTHING)
+    return found
+
+
+@functools.lru_cache(maxsize=64)  # a ladder is looked at several times
+def _extrapolations(steps: bytes, power: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return, for each depth of a tableau, the rungs that each of its values takes, and weights."""
+    nodes = np.frombuffer(steps) ** power
+    found = []
+    for depth in range(1, min(len(nodes) - 1, _DEPTH) + 1):
+        parts = np.arange(len(nodes) - depth)[:, None] + np.arange(depth + 1)
+        found.append((parts, _weights(nodes[parts])))
     return found
 
 
@@ -239,18 +279,15 @@ def _uncontradicted(
     found: list[Estimate], h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int
 ) -> list[Estimate]:
     """Return the windows with which every finer rung agrees, within its noise."""
-    valid = []
-    for j, window in enumerate(found, start=1):
-        finer = slice(j + 1, None)
-        left = np.abs(slopes[finer] - window.value)
-        allowed = (
-            window.bar
-            + NOISE * noise[finer] / h[finer]
-            + 2 * abs(slopes[j] - window.value) * (h[finer] / h[j]) ** power
-        )
-        if np.all(left <= allowed):
-            valid.append(window)
-    return valid
+    if not found:
+        return []
+    value, bar = np.array([(window.value, window.bar) for window in found]).T[:, :, None]
+    # A row for each window, a column for each rung.
+    apart, own = np.abs(slopes - value), np.abs(slopes[1:, None] - value)
+    allowed = bar + NOISE * noise / h + 2 * own * (h / h[1:, None]) ** power
+    finer = np.arange(h.size) > np.arange(1, h.size)[:, None]
+    valid = (apart <= allowed) | ~finer
+    return list(itertools.compress(found, valid.all(axis=1)))
 
 
 def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
@@ -275,7 +312,7 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
         the neighbouring rungs where they are least: truncation only ever adds. Source: the idea
         of J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292, on a geometric ladder.
     """
-    rows = [row for rungs in ladders for row in scatter(rungs)]
+    rows = [row for rungs in ladders for row in rungs.scatter]
     if not rows:
         return floor
     steps = sorted({row[0] for row in rows})
@@ -296,30 +333,10 @@ def noise_bound(rungs: Rungs, floor: float) -> float:
     at three neighbouring rungs is used, and 1.5 times that, so that four of five plateaus of a
     quantised func do not pass for smoothness. Truncation only ever adds.
     """
-    rows = [max(row[1:]) for row in scatter(rungs)]
+    rows = [max(row[1:]) for row in rungs.scatter]
     if not rows:
         return np.inf
     return max(floor, 1.5 * min(max(rows[j : j + 3]) for j in range(max(1, len(rows) - 2))))
-
-
-def scatter(rungs: Rungs) -> list[tuple[float, float, float]]:
-    """Return, coarse to fine, log2 of a step and two differences in units of sigma there."""
-    rows = []
-    rungs = rungs.both()
-    # At steps too fine to move func at all there is no noise to be seen.
-    moved = np.flatnonzero(rungs.changes.any(axis=0))
-    last = moved[-1] + 1 if moved.size else 0
-    h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
-    for j in range(2, last):
-        q, p = h[j] / h[j - 1], h[j - 1] / h[j - 2]
-        # Zero for h and for h**2, and in units of sigma if there is noise alone.
-        a, b = _annihilator(q, p)
-        third = abs(bend[j] + a * bend[j - 1] + b * bend[j - 2])
-        third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
-        slope = abs(error[j] - error[j - 1]) * h[j] * np.sqrt(2 / (1 + q * q))
-        # Steps of two ladders are the same up to what x can represent.
-        rows.append((round(4 * float(np.log2(h[j]))) / 4, float(third), float(slope)))
-    return rows
 
 
 def grain(ladders: list[Rungs], floor: float) -> float:
@@ -339,9 +356,8 @@ def grain(ladders: list[Rungs], floor: float) -> float:
     return least if np.isfinite(least) and least > 16 * floor else 0.0
 
 
-def _annihilator(q: float, p: float) -> tuple[float, float]:
+def _annihilator(q: np.ndarray, p: np.ndarray) -> Any:
     """Return a, b with ``s(h) + a s(h/q) + b s(h/qp) = 0`` for s = h and for s = h**2."""
     # 1 + a/q + b/(qp) = 0 and 1 + a/q**2 + b/(qp)**2 = 0.
-    matrix = np.array([[1 / q, 1 / (q * p)], [1 / q**2, 1 / (q * p) ** 2]])
-    a, b = np.linalg.solve(matrix, [-1.0, -1.0])
-    return float(a), float(b)
+    matrices = np.array([[1 / q, 1 / (q * p)], [1 / q**2, 1 / (q * p) ** 2]])
+    return np.linalg.solve(np.moveaxis(matrices, 2, 0), np.full((q.size, 2, 1), -1.0))[:, :, 0].T

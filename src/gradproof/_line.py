@@ -8,6 +8,8 @@ import numpy as np
 
 from ._backends import Backend, backend_of
 from ._call import PLAIN, add_note, bound, is_real, output_shape
+from ._calls import Calls
+from ._evaluation import Settings
 from ._step import displaced, displaced_along
 from ._typing import Array, Function
 
@@ -85,6 +87,8 @@ class Line:
         Extra arguments.
     primal : Primal
         The point.
+    settings : Settings
+        How func is evaluated.
 
     Attributes
     ----------
@@ -98,8 +102,11 @@ class Line:
         Machine epsilon of f0 alone; float64's for a Python number.
     """
 
-    def __init__(self, func: Function, args: tuple[Any, ...], primal: Primal) -> None:
+    def __init__(
+        self, func: Function, args: tuple[Any, ...], primal: Primal, settings: Settings
+    ) -> None:
         self._func, self._primal = bound(func, args), primal
+        self._calls = Calls(primal.backend, settings)
         backend, x = primal.backend, primal.x
         output, self.shape = self._at(backend.copy(x), lambda: "func at x0")
         own = backend.eps(output.dtype) if backend.is_native(output) else 0.0
@@ -140,8 +147,7 @@ class Line:
         plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step)
         outputs: list[Any] = []
         try:
-            with backend.quiet():
-                backend.sweep(self._func, primal.x, plus, outputs)
+            self._calls.sweep(self._func, primal.x, plus, outputs)
         except Exception as err:
             add_note(err, primal.moved_entry(len(outputs), plus))
             raise

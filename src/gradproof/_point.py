@@ -109,8 +109,12 @@ class Point:
         self._argnums = checked_argnums(argnums, len(arguments))
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
+        # The arguments before and after a single array, which is what there mostly is.
+        self._others: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
         if is_array(chosen):
             self._one(chosen)
+            if isinstance(self._argnums, int):
+                self._others = arguments[: self._argnums], arguments[self._argnums + 1 :]
         else:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
@@ -177,6 +181,9 @@ class Point:
 
     def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
         """Call func with other leaves in the place of those that are moved, and `extra` last."""
+        if self._others is not None:
+            before, after = self._others
+            return func(*before, moved[0], *after, *extra, **self._kwargs)
         leaves = list(self.flat.leaves)
         for i, leaf in zip(self._moved, moved, strict=True):
             leaves[i] = leaf
@@ -224,7 +231,7 @@ class Point:
 
     def happened(self, moved: list[Array]) -> Any:
         """Return the displacement of moved leaves."""
-        return self.numbers(moved) - self.x
+        return flat_numbers(self.backend.to_host(moved), copy=False) - self.x
 
     @property
     def entrywise(self) -> bool:
@@ -486,8 +493,12 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
 
 
-def flat_numbers(host: list[Any]) -> np.ndarray:
-    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
+def flat_numbers(host: list[Any], *, copy: bool = True) -> np.ndarray:
+    """
+    Return arrays of the host as one flat vector of float64; imaginary parts after real ones.
+
+    Without `copy` it may be one of them.
+    """
     parts = []
     for value in host:
         array = np.asarray(value).reshape(-1)
@@ -497,6 +508,8 @@ def flat_numbers(host: list[Any]) -> np.ndarray:
             parts.append(array)
     if not parts:
         return np.empty(0)
+    if len(parts) == 1:
+        return parts[0].astype(np.float64, copy=copy)
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 

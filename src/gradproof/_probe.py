@@ -1,5 +1,6 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
-__all__ = ["BudgetSpent", "Probe"]
+__all__ = ["BudgetSpent", "Probe", "each_alone"]
 
 
 class Probe:
@@ -44,7 +45,7 @@ class Probe:
         self.parts = [leaf.where for leaf in values.point.leaves]
         self.eps, self.output_eps, self.x_eps = values.eps, values.output_eps, values.point.eps
         self.exponent = 0
-        self.size = self._size(values.at_x0)
+        self.size = float(self._size(values.at_x0))
 
     @property
     def magnitude(self) -> Any:
@@ -69,37 +70,46 @@ class Probe:
     def rescale(self, exponent: int) -> None:
         """From now on, return the changes of func times ``2**exponent``."""
         self.exponent = exponent
-        self.size = self._size(self.values.at_x0)
+        self.size = float(self._size(self.values.at_x0))
 
-    def _size(self, values: np.ndarray) -> float:
+    def _size(self, values: np.ndarray) -> Any:
+        """Return the 2-norm of weighted values, of those in the last axis."""
         weighted = np.ldexp(values * self.weights, self.exponent)
-        largest = float(np.max(np.abs(weighted), initial=0.0))
-        if not np.isfinite(weighted).all():
-            return float("nan")
-        return largest * float(np.linalg.norm(weighted / largest)) if largest else 0.0
+        largest = np.max(np.abs(weighted), axis=-1, initial=0.0)
+        with np.errstate(all="ignore"):  # NaN if a value is not finite
+            share = weighted / np.where(largest, largest, 1.0)[..., None]
+            return largest * np.sqrt(np.vecdot(share, share))
 
-    def _change(self, values: np.ndarray) -> float:
+    def _change(self, values: np.ndarray) -> Any:
+        """Return the weighted sum of the changes of values, of those in the last axis."""
         # Scaled first: the sum of changes may overflow where that of scaled ones does not.
         with np.errstate(all="ignore"):
-            changes = np.ldexp(values - self.values.at_x0, self.exponent)
-            return float(self.weights @ changes)
+            return np.vecdot(self.weights, np.ldexp(values - self.values.at_x0, self.exponent))
 
     def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the change of func at a displacement (NaN if it fails), and what happened."""
         values, happened = self.values.at(displacement)
-        return self._change(values), happened
+        return float(self._change(values)), happened
 
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
-        changes, claimed = np.empty((2, steps.size)), np.empty((2, steps.size))
+        changes, size, claimed, share = np.empty((4, 2, steps.size))
         weight = np.abs(claim) if (claim * direction).any() else np.ones_like(claim)
-        share, size = np.empty((2, steps.size)), np.empty((2, steps.size))
-        for j, step in enumerate(steps):
-            for side, sign in enumerate((1.0, -1.0)):
-                values, happened = self.values.at(sign * step * direction)
+        whole = weight @ np.abs(direction)
+        several = self.weights.size > 1
+        outputs = np.empty((2, steps.size, 1))
+        moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
+        for (values, happened), (j, side) in zip(
+            self.values.many(moves), np.ndindex(steps.size, 2), strict=True
+        ):
+            claimed[side, j] = claim @ happened
+            share[side, j] = (weight @ np.abs(happened)) / whole / steps[j]
+            if several:  # one by one: they may be many
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
-                claimed[side, j] = claim @ happened
-                share[side, j] = (weight @ np.abs(happened)) / (weight @ np.abs(direction)) / step
+            else:
+                outputs[side, j] = values
+        if not several:
+            changes, size = self._change(outputs), self._size(outputs)
         # A step is what happened of it; where x has no digits for it, there is no rung.
         lost = ((share < 0.5) | (share > 2)).any(axis=0)
         changes[:, lost], share[:, lost] = np.nan, 1.0
@@ -140,11 +150,18 @@ class Probe:
 
     def _one_by_one(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
         changes, happened = np.empty((2, step.size)), np.empty((2, step.size))
-        displacement = np.zeros_like(step)
-        for i, h in enumerate(step):
-            for side, sign in enumerate((1.0, -1.0)):
-                displacement[i] = sign * h
-                changes[side, i], moved = self.at(displacement)
-                happened[side, i] = moved[i]
-            displacement[i] = 0.0
+        for (values, moved), (i, side) in zip(
+            self.values.many(each_alone(step)), np.ndindex(step.size, 2), strict=True
+        ):
+            changes[side, i], happened[side, i] = self._change(values), moved[i]
         return changes[0], happened[0], changes[1], happened[1]
+
+
+def each_alone(step: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield displacements of one entry after the other, up and down; one array, written over."""
+    displacement = np.zeros_like(step)
+    for i, h in enumerate(step):
+        for sign in (1.0, -1.0):
+            displacement[i] = sign * h
+            yield displacement
+        displacement[i] = 0.0

@@ -1,11 +1,12 @@
 """Verdicts on products with a Jacobian that nobody forms: vjps and jvps."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from ._call import checked_callable
 from ._claims import Vjp, takes_cotangent
 from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent, same_value
+from ._evaluation import Evaluation, Settings
 from ._judge import Options, of_columns, of_gradient, weights
 from ._point import ArgNums, Point
 from ._report import Report, together
@@ -27,6 +28,7 @@ def verify_vjp(
     directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether a vjp, the product of a cotangent with a Jacobian, is right at a point.
@@ -65,6 +67,8 @@ def verify_vjp(
         The most calls of `func`.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -95,8 +99,9 @@ def verify_vjp(
     checked_callable(func, "func")
     checked_callable(vjp, "vjp")
     options = Options.checked(rtol, budget, seed, directions)
+    settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs)
-    values = Values(func, point, budget, has_aux=has_aux)
+    values = Values(func, point, budget, settings, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
     cotangent = weights(values, options.rng(1))
@@ -120,6 +125,7 @@ def verify_jvp(
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether a jvp, the product of a Jacobian with a tangent, is right at a point.
@@ -151,6 +157,8 @@ def verify_jvp(
         The most calls of `func`.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -184,8 +192,9 @@ def verify_jvp(
     checked_callable(func, "func")
     checked_callable(jvp, "jvp")
     options = Options.checked(rtol, budget, seed)
+    settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs)
-    values = Values(func, point, budget, has_aux=has_aux)
+    values = Values(func, point, budget, settings, has_aux=has_aux)
     span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)
     report = of_columns(values.along(span), claim, options)

@@ -17,10 +17,12 @@ from ._entries import Entries
 from ._entry import Entry
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._ladder import NOISE, Rungs
-from ._probe import Probe
+from ._probe import Probe, each_alone
 from ._row_scales import RowScales
 from ._survey import Survey
 
+#: Func at a displacement, and the one that happened.
+Value = tuple[np.ndarray, np.ndarray]
 #: After this many suspects in a row that nothing resolves the others are left: the verdict is
 #: inconclusive already.
 _GIVE_UP = 8
@@ -98,8 +100,9 @@ class Rows:
             step, leaves = survey.eps ** (1 / 3), 0.0
         self._scales = RowScales.of(self.columns, survey, values.outputs.leaves)
         self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
-        for i in range(survey.g.size):
-            self._column(i, step, leaves)
+        found = values.many(each_alone(step * survey.move))
+        for i, up in enumerate(found):
+            self._column(i, step, leaves, up, next(found))
         self._examine()
 
     def _noise(self) -> Any:
@@ -127,13 +130,10 @@ class Rows:
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 
-    def _column(self, i: int, step: float, leaves: float) -> None:
-        """Look at the slopes of all values by one entry of x."""
+    def _column(self, i: int, step: float, leaves: float, above: Value, below: Value) -> None:
+        """Look at the slopes of all values by one entry of x, from func on either side of it."""
         survey, values, found = self.survey, self._values, self.findings
-        displacement = np.zeros_like(survey.move)
-        displacement[i] = step * survey.move[i]
-        plus, up = values.at(displacement)
-        minus, down = values.at(-displacement)
+        (plus, up), (minus, down) = above, below
         claim = self.columns.column(i)
         own = np.abs(claim)
         material, resolved, largest = self._scales.of_column(i, claim)

@@ -1,6 +1,6 @@
 """Verdicts on second derivatives: Hessians, and their products with tangents."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ._call import checked_callable
 from ._claims import Claim
 from ._columns import Columns, Jacobian, Tangents
 from ._consistent import linear_in_tangent
+from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient
 from ._point import ArgNums, Point
 from ._report import Check, Report, Verdict, together
@@ -28,6 +29,7 @@ def verify_hess(
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether a Hessian is right at a point, and symmetric.
@@ -59,6 +61,9 @@ def verify_hess(
         The most calls of `grad`, if it is given, or of `func`.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func`, or `grad` if it is given, is evaluated, see `Evaluation`: many points at a
+        time, by workers, with a bar.
 
     Returns
     -------
@@ -91,15 +96,17 @@ def verify_hess(
     checked_callable(func, "func")
     checked_callable(hess, "hess")
     options = Options.checked(rtol, budget, seed)
+    settings = Settings.checked(evaluation)
     point = _real(Point((x0, *args), argnums, kwargs))
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, budget)
+        values: Values = _Gradient(grad, point, budget, settings)
         claim = Hessian(hess, point, values.outputs)
         report = of_columns(values, claim, options)
         columns = claim.at_x0()
     else:
-        slopes = SlopeValues(func, point, budget, tangent(point, options.rng(2), slice(None)))
+        direction = tangent(point, options.rng(2), slice(None))
+        slopes = SlopeValues(func, point, budget, direction, settings)
         # The structure of a gradient is that of x0.
         claim = Hessian(hess, point, _like_gradient(point))
         columns = claim.at_x0()
@@ -122,6 +129,7 @@ def verify_hvp(
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether an hvp, the product of a Hessian with a tangent, is right at a point.
@@ -150,6 +158,9 @@ def verify_hvp(
         The most calls of `grad`, if it is given, or of `func`.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func`, or `grad` if it is given, is evaluated, see `Evaluation`: many points at a
+        time, by workers, with a bar.
 
     Returns
     -------
@@ -177,19 +188,20 @@ def verify_hvp(
     checked_callable(func, "func")
     checked_callable(hvp, "hvp")
     options = Options.checked(rtol, budget, seed)
+    settings = Settings.checked(evaluation)
     point = _real(Point((x0, *args), argnums, kwargs))
     span, tangents = lines(point, options.rng(2))
     outputs = _like_gradient(point)
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, budget)
+        values: Values = _Gradient(grad, point, budget, settings)
         outputs = values.outputs
     claim = Tangents(hvp, point, span, tangents, outputs)
     claim.name = "hvp"
     if grad is not None:
         report = of_columns(values.along(span), claim, options)
     else:
-        values = SlopeValues(func, point, budget, tangents[0])
+        values = SlopeValues(func, point, budget, tangents[0], settings)
         report = of_gradient(values, np.ones(1), _Product(claim, tangents[0], point), options)
     checks = [linear_in_tangent(claim, values, options, report.rtol)]
     first, other = tangents[0], tangent(point, options.rng(4), slice(None))

@@ -1,9 +1,11 @@
 """The slope of func along one tangent, by differences, as a function of its own."""
 
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ._evaluation import PLAIN, Settings
 from ._point import Point
 from ._typing import Function
 from ._values import BudgetSpent, Values
@@ -31,17 +33,24 @@ class SlopeValues(Values):
         The most calls of func.
     tangent : ndarray of shape (n,)
         The direction, on the scale of x.
+    settings : Settings
+        How func is evaluated.
     """
 
     def __init__(
-        self, func: Function, point: Point, budget: int | None, tangent: np.ndarray
+        self,
+        func: Function,
+        point: Point,
+        budget: int | None,
+        tangent: np.ndarray,
+        settings: Settings = PLAIN,
     ) -> None:
-        super().__init__(func, point, budget)
+        super().__init__(func, point, budget, settings)
         self._refuse_several()
         self.tangent = tangent
         size = abs(float(self.at_x0[0]))
         self._h = self.eps**0.2
-        self.at_x0 = self._slope(np.zeros_like(tangent))
+        self.at_x0, _ = self.at(np.zeros_like(tangent))
         slope = abs(float(self.at_x0[0]))
         # Rounding of func's values, relative to the slope.
         blur = self.output_eps * size * _NOISE / self._h
@@ -61,23 +70,30 @@ class SlopeValues(Values):
             )
             raise ValueError(msg)
 
-    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Return the slope at x0 plus a displacement, measured anew, and what happened."""
+    def many(
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the slopes at x0 plus some displacements, measured anew, and what happened."""
         del fresh  # nothing is kept
-        happened = self.point.happened(self.point.moved(displacement))
-        return self._slope(happened), happened
+        happened: deque[np.ndarray] = deque()
+
+        def places() -> Iterator[np.ndarray]:
+            for displacement in displacements:
+                happened.append(self.point.happened(self.point.moved(displacement)))
+                if self.left() < len(_STENCIL):
+                    raise BudgetSpent
+                for place, _ in _STENCIL:
+                    yield happened[-1] + place * self._h * self.tangent
+
+        total = np.zeros(1)
+        for k, (value, _) in enumerate(super().many(places())):
+            total += _STENCIL[k % len(_STENCIL)][1] * value
+            if k % len(_STENCIL) == len(_STENCIL) - 1:
+                yield total / self._h, happened.popleft()
+                total = np.zeros(1)
 
     def again(self, count: int) -> np.ndarray:
         """Return the slope at x0, measured anew so many times, or as often as the budget allows."""
         count = int(min(count, self.left() // len(_STENCIL)))
         nowhere = np.zeros_like(self.tangent)
-        return np.array([self._slope(nowhere) for _ in range(count)]).reshape(count, 1)
-
-    def _slope(self, displacement: np.ndarray) -> Any:
-        if self.left() < len(_STENCIL):
-            raise BudgetSpent
-        total = np.zeros(1)
-        for place, weight in _STENCIL:
-            value, _ = super().at(displacement + place * self._h * self.tangent)
-            total += weight * value
-        return total / self._h
+        return np.array([v for v, _ in self.many([nowhere] * count)]).reshape(count, 1)

@@ -1,19 +1,23 @@
 """Calls of func near x0, counted, bounded and never fatal; and the numbers in what it returns."""
 
 import copy
+import functools
 import math
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, is_array
+from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import noted, output_shape
+from ._calls import BudgetSpent, Calls, Failed, Known
+from ._evaluation import PLAIN, Settings
 from ._point import Leaf, Point, Span, as_numbers, flat_numbers, layout, leaf_of
 from ._typing import Function
 
-
-class BudgetSpent(Exception):  # noqa: N818  # not an error, a reason to stop
-    """No call of func is left."""
+__all__ = ["BudgetSpent", "Outputs", "Values"]
 
 
 class Outputs:
@@ -68,6 +72,7 @@ class Outputs:
         self.leaves = layout([self._paths[i] for i in self._kept], self.like)
         self.eps = max(map(self._eps, self.like))
         self.size = self.leaves[-1].where.stop
+        self._number = self.bare and not self.leaves[0].shape
 
     def _eps(self, array: Any) -> float:
         native = self._backend.is_native(array)
@@ -82,6 +87,8 @@ class Outputs:
 
     def arrays(self, value: Any, where: str) -> list[Any]:
         """Return the leaves of another result; ValueError if its structure is another one."""
+        if self._number and type(value) in _PLAIN_NUMBERS:
+            return [value]
         if self.bare and _is_bare(value):
             found = [value]
         else:
@@ -198,6 +205,8 @@ class Values:
         Its arguments.
     budget : int or None
         The most calls of func.
+    settings : Settings
+        How func is evaluated; by default one call after the other.
     has_aux : bool
         Whether func returns a pair, of which the second is no output.
 
@@ -227,13 +236,20 @@ class Values:
     _KEPT = 64
 
     def __init__(
-        self, func: Function, point: Point | Span, budget: int | None, *, has_aux: bool = False
+        self,
+        func: Function,
+        point: Point | Span,
+        budget: int | None,
+        settings: Settings = PLAIN,
+        *,
+        has_aux: bool = False,
     ) -> None:
-        self._func, self._budget, self._aux = func, budget, has_aux
+        self._func, self._aux = func, has_aux
         self.point: Point | Span = point
         self.backend = backend = point.backend
         self.failure: str | None = None
-        self._calls = [1]  # shared with what `along` returns
+        self.calls = Calls(backend, settings, budget)  # shared with what `along` returns
+        self.calls.spend()
         self.remarks: list[str] = []
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         copies = point.copies()
@@ -281,11 +297,11 @@ class Values:
     @property
     def nfev(self) -> int:
         """Number of calls of func so far."""
-        return self._calls[0]
+        return self.calls.nfev
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
-        return np.inf if self._budget is None else self._budget - self.nfev
+        return self.calls.left()
 
     def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -298,40 +314,70 @@ class Values:
         happened : ndarray of shape (n,)
             The displacement, rounded in the dtypes of x0.
         """
+        (found,) = self.many((displacement,), fresh=fresh)
+        return found
+
+    def many(
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """
+        Yield func at x0 plus some displacements, and those that happened; see `at`.
+
+        Parameters
+        ----------
+        displacements : iterable of ndarray of shape (n,)
+            Independent of what comes back: workers take them ahead of it. One may be written over
+            once the next is asked for.
+        fresh : bool
+            Whether to call func where the result is known, too.
+
+        Yields
+        ------
+        values, happened : ndarray
+            In order.
+        """
         several = self.at_x0.size > 1
-        key = displacement.tobytes() if several else b""
-        if several and not fresh and key in self._known:
-            return self._known[key]
-        moved = self.point.moved(displacement)
-        happened = self.point.happened(moved)
-        arrays = self.guarded(moved)
-        values = flat_numbers(self.backend.to_host(arrays))
-        if several:
-            if len(self._known) >= self._KEPT:
-                self._known.pop(next(iter(self._known)))
-            self._known[key] = values, happened
-        return values, happened
+        called: deque[tuple[bytes, Any]] = deque()
+
+        def points() -> Iterator[Any]:
+            for displacement in displacements:
+                key = displacement.tobytes() if several else b""
+                if several and not fresh and key in self._known:
+                    yield Known(self._known[key])
+                    continue
+                moved = self.point.moved(displacement)
+                called.append((key, self.point.happened(moved)))
+                yield moved
+
+        for outcome in self.calls.each(functools.partial(self.point.call, self._func), points()):
+            if isinstance(outcome, Known):
+                yield outcome.result
+                continue
+            values = flat_numbers(self.backend.to_host(self._arrays(outcome)))
+            key, happened = called.popleft()
+            if several:
+                if len(self._known) >= self._KEPT:
+                    self._known.pop(next(iter(self._known)))
+                self._known[key] = values, happened
+            yield values, happened
 
     def again(self, count: int) -> np.ndarray:
         """Return func at x0, called anew so many times, or as often as the budget allows."""
         count = int(min(count, self.left()))
-        found = [self.guarded(self.point.copies()) for _ in range(count)]
-        host = [flat_numbers(self.backend.to_host(arrays)) for arrays in found]
-        return np.array(host).reshape(count, self.at_x0.size)
+        points = (self.point.copies() for _ in range(count))
+        found = [
+            flat_numbers(self.backend.to_host(self._arrays(outcome)))
+            for outcome in self.calls.each(functools.partial(self.point.call, self._func), points)
+        ]
+        return np.array(found).reshape(count, self.at_x0.size)
 
-    def guarded(self, moved: list[Any]) -> list[Any]:
-        """Return func's arrays at some leaves, kept from later calls; NaN where it fails."""
-        if self.left() < 1:
-            raise BudgetSpent
-        self._calls[0] += 1
-        try:
-            with self.backend.quiet():
-                value = self.point.call(self._func, moved)
-        except Exception as err:
+    def _arrays(self, outcome: Any) -> list[Any]:
+        """Return the arrays in what func returned, kept from later calls; NaN where it failed."""
+        if isinstance(outcome, Failed):
             if self.failure is None:
-                self.failure = f"{type(err).__name__}: {err}"
+                self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
             return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
-        arrays = self.outputs.arrays(self.primary(value), "near x0")
+        arrays = self.outputs.arrays(self.primary(outcome), "near x0")
         return [self.backend.keep(array) for array in arrays]
 
     def sweep(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -353,7 +399,8 @@ class Values:
             one = self._one(i)
             for part in self._parts(leaf, step):
                 outputs: list[Any] = []
-                self.backend.sweep(one, array, self.backend.from_host(part, array), outputs)
+                plus = self.backend.from_host(part, array)
+                self.calls.sweep(one, array, plus, outputs, lambda found: self._arrays(found)[0])
                 values.append(np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel())
         happened = self.point.happened(self.point.moved(step))
         return np.concatenate(values), happened
@@ -366,13 +413,11 @@ class Values:
 
     def _one(self, i: int) -> Function:
         """Return func as one of leaf `i` alone, the others being at x0."""
-        leaves: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
+        others: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
+        others[i] = None
 
         def func(array: Any) -> Any:
-            leaves[i] = array
-            try:
-                return self.guarded(leaves)[0]
-            finally:
-                leaves[i] = None  # so that nobody else holds on to the array
+            # A list of its own, gone with the call: nobody else holds on to the array.
+            return self.point.call(self._func, [*others[:i], array, *others[i + 1 :]])
 
         return func

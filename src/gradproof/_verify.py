@@ -1,6 +1,6 @@
 """A verdict on a derivative, without a tolerance: gradients, Jacobians, vjps and jvps."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from ._call import checked_callable
 from ._claims import Gradient
 from ._columns import Jacobian
 from ._consistent import same_value
+from ._evaluation import Evaluation, Settings
 from ._judge import Options, of_columns, of_gradient
 from ._point import ArgNums, Point
 from ._report import Report, together
@@ -29,6 +30,7 @@ def verify_grad(
     directions: int | str = "auto",
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether a gradient is right at a point: pass, fail or inconclusive.
@@ -75,6 +77,8 @@ def verify_grad(
         The most calls of `func`. What they do not reach is unresolved, never passed.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -124,8 +128,9 @@ def verify_grad(
     checked_callable(func, "func")
     checked_callable(grad, "grad")
     options = Options.checked(rtol, budget, seed, directions)
+    settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs)
-    values = Values(func, point, budget, has_aux=has_aux)
+    values = Values(func, point, budget, settings, has_aux=has_aux)
     _refuse_several(values.outputs)
     claim = Gradient(grad, point, with_value=value_and_grad)
     report = of_gradient(values, np.ones(1), claim, options)
@@ -158,6 +163,7 @@ def verify_jac(
     rtol: float | None = None,
     budget: int | None = None,
     seed: int | None = None,
+    **evaluation: Unpack[Evaluation],
 ) -> Report:
     """
     Tell whether a Jacobian is right at a point, each entry by itself.
@@ -192,6 +198,8 @@ def verify_jac(
         The most calls of `func`.
     seed : int, optional
         Repeats a check; drawn afresh by default, and in the report.
+    **evaluation : Evaluation
+        How `func` is evaluated, see `Evaluation`: many points at a time, by workers, with a bar.
 
     Returns
     -------
@@ -228,8 +236,9 @@ def verify_jac(
     checked_callable(func, "func")
     checked_callable(jac, "jac")
     options = Options.checked(rtol, budget, seed)
+    settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs)
-    values = Values(func, point, budget, has_aux=has_aux)
+    values = Values(func, point, budget, settings, has_aux=has_aux)
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:
         claim = Gradient(jac, point, with_value=value_and_jac)

@@ -1,0 +1,140 @@
+"""How func is evaluated: the keyword arguments that every checking function takes."""
+
+import numbers
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, cast
+
+#: What applies a function to each item of an iterable and returns the results in order.
+MapLike = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+class Evaluation(TypedDict, total=False):
+    """
+    How func is evaluated: keyword arguments of every function that checks a derivative.
+
+    None of them changes what is checked, only the time that it takes.
+
+    Attributes
+    ----------
+    vectorize : bool or {'auto'}
+        Whether points are evaluated many at a time: by `jax.lax.map` in one compiled program, by
+        `torch.func.vmap`. 'auto', the default, does so where it pays, and evaluates one by one
+        where a function cannot be traced, which the report then says; True raises a ValueError
+        instead, with the reason; False never does.
+    vectorized : bool
+        Whether func takes a leading batch axis: arrays of shape ``(batch, *x.shape)``, to results
+        of shape ``(batch, *shape)``. It is then called so always, with a batch of one for a
+        single point. By default it is not.
+    batch_size : int or None
+        The most points of one batch; by default as many as their memory allows.
+    workers : int, map-like callable or None
+        Evaluates points side by side: an int is the number of workers, -1 for one on each core; a
+        map-like callable, such as ``pool.map``, is called as ``workers(func, points)`` and returns
+        the results in order. By default there are none.
+    progress : bool or {'auto'}
+        Whether a bar shows how far a check has come. 'auto', the default, shows one for a check
+        of more than a second, on a terminal or in a notebook.
+
+    See Also
+    --------
+    check_grad : One of the functions that take them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradproof import Evaluation, check_grad
+    >>> how: Evaluation = {"vectorized": True, "batch_size": 64}
+    >>> check_grad(lambda x: (x**2).sum(axis=-1), lambda x: 2 * x, np.ones(3), **how) < 1e-6
+    True
+    """
+
+    vectorize: bool | Literal["auto"]
+    vectorized: bool
+    batch_size: int | None
+    workers: int | MapLike | None
+    progress: bool | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How func is evaluated, checked.
+
+    Attributes
+    ----------
+    vectorize, vectorized, batch_size, workers, progress
+        As of `Evaluation`.
+    """
+
+    vectorize: bool | str = "auto"
+    vectorized: bool = False
+    batch_size: int | None = None
+    workers: int | MapLike | None = None
+    progress: bool | str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of_three(self.vectorize, "vectorize", "evaluate many points at a time")
+        if not isinstance(self.vectorized, bool):
+            msg = (
+                f"vectorized={self.vectorized!r}; expected whether func takes a leading batch "
+                "axis, True or False."
+            )
+            raise ValueError(msg)  # noqa: TRY004  # as of the other options
+        if self.batch_size is not None and not (_whole(self.batch_size) and self.batch_size >= 1):
+            msg = (
+                f"batch_size={self.batch_size!r}; expected the most points of one batch, 1 at "
+                "least, or None."
+            )
+            raise ValueError(msg)
+        workers = self.workers
+        if not (
+            workers is None
+            or (_whole(workers) and (workers == -1 or cast("int", workers) >= 1))
+            or callable(workers)
+        ):
+            msg = (
+                f"workers={workers!r}; expected the number of workers (-1 for one on each core), "
+                "a map-like callable such as `pool.map`, or None."
+            )
+            raise ValueError(msg)
+        _one_of_three(self.progress, "progress", "show a bar")
+
+    @classmethod
+    def checked(cls, evaluation: Evaluation) -> "Settings":
+        """
+        Return the settings in keyword arguments of a public function.
+
+        Raises
+        ------
+        TypeError
+            If there is one that no checking function knows.
+        ValueError
+            If one is out of range.
+        """
+        if not evaluation:
+            return _DEFAULT
+        known = Evaluation.__annotations__
+        for name, value in evaluation.items():
+            if name not in known:
+                msg = (
+                    f"{name}={value!r:.60} is no option of this function; expected one of its own, "
+                    f"or one of how func is evaluated: {', '.join(known)}."
+                )
+                raise TypeError(msg)
+        return cls(**evaluation)
+
+
+def _one_of_three(value: Any, name: str, what: str) -> None:
+    if not (isinstance(value, bool) or (isinstance(value, str) and value == "auto")):
+        msg = f"{name}={value!r}; expected whether to {what}, True or False, or 'auto'."
+        raise ValueError(msg)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+_DEFAULT = Settings()
+#: One call after the other, whatever the library: what the drop-ins do, as their originals.
+PLAIN = Settings(vectorize=False, progress=False)
