@@ -132,6 +132,14 @@ def docs(session: nox.Session) -> None:
         session.run("python", str(example))
 
 
+@nox.session(venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Run the tests that need an NVIDIA GPU, with what is installed: not of the default set."""
+    chosen = session.posargs or ["tests/test_gpu.py"]
+    env = {"GRADPROOF_BACKENDS": "torch,jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    session.run("python", "-m", "pytest", "-m", "gpu", *chosen, env=env)
+
+
 @nox.session
 def calibration(session: nox.Session) -> None:
     """Count right and wrong verdicts over families of functions; not part of the default set."""
