@@ -1,6 +1,8 @@
 """Calls of func, one after the other or many at once: the one place where they are made."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +14,11 @@ from ._backends import Backend
 from ._evaluation import Settings
 from ._progress import Progress, progress_of
 from ._typing import Array, Function
+from ._workers import Workers
+
+#: Points that are handed to workers at a time: all of a survey's lines, and four for each of 16
+#: workers; of large ones fewer, as many as 128 MB of float64 hold.
+_TOGETHER, _ROOM = 64, 2**24
 
 
 class BudgetSpent(Exception):  # noqa: N818  # not an error, a reason to stop
@@ -31,6 +38,13 @@ class Failed:
 
     error: Exception
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:  # on its way from another process
+            pickle.loads(pickle.dumps(self.error))
+        except Exception:
+            return Failed, (RuntimeError(f"{type(self.error).__name__}: {self.error}"),)
+        return Failed, (self.error,)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -44,6 +58,57 @@ class Known:
     """
 
     result: Any
+
+
+def outcome(backend: Backend, func: Function, point: Any) -> Any:
+    """Return what func returns at a point, or `Failed`."""
+    try:
+        with backend.quiet():
+            return func(point)
+    except Exception as err:
+        return Failed(err)
+
+
+@dataclass(frozen=True)
+class Points:
+    """
+    The task of a worker who is given points.
+
+    Attributes
+    ----------
+    backend : Backend
+        The adapter of x0.
+    func : callable
+        Takes one point.
+    """
+
+    backend: Backend
+    func: Function
+
+    def __call__(self, points: Iterable[Any]) -> list[Any]:
+        """Return what func returns at some points, in a form that its next calls cannot change."""
+        found = (outcome(self.backend, self.func, point) for point in points)
+        return [one if isinstance(one, Failed) else copy.deepcopy(one) for one in found]
+
+
+@dataclass(frozen=True)
+class Entries(Points):
+    """
+    The task of a worker who is told which entries of an array to move.
+
+    Attributes
+    ----------
+    x, plus : array
+        Where the entries are, and where each of them goes.
+    """
+
+    x: Array
+    plus: Array
+
+    def __call__(self, places: Iterable[Any]) -> list[Any]:
+        """Return what func returns with each entry in a range moved by itself."""
+        assert isinstance(places, range)
+        return super().__call__(self.backend.points(self.x, self.plus, places))
 
 
 class Calls:
@@ -70,6 +135,9 @@ class Calls:
         self.nfev = 0
         self._progress = progress_of(settings)
         self._tick = None if self._progress is None else self._progress.tick
+        self._workers: Workers | None = None
+        if settings.workers is not None:
+            self._workers = Workers(settings.workers, threads=backend.threads)
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -117,19 +185,40 @@ class Calls:
         object
             The results.
         """
+        if self._workers is not None:
+            yield from self._by_workers(self._workers, func, iter(points))
+            return
         for point in points:
             if isinstance(point, Known):
                 yield point
             else:
                 self.spend()
-                yield self._one(func, point)
+                yield outcome(self.backend, func, point)
 
-    def _one(self, func: Function, point: Any) -> Any:
-        try:
-            with self.backend.quiet():
-                return func(point)
-        except Exception as err:
-            return Failed(err)
+    def _by_workers(self, workers: Workers, func: Function, points: Iterator[Any]) -> Iterator[Any]:
+        """Do the same, some points at a time; what a budget leaves is done before it ends."""
+        spent, more = None, True
+        while more and spent is None:
+            taken: list[Any] = []
+            more, room = False, _ROOM
+            for point in points:
+                if not isinstance(point, Known):
+                    try:
+                        self.spend()
+                    except BudgetSpent as err:
+                        spent = err
+                        break
+                    room -= sum(math.prod(np.shape(array)) for array in point)
+                taken.append(point)
+                if len(taken) >= _TOGETHER or room <= 0:
+                    more = True
+                    break
+            called = [point for point in taken if not isinstance(point, Known)]
+            found = iter(workers.run(Points(self.backend, func), called))
+            for point in taken:
+                yield point if isinstance(point, Known) else next(found)
+        if spent is not None:
+            raise spent
 
     def sweep(
         self,
@@ -160,6 +249,15 @@ class Calls:
         """
         if entries is None:
             entries = range(math.prod(x.shape))
+        if self._workers is not None:
+            self.spend(len(entries))
+            for found in self._workers.run(Entries(self.backend, func, x, plus), entries):
+                if taken is None and isinstance(found, Failed):
+                    raise found.error
+                outputs.append(found if taken is None else taken(found))
+                if self._tick is not None:
+                    self._tick(self.nfev - len(entries) + len(outputs))
+            return
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.
             called = func if self._tick is None else self._ticking(func, outputs, self._tick)
@@ -170,7 +268,7 @@ class Calls:
 
         def one(point: Array) -> Any:
             self.spend()
-            return taken(self._one(func, point))
+            return taken(outcome(self.backend, func, point))
 
         self.backend.sweep(one, x, plus, outputs, entries)
 

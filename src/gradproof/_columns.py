@@ -9,7 +9,6 @@ import numpy as np
 from ._call import noted
 from ._claims import eps_of, pair
 from ._point import Leaf, Point, Span, matched
-from ._scales import rms
 from ._typing import Function
 from ._values import Outputs
 
@@ -89,10 +88,21 @@ class Columns(abc.ABC):
             there = self.there(sign * ulp)
             if there is None:
                 continue
-            for k in range(self.shape[0]):
-                change = rms(there.row(k) - self.row(k))
-                least[k] = min(least[k], change if np.isfinite(change) else np.inf)
-        return np.where(np.isfinite(least), least, 0.0)
+            change = np.zeros(self.shape[0])
+            for part in survey.probe.parts:
+                pairs = zip(self.row_blocks(part), there.row_blocks(part), strict=True)
+                for (rows, here), (_, moved) in pairs:
+                    change[rows] = np.hypot(change[rows], _norms(moved - here))
+            least = np.fmin(least, np.where(np.isfinite(change), change, np.inf))
+        return np.where(np.isfinite(least), least, 0.0) / np.sqrt(max(self.shape[1], 1))
+
+
+def _norms(block: np.ndarray) -> Any:
+    """Return the 2-norm of each row, without overflow."""
+    largest = np.max(np.abs(block), axis=1, initial=0.0)
+    with np.errstate(all="ignore"):
+        share = np.where(largest[:, None] > 0, block / largest[:, None], 0.0)
+        return largest * np.sqrt((share**2).sum(axis=1))
 
 
 class Dense(Columns):

@@ -11,8 +11,9 @@ from ._values import BudgetSpent, Values
 __all__ = ["BudgetSpent", "Probe", "each_alone"]
 
 #: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
-#: what a block costs besides its calls of func, a few copies of x0, does not count.
-_BLOCK, _BLOCKS = 64, 64
+#: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
+#: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
+_BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
 
 
 class Block(NamedTuple):
@@ -177,7 +178,8 @@ class Probe:
         left = self.left()
         reserve = min(reserve, int(left / 2)) if left < n * price else 0
         happened = self._happened(steps) if self.values.sweepable else None
-        start, size = 0, max(_BLOCK, -(-n // _BLOCKS))
+        alone = self.values.calls.settings.workers is None
+        start, size = 0, max(_BLOCK if alone else _BLOCK_OF_WORKERS, -(-n // _BLOCKS))
         while start < n:
             stop = int(min(start + size, n, start + (self.left() - reserve) // price))
             if stop <= start:

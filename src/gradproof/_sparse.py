@@ -8,6 +8,9 @@ and is then looked for by halving. Source: A. R. Curtis, M. J. D. Powell and J. 
 Math. Appl. 13 (1974) 117.
 """
 
+import functools
+import itertools
+import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,18 +58,17 @@ def coloured(matrix: Coordinates) -> tuple[np.ndarray, int]:
     First fit in the order of the columns: as few as the band is wide for a banded matrix.
     """
     m, n = matrix.shape
-    by_row: list[list[int]] = [[] for _ in range(m)]
-    by_column: list[list[int]] = [[] for _ in range(n)]
-    for row, column in zip(matrix.rows.tolist(), matrix.columns.tolist(), strict=True):
-        by_row[row].append(column)
-        by_column[column].append(row)
-    colours = [-1] * n
-    for column in range(n):
-        taken = {colours[other] for row in by_column[column] for other in by_row[row]}
-        colour = 0
-        while colour in taken:
-            colour += 1
-        colours[column] = colour
+    taken = [0] * m  # the colours that have an entry in each row, as the bits of a number
+    order = np.argsort(matrix.columns, kind="stable")
+    rows, edges = matrix.rows[order].tolist(), np.searchsorted(matrix.columns[order], range(n + 1))
+    colours = []
+    for start, stop in itertools.pairwise(edges.tolist()):
+        own = rows[start:stop]
+        others = functools.reduce(operator.or_, (taken[row] for row in own), 0)
+        free = ~others & (others + 1)  # the lowest bit that is not set
+        for row in own:
+            taken[row] |= free
+        colours.append(free.bit_length() - 1)
     return np.array(colours, dtype=int), max(colours, default=-1) + 1
 
 

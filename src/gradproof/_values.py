@@ -412,9 +412,10 @@ class Values:
         """Return func as one of leaf `i` alone, the others being at x0."""
         others: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
         others[i] = None
+        point, whole = self.point, self._func  # not self, which other processes have no use for
 
         def func(array: Any) -> Any:
             # A list of its own, gone with the call: nobody else holds on to the array.
-            return self.point.call(self._func, [*others[:i], array, *others[i + 1 :]])
+            return point.call(whole, [*others[:i], array, *others[i + 1 :]])
 
         return func

@@ -32,6 +32,7 @@ class JAXBackend(StandardBackend):
 
     name = "jax"
     conjugation = -1.0
+    threads = True
 
     def __init__(self) -> None:
         super().__init__(jnp)
@@ -72,7 +73,7 @@ class JAXBackend(StandardBackend):
                 )
                 raise TypeError(msg)
         rebuild = functools.partial(jax.tree_util.tree_unflatten, treedef)
-        return Flat(leaves, paths, rebuild, treedef.flatten_up_to)
+        return Flat(leaves, paths, rebuild, treedef.flatten_up_to, (self.flatten, tree))
 
     def fixed_tangent(self, leaf: Any) -> Any:
         if isinstance(leaf, jax.Array | np.ndarray):
@@ -161,13 +162,13 @@ class JAXBackend(StandardBackend):
         sharding = like.sharding if values.shape == like.shape else _replicated(like)
         return jax.device_put(values, sharding if like.committed else None)
 
-    def _points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
+    def points(self, x: Any, plus: Any, places: range) -> Iterator[Array]:
         i = _zero(x)  # the entry that moves next, kept on the device
-        if entries.start:
-            i = i + jax.device_put(np.int32(entries.start))
-        for start in range(entries.start, entries.stop, _ROWS):
+        if places.start:
+            i = jax.device_put(np.asarray(places.start, i.dtype), i.sharding)
+        for start in places[::_ROWS]:
             i, *points = _next_points(x, plus, i)
-            yield from points[: entries.stop - start]
+            yield from points[: places.stop - start]
 
     def keep(self, output: Any) -> Any:
         if isinstance(output, jax.Array):

@@ -30,9 +30,16 @@ class StandardBackend:
     #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope
     #: a along the real part and b along the imaginary one. JAX has the other sign.
     conjugation = 1.0
+    #: Whether functions of such arrays let threads run side by side; None where that differs.
+    threads: bool | None = None
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from . import backend_named  # one adapter for each library: by its name to other processes
+
+        return backend_named, (self.xp.__name__,)
 
     # --- arrays ------------------------------------------------------------------------------
 
@@ -172,14 +179,15 @@ class StandardBackend:
         tells, whatever happens, how many entries were done.
         """
         keep, append = self.keep, outputs.append  # one by one, as promised
-        for point in self._points(x, plus, entries):
+        for point in self.points(x, plus, entries):
             append(keep(func(point)))
 
-    def _points(self, x: Array, plus: Array, entries: range) -> Iterator[Array]:
+    def points(self, x: Array, plus: Array, places: range) -> Iterator[Array]:
+        """Yield x with one entry at a time, at each of some places in a row, that of `plus`."""
         xp: Any = self.xp
         size = math.prod(x.shape)
         moved = xp.reshape(plus, (size,))
-        for i in entries:
+        for i in places:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)

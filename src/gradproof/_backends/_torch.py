@@ -28,6 +28,7 @@ class TorchBackend(StandardBackend):
     """PyTorch tensors, on any device."""
 
     name = "torch"
+    threads = True
 
     def __init__(self) -> None:
         super().__init__(xp)
@@ -110,12 +111,12 @@ class TorchBackend(StandardBackend):
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
-    def _points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
+    def points(self, x: Any, plus: Any, places: range) -> Iterator[Array]:
         size = x.numel()
         flat, moved = x.reshape(-1), plus.reshape(-1)
         rows = max(1, min(_ROWS, size, _ENTRIES // max(size, 1)))
-        for start in range(entries.start, entries.stop, rows):
-            stop = min(start + rows, entries.stop)
+        for start in places[::rows]:
+            stop = min(start + rows, places.stop)
             block = flat.repeat(stop - start, 1)
             # The entry that moves stands one place further right in each row.
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
@@ -235,4 +236,10 @@ def _module(module: torch.nn.Module) -> Flat:
         return private
 
     paths = [f"[{name!r}]" for name in named]
-    return Flat(list(named.values()), paths, rebuild, lambda tree: [tree[name] for name in named])
+    return Flat(
+        list(named.values()),
+        paths,
+        rebuild,
+        lambda tree: [tree[name] for name in named],
+        (_module, module),
+    )
