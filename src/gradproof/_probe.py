@@ -1,5 +1,6 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ class Probe:
         outputs = np.empty((2, steps.size, 1))
         moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
         for (values, happened), (j, side) in zip(
-            self.values.many(moves), np.ndindex(steps.size, 2), strict=True
+            self.values.many(moves), itertools.product(range(steps.size), (0, 1)), strict=True
         ):
             claimed[side, j] = claim @ happened
             share[side, j] = (weight @ np.abs(happened)) / whole / steps[j]
@@ -212,7 +213,7 @@ class Probe:
         changes, happened = np.empty((2, 2, len(entries)))
         moves = each_alone(step, entries)
         for (values, moved), (j, side) in zip(
-            self.values.many(moves), np.ndindex(len(entries), 2), strict=True
+            self.values.many(moves), itertools.product(range(len(entries)), (0, 1)), strict=True
         ):
             changes[side, j], happened[side, j] = self._change(values), moved[entries[j]]
         return Block(k, entries, changes[0], happened[0], changes[1], happened[1])
