@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ._backends import Backend
 from ._evaluation import Settings
+from ._progress import Progress, progress_of
 from ._typing import Array, Function
 from ._workers import Workers
 
@@ -134,6 +136,8 @@ class Calls:
         self._workers: Workers | None = None
         if settings.workers is not None:
             self._workers = Workers(settings.workers, threads=backend.threads)
+        self._progress = progress_of(settings)
+        self._tick = None if self._progress is None else self._progress.tick
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -141,9 +145,28 @@ class Calls:
 
     def spend(self, count: int = 1) -> None:
         """Count calls that are about to be made; `BudgetSpent` if there are fewer left."""
-        if self.left() < count:
+        if self.budget is not None and self.left() < count:
             raise BudgetSpent
+        if self._tick is not None:
+            self._tick(self.nfev)
         self.nfev += count
+
+    def shown(self, expected: int) -> AbstractContextManager[None]:
+        """Return the context in which a bar may show the calls, so many of them expected."""
+        return nullcontext() if self._progress is None else self._shown(self._progress, expected)
+
+    @contextmanager
+    def _shown(self, progress: Progress, expected: int) -> Iterator[None]:
+        progress.start(self.nfev, expected)
+        try:
+            yield
+        finally:
+            progress.stop(self.nfev)
+
+    def expect(self, more: int) -> None:
+        """Say, for the bar, how many calls are left."""
+        if self._progress is not None:
+            self._progress.expect(self.nfev + more)
 
     def each(self, func: Function, points: Iterable[Any]) -> Iterator[Any]:
         """
@@ -204,6 +227,7 @@ class Calls:
         plus: Array,
         outputs: list[Any],
         taken: Callable[[Any], Any] | None = None,
+        entries: range | None = None,
     ) -> None:
         """
         Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
@@ -220,24 +244,38 @@ class Calls:
         taken : callable, optional
             From what func returned, or `Failed`, to the output. Without it what func returned is
             the output, and what it raises is raised here.
+        entries : range, optional
+            Which entries, of all by default.
         """
+        if entries is None:
+            entries = range(math.prod(x.shape))
         if self._workers is not None:
-            size = math.prod(x.shape)
-            self.spend(size)
-            for found in self._workers.run(Entries(self.backend, func, x, plus), range(size)):
+            self.spend(len(entries))
+            for found in self._workers.run(Entries(self.backend, func, x, plus), entries):
                 if taken is None and isinstance(found, Failed):
                     raise found.error
                 outputs.append(found if taken is None else taken(found))
             return
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.
-            self.spend(math.prod(x.shape))
+            called = func if self._tick is None else self._ticking(func, outputs, self._tick)
+            self.spend(len(entries))
             with self.backend.quiet():
-                self.backend.sweep(func, x, plus, outputs)
+                self.backend.sweep(called, x, plus, outputs, entries)
             return
 
         def one(point: Array) -> Any:
             self.spend()
             return taken(outcome(self.backend, func, point))
 
-        self.backend.sweep(one, x, plus, outputs)
+        self.backend.sweep(one, x, plus, outputs, entries)
+
+    def _ticking(self, func: Function, outputs: list[Any], tick: Callable[[int], None]) -> Function:
+        """Return func, with a bar that follows the outputs of its sweep."""
+        before = self.nfev - len(outputs)
+
+        def called(point: Array) -> Any:
+            tick(before + len(outputs))
+            return func(point)
+
+        return called

@@ -147,7 +147,8 @@ class Line:
         plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step)
         outputs: list[Any] = []
         try:
-            self._calls.sweep(self._func, primal.x, plus, outputs)
+            with self._calls.shown(step.size):
+                self._calls.sweep(self._func, primal.x, plus, outputs)
         except Exception as err:
             add_note(err, primal.moved_entry(len(outputs), plus))
             raise

@@ -231,6 +231,8 @@ class Values:
 
     #: What func is called in messages.
     what = "func"
+    #: How many calls of it one value costs.
+    cost = 1
     #: Evaluations of a func with several values that are kept: those of the lines of a survey,
     #: which each of its values is judged by.
     _KEPT = 64
@@ -380,30 +382,25 @@ class Values:
         arrays = self.outputs.arrays(self.primary(outcome), "near x0")
         return [self.backend.keep(array) for array in arrays]
 
-    def sweep(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """
-        Return func of one value with one entry at a time displaced by its step.
-
-        Returns
-        -------
-        values : ndarray of shape (n,)
-            The values.
-        happened : ndarray of shape (n,)
-            The displacements, rounded in the dtypes of x0.
-        """
-        if self.left() < step.size:
+    def sweep(self, step: np.ndarray, entries: range) -> np.ndarray:
+        """Return func of one value with one of these entries at a time displaced by its step."""
+        if self.left() < len(entries):
             raise BudgetSpent
         assert isinstance(self.point, Point)
-        values = []
+        values, start = [np.empty(0)], 0
         for i, (leaf, array) in enumerate(zip(self.point.leaves, self.point.arrays, strict=True)):
-            one = self._one(i)
             for part in self._parts(leaf, step):
+                here = range(max(entries.start - start, 0), min(entries.stop - start, part.size))
+                start += part.size
+                if not here:
+                    continue
                 outputs: list[Any] = []
                 plus = self.backend.from_host(part, array)
-                self.calls.sweep(one, array, plus, outputs, lambda found: self._arrays(found)[0])
+                self.calls.sweep(
+                    self._one(i), array, plus, outputs, lambda found: self._arrays(found)[0], here
+                )
                 values.append(np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel())
-        happened = self.point.happened(self.point.moved(step))
-        return np.concatenate(values), happened
+        return np.concatenate(values)
 
     def _parts(self, leaf: Leaf, step: np.ndarray) -> list[np.ndarray]:
         """Return the numbers of a leaf after its step; first the real parts, then the others."""

@@ -169,23 +169,25 @@ class StandardBackend:
             return np.array(output)
         return self.copy(output) if self.is_native(output) else output
 
-    def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
+    def sweep(
+        self, func: Function, x: Array, plus: Array, outputs: list[Any], entries: range
+    ) -> None:
         """
-        Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
+        Call func at x with one of these entries at a time replaced by that of `plus`.
 
-        `outputs` grows with every call, so that its length tells, whatever happens, how many
-        entries were done.
+        What it returns is appended to `outputs`, which grows with every call, so that its length
+        tells, whatever happens, how many entries were done.
         """
         keep, append = self.keep, outputs.append  # one by one, as promised
-        for point in self.points(x, plus, range(math.prod(x.shape))):
+        for point in self.points(x, plus, entries):
             append(keep(func(point)))
 
-    def points(self, x: Array, plus: Array, places: range) -> Iterator[Array]:
-        """Yield x with one entry at a time, at each of some places in a row, that of `plus`."""
+    def points(self, x: Array, plus: Array, entries: range) -> Iterator[Array]:
+        """Yield x with one entry at a time, at each of some entries in a row, that of `plus`."""
         xp: Any = self.xp
         size = math.prod(x.shape)
         moved = xp.reshape(plus, (size,))
-        for i in places:
+        for i in entries:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
