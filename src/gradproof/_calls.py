@@ -133,11 +133,11 @@ class Calls:
     def __init__(self, backend: Backend, settings: Settings, budget: int | None = None) -> None:
         self.backend, self.settings, self.budget = backend, settings, budget
         self.nfev = 0
-        self._progress = progress_of(settings)
-        self._tick = None if self._progress is None else self._progress.tick
         self._workers: Workers | None = None
         if settings.workers is not None:
             self._workers = Workers(settings.workers, threads=backend.threads)
+        self._progress = progress_of(settings)
+        self._tick = None if self._progress is None else self._progress.tick
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -255,8 +255,6 @@ class Calls:
                 if taken is None and isinstance(found, Failed):
                     raise found.error
                 outputs.append(found if taken is None else taken(found))
-                if self._tick is not None:
-                    self._tick(self.nfev - len(entries) + len(outputs))
             return
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.

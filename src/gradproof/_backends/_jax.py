@@ -162,13 +162,13 @@ class JAXBackend(StandardBackend):
         sharding = like.sharding if values.shape == like.shape else _replicated(like)
         return jax.device_put(values, sharding if like.committed else None)
 
-    def points(self, x: Any, plus: Any, places: range) -> Iterator[Array]:
+    def points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
         i = _zero(x)  # the entry that moves next, kept on the device
-        if places.start:
-            i = jax.device_put(np.asarray(places.start, i.dtype), i.sharding)
-        for start in places[::_ROWS]:
+        if entries.start:
+            i = jax.device_put(np.asarray(entries.start, i.dtype), i.sharding)
+        for start in entries[::_ROWS]:
             i, *points = _next_points(x, plus, i)
-            yield from points[: places.stop - start]
+            yield from points[: entries.stop - start]
 
     def keep(self, output: Any) -> Any:
         if isinstance(output, jax.Array):

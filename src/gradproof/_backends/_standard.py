@@ -182,12 +182,12 @@ class StandardBackend:
         for point in self.points(x, plus, entries):
             append(keep(func(point)))
 
-    def points(self, x: Array, plus: Array, places: range) -> Iterator[Array]:
-        """Yield x with one entry at a time, at each of some places in a row, that of `plus`."""
+    def points(self, x: Array, plus: Array, entries: range) -> Iterator[Array]:
+        """Yield x with one entry at a time, at each of some entries in a row, that of `plus`."""
         xp: Any = self.xp
         size = math.prod(x.shape)
         moved = xp.reshape(plus, (size,))
-        for i in places:
+        for i in entries:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)

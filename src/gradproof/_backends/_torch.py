@@ -111,12 +111,12 @@ class TorchBackend(StandardBackend):
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
-    def points(self, x: Any, plus: Any, places: range) -> Iterator[Array]:
+    def points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
         size = x.numel()
         flat, moved = x.reshape(-1), plus.reshape(-1)
         rows = max(1, min(_ROWS, size, _ENTRIES // max(size, 1)))
-        for start in places[::rows]:
-            stop = min(start + rows, places.stop)
+        for start in entries[::rows]:
+            stop = min(start + rows, entries.stop)
             block = flat.repeat(stop - start, 1)
             # The entry that moves stands one place further right in each row.
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
