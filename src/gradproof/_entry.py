@@ -84,9 +84,7 @@ class Entry:
 
     def seen(self, e: Estimate) -> bool:
         """Tell whether an entry that agrees would have been seen to disagree."""
-        # In half precision that is nearly as much as a mistake, and rounding may not be its excuse.
-        slack = 0.0 if self.survey.short else min(self.tau, self.visible / 2)
-        return bool(abs(e.value) + e.bar <= self.visible + slack)
+        return bool(abs(e.value) + e.bar <= self.visible)
 
     def passes(self, e: Estimate) -> bool:
         """Tell whether an estimate is all that a pass needs."""
