@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend
+from ._batches import Leafed, Refused, apart, batched_from, batches, flat_rows, most_moved, plainly
 from ._evaluation import Settings
 from ._typing import Array, Function
 
@@ -60,12 +61,18 @@ class Calls:
     Attributes
     ----------
     nfev : int
-        Number of calls so far.
+        Number of calls so far; of a batch, the number of its points.
+    compile_time : float
+        Seconds spent to compile func.
+    remarks : list of str
+        What was noticed.
     """
 
     def __init__(self, backend: Backend, settings: Settings, budget: int | None = None) -> None:
         self.backend, self.settings, self.budget = backend, settings, budget
-        self.nfev = 0
+        self.nfev, self.compile_time = 0, 0.0
+        self.remarks: list[str] = []
+        self._batched_from = batched_from(settings, backend)
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -110,7 +117,7 @@ class Calls:
 
     def sweep(
         self,
-        func: Function,
+        leafed: Leafed,
         x: Array,
         plus: Array,
         outputs: list[Any],
@@ -121,8 +128,8 @@ class Calls:
 
         Parameters
         ----------
-        func : callable
-            Takes one array; raises what the user's function raises.
+        leafed : Leafed
+            The function of one array.
         x, plus : array
             Of one shape.
         outputs : list
@@ -136,11 +143,131 @@ class Calls:
             # As lean as can be: a cheap func is called a million times a second.
             self.spend(math.prod(x.shape))
             with self.backend.quiet():
-                self.backend.sweep(func, x, plus, outputs)
+                self.backend.sweep(leafed.call, x, plus, outputs)
             return
 
         def one(point: Array) -> Any:
             self.spend()
-            return taken(self._one(func, point))
+            return taken(self._one(leafed.call, point))
 
         self.backend.sweep(one, x, plus, outputs)
+
+    def in_batches(self, x: Array) -> bool:
+        """Tell whether the entries of an array are many enough for `batches`."""
+        return math.prod(x.shape) >= self._batched_from
+
+    def batches(
+        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """
+        Yield func at x with one entry at a time replaced by that of `plus`, in batches.
+
+        Parameters
+        ----------
+        leafed : Leafed
+            The function of one array.
+        x, plus : array
+            Of one shape.
+        at_x0 : ndarray of shape (m,)
+            The real numbers in what a plain call returned at x.
+
+        Yields
+        ------
+        ndarray of shape (1 + k, m)
+            At x, as the batch has it, and at the points of the next k entries.
+
+        Raises
+        ------
+        Refused
+            If that cannot be done, or does not agree with a plain call: plain calls have to do it.
+            Why is among the remarks.
+        ValueError
+            In its place, if the user wants batches.
+        """
+        if self.left() < math.prod(x.shape):
+            raise BudgetSpent
+        before = leafed.compile_time
+        try:
+            for block in self._agreeing(leafed, x, plus, at_x0):
+                self.nfev += len(block) - 1
+                yield block
+        except Refused as err:
+            self._batched_from = math.inf
+            self._refuse(err)
+            raise
+        finally:
+            self.compile_time += leafed.compile_time - before
+
+    def _agreeing(
+        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Yield batches, once the first of them was seen to agree with a plain call."""
+        again = False
+        for k, block in enumerate(self._tried(leafed, x, plus)):
+            if k == 0:
+                off = self._apart(leafed, x, plus, at_x0, block)
+                # A program that was kept is of func as it was then.
+                again = bool(off) and leafed.reused
+                if again:
+                    break
+                if off:
+                    msg = f"a batch is not what plain calls return: {off}"
+                    raise Refused(msg)
+            yield block
+        if again:
+            leafed.fresh, leafed.reused = True, False
+            yield from self._agreeing(leafed, x, plus, at_x0)
+
+    def _tried(self, leafed: Leafed, x: Array, plus: Array) -> Iterator[np.ndarray]:
+        found = batches(self.backend, self.settings, leafed, x, plus)
+        while True:
+            try:
+                with self.backend.quiet():
+                    block = flat_rows(next(found))
+            except StopIteration:
+                return
+            except Refused:
+                raise
+            except Exception as err:
+                raise Refused(_reason(err)) from err
+            yield block
+
+    def _apart(
+        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray, block: np.ndarray
+    ) -> str:
+        """Return by how much a batch differs from plain calls, at x0 and where func moves most."""
+        batch, alone = block[:1], at_x0[None]
+        if not leafed.agreed:
+            i = most_moved(block)
+            try:
+                with self.backend.quiet():
+                    point = plainly(self.backend, leafed, x, plus, i)
+            except Exception as err:
+                raise Refused(_reason(err)) from err
+            batch, alone = block[[0, 1 + i]], np.stack([at_x0, point])
+        off = apart(batch, alone, leafed.eps)
+        leafed.agreed = not off
+        return off
+
+    def _refuse(self, err: Refused) -> None:
+        settings = self.settings
+        if settings.vectorized and err.__cause__ is None:  # func itself did not raise
+            msg = (
+                f"vectorized=True, but func does not take a leading batch axis: {err}. Expected "
+                "results of shape (batch, *shape) for arrays of shape (batch, *x.shape)."
+            )
+            raise ValueError(msg) from err
+        if settings.vectorize is True and not settings.vectorized:
+            msg = (
+                f"vectorize=True, but func cannot be evaluated in batches: {err}. With "
+                "vectorize='auto' it is called one by one then."
+            )
+            raise ValueError(msg) from err
+        self.remarks.append(f"func was called one by one, not in batches: {err}")
+
+
+def _reason(err: Exception) -> str:
+    """Return the first sentence of an exception, in short."""
+    first = (str(err).strip().splitlines() or [""])[0]
+    text = f"{type(err).__name__}: {first}"
+    return text if len(text) <= 160 else f"{text[:157]}..."

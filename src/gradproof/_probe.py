@@ -1,6 +1,5 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
-__all__ = ["BudgetSpent", "Probe", "each_alone"]
+__all__ = ["BudgetSpent", "Probe"]
 
 
 class Probe:
@@ -80,11 +79,12 @@ class Probe:
             share = weighted / np.where(largest, largest, 1.0)[..., None]
             return largest * np.sqrt(np.vecdot(share, share))
 
-    def _change(self, values: np.ndarray) -> Any:
+    def _change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
         """Return the weighted sum of the changes of values, of those in the last axis."""
+        at_x0 = self.values.at_x0 if at_x0 is None else at_x0
         # Scaled first: the sum of changes may overflow where that of scaled ones does not.
         with np.errstate(all="ignore"):
-            return np.vecdot(self.weights, np.ldexp(values - self.values.at_x0, self.exponent))
+            return np.vecdot(self.weights, np.ldexp(values - at_x0, self.exponent))
 
     def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the change of func at a displacement (NaN if it fails), and what happened."""
@@ -143,25 +143,13 @@ class Probe:
         found: list[np.ndarray] = []
         with np.errstate(all="ignore"):
             for displacement in (step, -step):
-                values, happened = self.values.sweep(displacement)
-                changes = np.ldexp(values - self.values.at_x0[0], self.exponent)
-                found += [self.weights[0] * changes, happened]
+                changes, happened = self.values.sweep(displacement)
+                found += [self.weights[0] * np.ldexp(changes, self.exponent), happened]
         return tuple(found)  # type: ignore[return-value]
 
     def _one_by_one(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
         changes, happened = np.empty((2, step.size)), np.empty((2, step.size))
-        for (values, moved), (i, side) in zip(
-            self.values.many(each_alone(step)), np.ndindex(step.size, 2), strict=True
-        ):
-            changes[side, i], happened[side, i] = self._change(values), moved[i]
+        for i, sides in enumerate(self.values.each_entry(step)):
+            for side, (values, moved, at_x0) in enumerate(sides):
+                changes[side, i], happened[side, i] = self._change(values, at_x0), moved[i]
         return changes[0], happened[0], changes[1], happened[1]
-
-
-def each_alone(step: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield displacements of one entry after the other, up and down; one array, written over."""
-    displacement = np.zeros_like(step)
-    for i, h in enumerate(step):
-        for sign in (1.0, -1.0):
-            displacement[i] = sign * h
-            yield displacement
-        displacement[i] = 0.0

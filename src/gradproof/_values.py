@@ -1,23 +1,26 @@
 """Calls of func near x0, counted, bounded and never fatal; and the numbers in what it returns."""
 
 import copy
-import functools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, is_array
+from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import noted, output_shape
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
 from ._point import Leaf, Point, Span, as_numbers, flat_numbers, layout, leaf_of
-from ._typing import Function
+from ._typing import Array, Function
 
-__all__ = ["BudgetSpent", "Outputs", "Values"]
+__all__ = ["BudgetSpent", "Outputs", "Values", "each_alone"]
+
+#: Func at a displacement, the displacement that happened, and func at x0, computed alike.
+Beside = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Outputs:
@@ -89,21 +92,24 @@ class Outputs:
         """Return the leaves of another result; ValueError if its structure is another one."""
         if self._number and type(value) in _PLAIN_NUMBERS:
             return [value]
-        if self.bare and _is_bare(value):
-            found = [value]
-        else:
-            paths, leaves = [""], [value]
-            if not _is_bare(value):
-                flat = self._backend.flatten(value)
-                paths, leaves = flat.paths, flat.leaves
-            if paths != self._paths:
-                self._refuse(where, f"{', '.join(paths) or 'no leaf'}", ", ".join(self._paths))
-            found = [leaves[i] for i in self._kept]
+        found = self.every(value, where)
         for leaf, array in zip(self.leaves, found, strict=True):
             shape = tuple(array.shape) if hasattr(array, "shape") else np.shape(array)
             if shape != leaf.shape:
                 self._refuse(where, f"shape {shape}{_at(leaf)}", f"shape {leaf.shape}{_at(leaf)}")
         return found
+
+    def every(self, value: Any, where: str = "near x0") -> list[Any]:
+        """Return the leaves of another result, of whatever shapes."""
+        if self.bare and _is_bare(value):
+            return [value]
+        paths, leaves = [""], [value]
+        if not _is_bare(value):
+            flat = self._backend.flatten(value)
+            paths, leaves = flat.paths, flat.leaves
+        if paths != self._paths:
+            self._refuse(where, f"{', '.join(paths) or 'no leaf'}", ", ".join(self._paths))
+        return [leaves[i] for i in self._kept]
 
     def _refuse(self, where: str, now: str, before: str) -> None:
         msg = (
@@ -252,9 +258,10 @@ class Values:
         self.calls.spend()
         self.remarks: list[str] = []
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._leafed_by: dict[int, Leafed] = {}
         copies = point.copies()
         with backend.quiet(), noted(lambda: f"{self.what} at x0"):
-            self.value = self.primary(point.call(func, copies))
+            self.value = self.primary(self._call(copies))
             self.outputs = Outputs(backend, self.value, self.what)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         self.at_x0 = flat_numbers(backend.to_host(arrays))
@@ -263,8 +270,27 @@ class Values:
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
 
+    @property
+    def _vectorized(self) -> bool:
+        return self.calls.settings.vectorized
+
+    def _call(self, leaves: list[Any]) -> Any:
+        """Return what func returns at some leaves; as a batch of one, if that is what it takes."""
+        if self._vectorized:
+            leaves = [leaf[None, ...] for leaf in leaves]
+        return self.point.call(self._func, leaves)
+
     def primary(self, value: Any) -> Any:
-        """Return the output in what func returned: without what it has returned beside it."""
+        """Return the output in what func returned, without a batch axis or what came beside it."""
+        value = self._output(value)
+        if not self._vectorized:
+            return value
+        if _is_bare(value):
+            return one_of(value, self.what)
+        flat = self.backend.flatten(value)
+        return flat.rebuild([one_of(leaf, self.what) for leaf in flat.leaves])
+
+    def _output(self, value: Any) -> Any:
         if not self._aux:
             return value
         if not isinstance(value, tuple) or len(value) != 2:
@@ -277,7 +303,10 @@ class Values:
 
     def arrays_at(self, leaves: list[Any]) -> list[Any]:
         """Return what func returns at some leaves as a list of arrays; for automatic rules."""
-        return self.outputs.arrays(self.primary(self.point.call(self._func, leaves)), "near x0")
+        return self._leaves_of(self._call(leaves))
+
+    def _leaves_of(self, value: Any) -> list[Any]:
+        return self.outputs.arrays(self.primary(value), "near x0")
 
     def along(self, span: Span) -> "Values":
         """Return the same function on the lines of a span; calls are counted together."""
@@ -292,7 +321,12 @@ class Values:
     @property
     def sweepable(self) -> bool:
         """Whether `sweep` is to be had: of one value, by entries of arrays."""
-        return self.at_x0.size == 1 and self.point.entrywise
+        return self.at_x0.size == 1 and self.entrywise
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether moving an entry of x is a call of func with an entry of an array replaced."""
+        return self.point.entrywise
 
     @property
     def nfev(self) -> int:
@@ -349,7 +383,7 @@ class Values:
                 called.append((key, self.point.happened(moved)))
                 yield moved
 
-        for outcome in self.calls.each(functools.partial(self.point.call, self._func), points()):
+        for outcome in self.calls.each(self._call, points()):
             if isinstance(outcome, Known):
                 yield outcome.result
                 continue
@@ -367,7 +401,7 @@ class Values:
         points = (self.point.copies() for _ in range(count))
         found = [
             flat_numbers(self.backend.to_host(self._arrays(outcome)))
-            for outcome in self.calls.each(functools.partial(self.point.call, self._func), points)
+            for outcome in self.calls.each(self._call, points)
         ]
         return np.array(found).reshape(count, self.at_x0.size)
 
@@ -377,33 +411,94 @@ class Values:
             if self.failure is None:
                 self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
             return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
-        arrays = self.outputs.arrays(self.primary(outcome), "near x0")
-        return [self.backend.keep(array) for array in arrays]
+        return [self.backend.keep(array) for array in self._leaves_of(outcome)]
 
     def sweep(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """
-        Return func of one value with one entry at a time displaced by its step.
+        Return by how much func of one value changes with one entry at a time displaced.
 
         Returns
         -------
-        values : ndarray of shape (n,)
-            The values.
+        changes : ndarray of shape (n,)
+            The differences to the value at x0.
         happened : ndarray of shape (n,)
             The displacements, rounded in the dtypes of x0.
         """
         if self.left() < step.size:
             raise BudgetSpent
         assert isinstance(self.point, Point)
-        values = []
+        changes = [
+            self._changes(i, self.backend.from_host(part, array))
+            for i, (leaf, array) in enumerate(
+                zip(self.point.leaves, self.point.arrays, strict=True)
+            )
+            for part in self._parts(leaf, step)
+        ]
+        return np.concatenate(changes), self.point.happened(self.point.moved(step))
+
+    def _changes(self, i: int, plus: Array) -> np.ndarray:
+        """Return by how much func of one value changes with entries of leaf `i` replaced."""
+        assert isinstance(self.point, Point)
+        array, leafed = self.point.arrays[i], self._leafed(i)
+        if self.calls.in_batches(array):
+            before = self.nfev
+            try:
+                found = [
+                    block[1:, 0] - block[0, 0]
+                    for block in self.calls.batches(leafed, array, plus, self.at_x0)
+                ]
+                return np.asarray(np.concatenate(found), dtype=np.float64)
+            except Refused:
+                self.calls.nfev = before  # all of them once more
+        outputs: list[Any] = []
+        self.calls.sweep(leafed, array, plus, outputs, lambda found: self._arrays(found)[0])
+        values = np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel()
+        return np.asarray(values - self.at_x0[0])
+
+    def each_entry(self, step: np.ndarray) -> Iterator[tuple[Beside, Beside]]:
+        """Yield func with one entry at a time displaced by its step, up and down."""
+        if not self.entrywise:
+            yield from self._one_by_one(step, range(step.size))
+            return
+        assert isinstance(self.point, Point)
         for i, (leaf, array) in enumerate(zip(self.point.leaves, self.point.arrays, strict=True)):
-            one = self._one(i)
-            for part in self._parts(leaf, step):
-                outputs: list[Any] = []
-                plus = self.backend.from_host(part, array)
-                self.calls.sweep(one, array, plus, outputs, lambda found: self._arrays(found)[0])
-                values.append(np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel())
-        happened = self.point.happened(self.point.moved(step))
-        return np.concatenate(values), happened
+            start = leaf.where.start
+            sides = zip(self._parts(leaf, step), self._parts(leaf, -step), strict=True)
+            for parts in sides:
+                done, stop = start, start + math.prod(leaf.shape)
+                if self.calls.in_batches(array) and self.left() >= 2 * (stop - start):
+                    up, down = (self.backend.from_host(part, array) for part in parts)
+                    try:
+                        for pair in self._in_batches(i, start, step, (up, down)):
+                            yield pair
+                            done += 1
+                    except Refused:
+                        pass
+                yield from self._one_by_one(step, range(done, stop))
+                start = stop
+
+    def _one_by_one(self, step: np.ndarray, entries: range) -> Iterator[tuple[Beside, Beside]]:
+        found = self.many(each_alone(step, entries))
+        for up in found:
+            yield (*up, self.at_x0), (*next(found), self.at_x0)
+
+    def _in_batches(
+        self, i: int, start: int, step: np.ndarray, sides: tuple[Array, Array]
+    ) -> Iterator[tuple[Beside, Beside]]:
+        """Yield func with entries of leaf `i`, from `start` on, replaced by those of each side."""
+        point, leafed = self.point, self._leafed(i)
+        assert isinstance(point, Point)
+        happened = [point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)]
+        blocks = (self.calls.batches(leafed, point.arrays[i], s, self.at_x0) for s in sides)
+        for pair in zip(*blocks, strict=True):
+            for k in range(1, len(pair[0])):
+                found = []
+                for block, by in zip(pair, happened, strict=True):
+                    alone = np.zeros_like(step)
+                    alone[start] = by[start]
+                    found.append((block[k], alone, block[0]))
+                start += 1
+                yield found[0], found[1]
 
     def _parts(self, leaf: Leaf, step: np.ndarray) -> list[np.ndarray]:
         """Return the numbers of a leaf after its step; first the real parts, then the others."""
@@ -411,13 +506,45 @@ class Values:
         by = leaf.shaped(step)
         return [before + by.real, before + 1j * by.imag] if leaf.complex else [before + by]
 
-    def _one(self, i: int) -> Function:
+    def _leafed(self, i: int) -> Leafed:
         """Return func as one of leaf `i` alone, the others being at x0."""
-        others: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
+        if i not in self._leafed_by:
+            self._leafed_by[i] = self._made_leafed(i)
+        return self._leafed_by[i]
+
+    def _made_leafed(self, i: int) -> Leafed:
+        point, backend, shapes = self.point, self.backend, [o.shape for o in self.outputs.leaves]
+        assert isinstance(point, Point)
+        others: list[Any] = point.copies() if len(point.leaves) > 1 else [None]
         others[i] = None
 
-        def func(array: Any) -> Any:
+        def call(array: Any) -> Any:
             # A list of its own, gone with the call: nobody else holds on to the array.
-            return self.point.call(self._func, [*others[:i], array, *others[i + 1 :]])
+            return self._call([*others[:i], array, *others[i + 1 :]])
 
-        return func
+        def many(block: Any, count: int) -> list[Any]:
+            leaves = [block if o is None else backend.repeated(o, count) for o in others]
+            value = self._output(point.call(self._func, leaves))
+            arrays = self.outputs.every(value)
+            refuse_misshapen(arrays, shapes, count)
+            return arrays
+
+        def remake() -> tuple[Any, Again, Hashable]:
+            form = point.form, i, self._aux, self._vectorized
+            return point.held(), point.again(i), form
+
+        there = [other for other in others if other is not None]
+        beside = sum(math.prod(other.shape) * backend.itemsize(other.dtype) for other in there)
+        return Leafed(
+            self._func, call, self._leaves_of, many, self.at_x0.size, self.dtype_eps, beside, remake
+        )
+
+
+def each_alone(step: np.ndarray, entries: range) -> Iterator[np.ndarray]:
+    """Yield displacements of one entry after the other, up and down; one array, written over."""
+    displacement = np.zeros_like(step)
+    for i in entries:
+        for sign in (1.0, -1.0):
+            displacement[i] = sign * step[i]
+            yield displacement
+        displacement[i] = 0.0

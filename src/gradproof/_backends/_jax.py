@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .._typing import Array
+from . import _jax_programs as programs
 from ._pytrees import Flat
 from ._standard import Leafwise, StandardBackend
 
@@ -20,6 +21,13 @@ from ._standard import Leafwise, StandardBackend
 # costs 18 us of dispatch, eight share it; 16 and more gain nothing and compile longer (measured
 # at 1000 entries: 13, 15 and 18 us per evaluation for 8, 16 and 32).
 _ROWS = 8
+# The bytes of a batch that a core keeps near it: the second level of today's caches, 1 to 2 MB.
+# Beyond it points one at a time, in one program, are faster than batches (measured with an MLP of
+# 20000 parameters in single precision: 0.7 of the time of a loop, batches of 128 2 to 3 times it).
+_CACHE = 2**20
+# Entries to a run of a program: long enough that its dispatch (20 us) is nothing, short enough to
+# be interrupted.
+_RUN = 4096
 
 
 class JAXBackend(StandardBackend):
@@ -31,6 +39,9 @@ class JAXBackend(StandardBackend):
     """
 
     name = "jax"
+    # To compile a batch takes 0.25 s, and saves 60 us of each evaluation of a logistic loss with
+    # 2000 samples and 500 features: 4000 of them pay for it. What is cheaper saves 10 to 20 us.
+    batched_from = 4096
     conjugation = -1.0
 
     def __init__(self) -> None:
@@ -167,6 +178,22 @@ class JAXBackend(StandardBackend):
             i, *points = _next_points(x, plus, i)
             yield from points[: x.size - start]
 
+    def batch_size(self, x: Any, size: int, rows: int) -> int:
+        on_cpu = next(iter(x.devices())).platform == "cpu"
+        return 1 if on_cpu and size > _CACHE else rows
+
+    def batches(self, leafed: Any, x: Any, plus: Any, rows: int, most: int) -> Iterator[list[Any]]:
+        # As few programs runs as the bounds allow, all of one length, and no remainder in them.
+        runs = math.ceil(x.size / min(_RUN, most))
+        points = 1 + math.ceil(x.size / max(runs, 1))
+        maps = math.ceil(points / rows)
+        rows = math.ceil(points / maps)
+        i = _zero(x)  # the entry that moves next, kept on the device
+        program, dynamic = programs.program(leafed, (x, plus, i), (maps, rows), _mapped)
+        for _ in range(0, x.size, maps * rows - 1):
+            i, found = program(x, plus, i, dynamic)
+            yield found
+
     def keep(self, output: Any) -> Any:
         if isinstance(output, jax.Array):
             return output  # immutable
@@ -243,14 +270,34 @@ def _zero(x: Any) -> Any:  # noqa: ARG001
     return jnp.zeros((), dtype=jnp.int32)
 
 
+def _position(x: Any, dtype: Any) -> Any:
+    """Return the place of each entry of x in its order."""
+    # For a mask, itself sharded as x is, rather than an indexed update: so every sharding is kept.
+    position = 0 * jnp.isnan(x).astype(dtype)
+    for axis, _ in enumerate(x.shape):
+        stride = math.prod(x.shape[axis + 1 :])
+        position = position + stride * jax.lax.broadcasted_iota(dtype, x.shape, axis)
+    return position
+
+
+def _mapped(func: Leafwise, x: Any, plus: Any, i: Any, sizes: tuple[int, int]) -> Any:
+    """Return where to go on, and func at x and then with entry i, i + 1, ... replaced in turn."""
+    (maps, rows), position = sizes, _position(x, i.dtype)
+
+    def one(k: Any) -> list[Any]:
+        point = jnp.where(position == k, plus, x)
+        return [jnp.asarray(array) for array in func(_weak(x, point) if x.weak_type else point)]
+
+    # x itself is that of which entry -1 is replaced: func is traced once.
+    entries = jnp.concatenate([jnp.full(1, -1, i.dtype), i + jnp.arange(maps * rows - 1)])
+    found = jax.lax.map(one, entries, batch_size=rows if rows > 1 else None)
+    return i + (maps * rows - 1), found
+
+
 @jax.jit
 def _next_points(x: Any, plus: Any, i: Any) -> Any:
     """Return the index to go on with, and x with entry i, i + 1, ... replaced in turn."""
-    # A mask, itself sharded as x is, rather than an indexed update: so every sharding is kept.
-    position = 0 * jnp.isnan(x).astype(i.dtype)
-    for axis, _ in enumerate(x.shape):
-        stride = math.prod(x.shape[axis + 1 :])
-        position = position + stride * jax.lax.broadcasted_iota(i.dtype, x.shape, axis)
+    position = _position(x, i.dtype)
     points = (jnp.where(position == i + k, plus, x) for k in range(_ROWS))
     return i + _ROWS, *(_weak(x, p) if x.weak_type else p for p in points)
 

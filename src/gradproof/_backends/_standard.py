@@ -182,6 +182,49 @@ class StandardBackend:
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
 
+    # --- many points at once -----------------------------------------------------------------
+
+    #: From how many entries on batches pay; None where the library cannot batch a function.
+    batched_from: int | None = None
+
+    def itemsize(self, dtype: Any) -> int:
+        """Return the bytes of a number."""
+        return int(getattr(dtype, "itemsize", 0) or 8)
+
+    def repeated(self, x: Array, count: int) -> Array:
+        """Return a batch of copies of an array."""
+        xp: Any = self.xp
+        return self.copy(xp.broadcast_to(xp.expand_dims(x, axis=0), (count, *x.shape)))
+
+    def batch_size(self, x: Array, size: int, rows: int) -> int:
+        """Return how many points are best evaluated at once, `rows` of `size` bytes at most."""
+        return rows
+
+    def batches(
+        self, leafed: Any, x: Array, plus: Array, rows: int, most: int
+    ) -> Iterator[list[Array]]:
+        """
+        Yield func's arrays at x with one entry at a time replaced by that of `plus`, in batches.
+
+        Parameters
+        ----------
+        leafed : Leafed
+            The function, of one array.
+        x, plus : array
+            Of one shape.
+        rows : int
+            The most points that are evaluated at once.
+        most : int
+            About how many are yielded at once.
+
+        Yields
+        ------
+        list of array
+            A batch of each array in func's result: at x first, then at the points of the next
+            entries, and of anything after the last of them.
+        """
+        raise NotImplementedError
+
     def coordinates(self, matrix: Any) -> Any:
         """Return rows, columns, numbers and shape of a sparse matrix, None if it is not one."""
         if not hasattr(matrix, "tocoo"):  # SciPy's, whichever the format

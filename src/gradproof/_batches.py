@@ -1,0 +1,252 @@
+"""Many points in one call: in a program of func's library, or along a batch axis of its own."""
+
+import math
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._backends import Backend
+from ._evaluation import Settings
+from ._point import flat_numbers
+from ._typing import Array, Function
+
+#: Points of a batch. At 128 a product of matrices is within a tenth of its speed at any number, a
+#: call of `torch.func.vmap` (90 us) is little beside the points in it, and functions with many
+#: parameters still find their batch in the cache, which they do not at 512 (measured: 1.4 times as
+#: slow as one by one).
+_ROWS = 128
+#: The most bytes of the points of a batch. What func makes of them is mostly a few times as large:
+#: a quarter of a gigabyte is to be had wherever Python runs, and where a point alone has a
+#: megabyte, its call costs so much that larger batches save nothing.
+_BYTES = 2**26
+#: Two ways of rounding a sum of a million terms differ by about its square root in units of eps.
+_ROUNDINGS = 2.0**10
+
+
+#: Calls func with what is held, and an array.
+Again = Callable[[Function, Any, Any], Any]
+
+
+class Refused(Exception):  # noqa: N818  # not an error, a reason to go on one by one
+    """Func cannot be evaluated in batches; the text says why."""
+
+
+@dataclass
+class Leafed:
+    """
+    A user's function as one of one array, all else that it is called with being held.
+
+    Attributes
+    ----------
+    func : callable
+        The function of the user, for which programs are kept.
+    call : callable
+        Takes the array, returns what func returns.
+    arrays : callable
+        Returns the arrays in that; raises where they are others than at x0.
+    many : callable
+        Takes a batch of arrays, along a leading axis, and its length; returns batches of the arrays
+        in what func returns. For a func that has a batch axis itself.
+    size : int
+        How many numbers func returns.
+    eps : float
+        Machine epsilon of the coarsest dtype involved.
+    beside : int
+        Bytes of other arrays that a batch repeats for each point.
+    remake : callable, optional
+        Returns what a program of func is kept for: a pytree of all else that func is called with; a
+        function that takes func, that or other arrays in its place, and the array, and returns
+        what func returns; and what else that function and `arrays` hang on, hashable. Without it
+        programs are kept as long as this object.
+    agreed : bool
+        Whether a batch was seen to hold what plain calls return.
+    compile_time : float
+        Seconds spent to compile programs of it.
+    fresh : bool
+        Whether programs that were kept are no longer to be used.
+    reused : bool
+        Whether one was.
+    programs : dict
+        Those that cannot be kept for func.
+    """
+
+    func: Function
+    call: Function
+    arrays: Callable[[Any], list[Any]]
+    many: Callable[[Any, int], list[Any]]
+    size: int
+    eps: float
+    beside: int = 0
+    remake: Callable[[], tuple[Any, Again, Hashable]] | None = None
+    agreed: bool = False
+    compile_time: float = 0.0
+    fresh: bool = False
+    reused: bool = False
+    programs: dict[Any, Any] = field(default_factory=dict)
+
+
+def batched_from(settings: Settings, backend: Backend) -> float:
+    """
+    Return the number of entries from which on they are evaluated in batches; infinity for never.
+
+    Raises
+    ------
+    ValueError
+        If batches are asked for that the library does not have.
+    """
+    if settings.vectorize is False:
+        return math.inf
+    if settings.vectorized:
+        return math.inf if settings.batch_size == 1 else 1
+    if settings.vectorize is True:
+        if backend.batched_from is None:
+            msg = (
+                f"vectorize=True, but arrays of {backend.xp.__name__} have no way to batch a "
+                "function by itself; pass vectorized=True if func takes a leading batch axis."
+            )
+            raise ValueError(msg)
+        return 1
+    if backend.batched_from is None or settings.workers is not None:
+        return math.inf
+    return backend.batched_from
+
+
+def batches(
+    backend: Backend, settings: Settings, leafed: Leafed, x: Array, plus: Array
+) -> Iterator[list[np.ndarray]]:
+    """
+    Yield func with one entry at a time replaced by that of `plus`, some at a time.
+
+    Parameters
+    ----------
+    backend : Backend
+        The adapter of x.
+    settings : Settings
+        How func is evaluated.
+    leafed : Leafed
+        The function.
+    x, plus : array
+        Of one shape.
+
+    Yields
+    ------
+    list of ndarray
+        An array of shape ``(1 + k, *shape)`` for each array in func's result: at x0 first, as this
+        batch has it, so that another way of rounding is never taken for a change; then at the
+        points of the next k entries.
+    """
+    size = max(1, math.prod(x.shape)) * backend.itemsize(x.dtype)
+    rows = settings.batch_size
+    if rows is None:
+        rows = max(2, min(_ROWS, _BYTES // (size + leafed.beside)))
+        rows = rows if settings.vectorized else backend.batch_size(x, rows * size, rows)
+    if settings.vectorized:
+        yield from _along_axis(backend, leafed, x, plus, rows)
+        return
+    # What a program returns at once is bounded as the points are.
+    most = max(rows, _BYTES // (8 * max(leafed.size, 1)))
+    done, n = 0, math.prod(x.shape)
+    for arrays in backend.batches(leafed, x, plus, rows, most):
+        host = [_wide(array) for array in backend.to_host(arrays)]
+        inside = min(n - done, len(host[0]) - 1)  # the others are padding
+        done += inside
+        yield [array[: 1 + inside] for array in host]
+
+
+def _along_axis(
+    backend: Backend, leafed: Leafed, x: Array, plus: Array, rows: int
+) -> Iterator[list[np.ndarray]]:
+    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
+    moved, n = after.ravel(), before.size
+    for start in range(0, n, rows - 1):
+        entries = np.arange(start, min(start + rows - 1, n))
+        block = np.repeat(before[None], 1 + entries.size, axis=0)
+        block.reshape(1 + entries.size, n)[1 + entries - start, entries] = moved[entries]
+        found = leafed.many(backend.from_host(block, x), 1 + entries.size)
+        yield [_wide(array) for array in backend.to_host(found)]
+
+
+def one_of(value: Any, name: str) -> Any:
+    """Return what func returned for a batch of one, without the batch axis."""
+    shape = value.shape if hasattr(value, "shape") else np.shape(value)
+    if not shape or shape[0] != 1:
+        msg = (
+            f"vectorized=True, but {name} returned shape {tuple(shape)} for a batch of one point; "
+            "expected a result with a leading batch axis of length 1."
+        )
+        raise ValueError(msg)
+    return value[0]
+
+
+def refuse_misshapen(arrays: list[Any], shapes: list[tuple[int, ...]], count: int) -> None:
+    """Raise `Refused` unless arrays have a batch axis in front of what they are for one point."""
+    for array, shape in zip(arrays, shapes, strict=True):
+        found = tuple(array.shape) if hasattr(array, "shape") else np.shape(array)
+        if found != (count, *shape):
+            msg = f"it returned shape {found} for {count} points, and {shape} for one"
+            raise Refused(msg)
+
+
+def _wide(array: Any) -> np.ndarray:
+    """Return numbers as float64, or as the wider type that they have."""
+    found: np.ndarray = np.asarray(array)
+    short = found.dtype.kind not in "fc" or found.dtype.itemsize < 8
+    return found.astype(np.float64) if short else found
+
+
+def plainly(backend: Backend, leafed: Leafed, x: Array, plus: Array, i: int) -> np.ndarray:
+    """Return func, called as it is, with entry `i` of x replaced by that of `plus`."""
+    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
+    point = np.array(before)
+    point.flat[i] = after.flat[i]
+    value = leafed.call(backend.same_kind(backend.from_host(point, x), x))
+    return flat_numbers(backend.to_host(leafed.arrays(value)))
+
+
+def flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
+    """Return batches of arrays as one row of real numbers for each point."""
+    parts: list[np.ndarray] = []
+    for array in arrays:
+        rows = array.reshape(len(array), -1)
+        parts += [rows.real, rows.imag] if rows.dtype.kind == "c" else [rows]
+    if len(parts) == 1:
+        (rows,) = parts
+        return rows
+    found: np.ndarray = np.concatenate(parts, axis=1)
+    return found
+
+
+def most_moved(block: np.ndarray) -> int:
+    """Return which of the first points of a batch moves func most."""
+    with np.errstate(all="ignore"):
+        moved = np.abs(block[1 : 1 + _ROWS] - block[0]).max(axis=1, initial=0.0)
+    return int(np.argmax(np.where(np.isfinite(moved), moved, -1.0)))
+
+
+def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
+    """
+    Return by how much a batch differs from plain calls, beyond rounding; empty if it does not.
+
+    Parameters
+    ----------
+    batch, alone : ndarray of shape (2, m) or (1, m)
+        Func at x0, and at a point near it.
+    eps : float
+        Machine epsilon of the coarsest dtype involved.
+    """
+    if not np.array_equal(np.isfinite(batch), np.isfinite(alone)):
+        return "a value is finite in one of the two only"
+    with np.errstate(all="ignore"):
+        size = np.max(np.abs(alone), initial=0.0, where=np.isfinite(alone))
+        change = alone[-1] - alone[0]
+        off = np.abs(np.nan_to_num(batch - alone, posinf=0.0, neginf=0.0)).max(initial=0.0)
+        # As large as the change itself, if a batch does not move what it should.
+        lost = np.abs(np.nan_to_num(batch[-1] - batch[0] - change, posinf=0.0, neginf=0.0))
+        root = math.sqrt(eps)
+        allowed = min(_ROUNDINGS * eps, root) * size
+        bent = lost > allowed + root * np.abs(np.nan_to_num(change))
+    if off > allowed or bent.any():
+        return f"values differ by {max(off, lost.max(initial=0.0)):.1e}, relative to {size:.3g}"
+    return ""
