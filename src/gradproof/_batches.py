@@ -100,6 +100,8 @@ def batched_from(settings: Settings, backend: Backend) -> float:
         return math.inf
     if settings.vectorized:
         return math.inf if settings.batch_size == 1 else 1
+    if settings.batch_size == 1 and not backend.one_at_a_time:
+        return math.inf
     if settings.vectorize is True:
         if backend.batched_from is None:
             msg = (
@@ -115,7 +117,7 @@ def batched_from(settings: Settings, backend: Backend) -> float:
 
 def batches(
     backend: Backend, settings: Settings, leafed: Leafed, x: Array, plus: Array
-) -> Iterator[list[np.ndarray]]:
+) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
     """
     Yield func with one entry at a time replaced by that of `plus`, some at a time.
 
@@ -132,40 +134,59 @@ def batches(
 
     Yields
     ------
-    list of ndarray
-        An array of shape ``(1 + k, *shape)`` for each array in func's result: at x0 first, as this
-        batch has it, so that another way of rounding is never taken for a change; then at the
-        points of the next k entries.
+    check : ndarray of shape (m,) or None
+        Func at `far_from` x, from the same batch, if that was in it.
+    block : ndarray of shape (1 + k, m)
+        At x first, as this batch has it, so that another way of rounding is never taken for a
+        change; then at the points of the next k entries, which may be none.
     """
-    size = max(1, math.prod(x.shape)) * backend.itemsize(x.dtype)
+    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
+    check = backend.same_kind(backend.from_host(far_from(before), x), x)
+    size = max(1, before.size) * backend.itemsize(x.dtype)
     rows = settings.batch_size
     if rows is None:
         rows = max(2, min(_ROWS, _BYTES // (size + leafed.beside)))
         rows = rows if settings.vectorized else backend.batch_size(x, rows * size, rows)
     if settings.vectorized:
-        yield from _along_axis(backend, leafed, x, plus, rows)
-        return
-    # What a program returns at once is bounded as the points are.
-    most = max(rows, _BYTES // (8 * max(leafed.size, 1)))
-    done, n = 0, math.prod(x.shape)
-    for arrays in backend.batches(leafed, x, plus, rows, most):
-        host = [_wide(array) for array in backend.to_host(arrays)]
-        inside = min(n - done, len(host[0]) - 1)  # the others are padding
+        made = _along_axis(backend, leafed, (x, check), (before, after.ravel()), rows)
+    else:
+        # What a program returns at once is bounded as the points are.
+        most = max(rows, _BYTES // (8 * max(leafed.size, 1)))
+        made = backend.batches(leafed, x, plus, check, rows, most)
+    done = 0
+    for lead, arrays in made:
+        found = _flat_rows([_wide(array) for array in backend.to_host(arrays)])
+        inside = min(before.size - done, len(found) - lead)  # the others are padding
         done += inside
-        yield [array[: 1 + inside] for array in host]
+        yield (found[0] if lead == 2 else None), found[lead - 1 : lead + inside]
+
+
+def far_from(x: np.ndarray) -> np.ndarray:
+    """
+    Return a point at which func has another value than at x, by far more than rounding.
+
+    All entries move: of one alone, func of many may not show it in single precision. They keep
+    their signs, for the logarithms and roots that there may be of them.
+    """
+    return np.asarray(np.where(x == 0, 0.0625, x * 0.9375), dtype=x.dtype)
 
 
 def _along_axis(
-    backend: Backend, leafed: Leafed, x: Array, plus: Array, rows: int
-) -> Iterator[list[np.ndarray]]:
-    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
-    moved, n = after.ravel(), before.size
-    for start in range(0, n, rows - 1):
-        entries = np.arange(start, min(start + rows - 1, n))
+    backend: Backend,
+    leafed: Leafed,
+    first: tuple[Array, Array],
+    numbers: tuple[np.ndarray, np.ndarray],
+    rows: int,
+) -> Iterator[tuple[int, list[Any]]]:
+    x, check = first
+    before, moved = numbers
+    block = np.stack([np.asarray(backend.to_host([check])[0]), before])
+    yield 2, leafed.many(backend.from_host(block, x), 2)
+    for start in range(0, before.size, rows - 1):
+        entries = np.arange(start, min(start + rows - 1, before.size))
         block = np.repeat(before[None], 1 + entries.size, axis=0)
-        block.reshape(1 + entries.size, n)[1 + entries - start, entries] = moved[entries]
-        found = leafed.many(backend.from_host(block, x), 1 + entries.size)
-        yield [_wide(array) for array in backend.to_host(found)]
+        block.reshape(1 + entries.size, -1)[1 + entries - start, entries] = moved[entries]
+        yield 1, leafed.many(backend.from_host(block, x), 1 + entries.size)
 
 
 def one_of(value: Any, name: str) -> Any:
@@ -177,7 +198,7 @@ def one_of(value: Any, name: str) -> Any:
             "expected a result with a leading batch axis of length 1."
         )
         raise ValueError(msg)
-    return value[0]
+    return value[0, ...] if len(shape) > 1 and hasattr(value, "shape") else value[0]
 
 
 def refuse_misshapen(arrays: list[Any], shapes: list[tuple[int, ...]], count: int) -> None:
@@ -196,16 +217,14 @@ def _wide(array: Any) -> np.ndarray:
     return found.astype(np.float64) if short else found
 
 
-def plainly(backend: Backend, leafed: Leafed, x: Array, plus: Array, i: int) -> np.ndarray:
-    """Return func, called as it is, with entry `i` of x replaced by that of `plus`."""
-    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
-    point = np.array(before)
-    point.flat[i] = after.flat[i]
-    value = leafed.call(backend.same_kind(backend.from_host(point, x), x))
+def plainly(backend: Backend, leafed: Leafed, x: Array) -> np.ndarray:
+    """Return func, called as it is, at `far_from` x."""
+    before = np.asarray(backend.to_host([x])[0])
+    value = leafed.call(backend.same_kind(backend.from_host(far_from(before), x), x))
     return flat_numbers(backend.to_host(leafed.arrays(value)))
 
 
-def flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
+def _flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
     """Return batches of arrays as one row of real numbers for each point."""
     parts: list[np.ndarray] = []
     for array in arrays:
@@ -218,13 +237,6 @@ def flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
     return found
 
 
-def most_moved(block: np.ndarray) -> int:
-    """Return which of the first points of a batch moves func most."""
-    with np.errstate(all="ignore"):
-        moved = np.abs(block[1 : 1 + _ROWS] - block[0]).max(axis=1, initial=0.0)
-    return int(np.argmax(np.where(np.isfinite(moved), moved, -1.0)))
-
-
 def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
     """
     Return by how much a batch differs from plain calls, beyond rounding; empty if it does not.
@@ -232,7 +244,7 @@ def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
     Parameters
     ----------
     batch, alone : ndarray of shape (2, m) or (1, m)
-        Func at x0, and at a point near it.
+        Func at x0, and at another point.
     eps : float
         Machine epsilon of the coarsest dtype involved.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend
-from ._batches import Leafed, Refused, apart, batched_from, batches, flat_rows, most_moved, plainly
+from ._batches import Leafed, Refused, apart, batched_from, batches, plainly
 from ._evaluation import Settings
 from ._typing import Array, Function
 
@@ -201,50 +201,56 @@ class Calls:
     def _agreeing(
         self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray
     ) -> Iterator[np.ndarray]:
-        """Yield batches, once the first of them was seen to agree with a plain call."""
+        """Yield batches that were seen to agree with plain calls, entries of them if any."""
         again = False
-        for k, block in enumerate(self._tried(leafed, x, plus)):
-            if k == 0:
-                off = self._apart(leafed, x, plus, at_x0, block)
-                # A program that was kept is of func as it was then.
-                again = bool(off) and leafed.reused
-                if again:
-                    break
-                if off:
-                    msg = f"a batch is not what plain calls return: {off}"
-                    raise Refused(msg)
-            yield block
+        for check, block in self._tried(leafed, x, plus):
+            off = self._apart(leafed, x, at_x0, check, block)
+            # A program that was kept is of func as it was then.
+            again = bool(off) and leafed.reused
+            if again:
+                break
+            if off:
+                msg = f"a batch is not what plain calls return: {off}"
+                raise Refused(msg)
+            if len(block) > 1:
+                yield block
         if again:
             leafed.fresh, leafed.reused = True, False
             yield from self._agreeing(leafed, x, plus, at_x0)
 
-    def _tried(self, leafed: Leafed, x: Array, plus: Array) -> Iterator[np.ndarray]:
+    def _tried(
+        self, leafed: Leafed, x: Array, plus: Array
+    ) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
         found = batches(self.backend, self.settings, leafed, x, plus)
         while True:
             try:
                 with self.backend.quiet():
-                    block = flat_rows(next(found))
+                    batch = next(found)
             except StopIteration:
                 return
             except Refused:
                 raise
             except Exception as err:
                 raise Refused(_reason(err)) from err
-            yield block
+            yield batch
 
     def _apart(
-        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray, block: np.ndarray
+        self,
+        leafed: Leafed,
+        x: Array,
+        at_x0: np.ndarray,
+        check: np.ndarray | None,
+        block: np.ndarray,
     ) -> str:
-        """Return by how much a batch differs from plain calls, at x0 and where func moves most."""
+        """Return by how much a batch differs from plain calls, at x0 and once at another point."""
         batch, alone = block[:1], at_x0[None]
-        if not leafed.agreed:
-            i = most_moved(block)
+        if check is not None and not leafed.agreed:
             try:
                 with self.backend.quiet():
-                    point = plainly(self.backend, leafed, x, plus, i)
+                    point = plainly(self.backend, leafed, x)
             except Exception as err:
                 raise Refused(_reason(err)) from err
-            batch, alone = block[[0, 1 + i]], np.stack([at_x0, point])
+            batch, alone = np.stack([block[0], check]), np.stack([at_x0, point])
         off = apart(batch, alone, leafed.eps)
         leafed.agreed = not off
         return off

@@ -186,6 +186,8 @@ class StandardBackend:
 
     #: From how many entries on batches pay; None where the library cannot batch a function.
     batched_from: int | None = None
+    #: Whether batches of one point are of use: a program that loops over them.
+    one_at_a_time = False
 
     def itemsize(self, dtype: Any) -> int:
         """Return the bytes of a number."""
@@ -201,8 +203,8 @@ class StandardBackend:
         return rows
 
     def batches(
-        self, leafed: Any, x: Array, plus: Array, rows: int, most: int
-    ) -> Iterator[list[Array]]:
+        self, leafed: Any, x: Array, plus: Array, check: Array, rows: int, most: int
+    ) -> Iterator[tuple[int, list[Array]]]:
         """
         Yield func's arrays at x with one entry at a time replaced by that of `plus`, in batches.
 
@@ -210,8 +212,8 @@ class StandardBackend:
         ----------
         leafed : Leafed
             The function, of one array.
-        x, plus : array
-            Of one shape.
+        x, plus, check : array
+            Of one shape; `check` is a point as it is.
         rows : int
             The most points that are evaluated at once.
         most : int
@@ -219,8 +221,11 @@ class StandardBackend:
 
         Yields
         ------
-        list of array
-            A batch of each array in func's result: at x first, then at the points of the next
+        lead : {1, 2}
+            How many points stand in front: x, or `check` and x. The first batch has both, if the
+            way in which points are put together could be wrong.
+        arrays : list of array
+            A batch of each array in func's result: at these, then at the points of the next
             entries, and of anything after the last of them.
         """
         raise NotImplementedError

@@ -124,24 +124,30 @@ class TorchBackend(StandardBackend):
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
             yield from block.reshape(-1, *x.shape).unbind(0)
 
-    def batches(self, leafed: Any, x: Any, plus: Any, rows: int, most: int) -> Iterator[list[Any]]:
+    def batches(
+        self, leafed: Any, x: Any, plus: Any, check: Any, rows: int, most: int
+    ) -> Iterator[tuple[int, list[Any]]]:
         def func(point: Any) -> list[Any]:
             return [_tensor(array, x) for array in leafed.arrays(leafed.call(point))]
 
         # Random numbers would be others than those of calls one by one.
-        mapped = torch.func.vmap(func, randomness="error")
-        size = x.numel()
-        flat, moved = x.reshape(-1), plus.reshape(-1)
-        for start in range(0, size, max(1, rows - 1)):
-            stop = min(start + max(1, rows - 1), size)
-            block = flat.repeat(1 + stop - start, 1)
-            # x itself comes first; from then on as in `_points`.
-            block.as_strided((stop - start,), (size + 1,), size + start).copy_(moved[start:stop])
+        vmap = torch.func.vmap(func, randomness="error")
+
+        def mapped(block: Any) -> Any:
             with warnings.catch_warnings():
                 # Of operations that it does one by one, which is what calls of func would do.
                 warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
-                found = mapped(block.reshape(-1, *x.shape))
-            yield found
+                return vmap(block.reshape(-1, *x.shape))
+
+        size = x.numel()
+        flat, moved = x.reshape(-1), plus.reshape(-1)
+        yield 2, mapped(torch.stack([check, x]))
+        for start in range(0, size, rows - 1):
+            stop = min(start + rows - 1, size)
+            block = flat.repeat(1 + stop - start, 1)
+            # x itself comes first; from then on as in `_points`.
+            block.as_strided((stop - start,), (size + 1,), size + start).copy_(moved[start:stop])
+            yield 1, mapped(block)
 
     def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
         with torch.inference_mode(mode=False), torch.enable_grad():
