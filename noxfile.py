@@ -132,6 +132,14 @@ def docs(session: nox.Session) -> None:
         session.run("python", str(example))
 
 
+@nox.session(venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Run the tests that need an NVIDIA GPU, with what is installed: not of the default set."""
+    chosen = session.posargs or ["tests/test_gpu.py"]
+    env = {"GRADPROOF_BACKENDS": "torch,jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    session.run("python", "-m", "pytest", "-m", "gpu", *chosen, env=env)
+
+
 @nox.session
 def calibration(session: nox.Session) -> None:
     """Count right and wrong verdicts over families of functions; not part of the default set."""
@@ -145,17 +153,8 @@ def calibration(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Time check_grad beside bare loops and the peers; not part of the default set."""
+    """Time the checks beside bare loops and the peers; not part of the default set."""
     install(session, "benchmark", "torch", "jax")
-    session.run(
-        "pytest",
-        "tests/benchmarks",
-        "-o",
-        "python_files=bench_*.py",
-        "-o",
-        "python_functions=bench_*",
-        "--benchmark-columns=min,median,rounds",
-        "--benchmark-sort=min",
-        *session.posargs,
-        env={"GRADPROOF_BACKENDS": "numpy,torch,jax", "OMP_NUM_THREADS": "1"},
-    )
+    # Without arguments, what the page in the docs shows.
+    chosen = session.posargs or ["--write"]
+    session.run("python", "-m", "tests.benchmarks", *chosen, env={"OMP_NUM_THREADS": "1"})

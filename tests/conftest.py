@@ -27,11 +27,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Drop the tests of libraries that the run is not about; they are deselected, not skipped."""
     kept, dropped = [], []
+    gpu = "gpu" in (config.option.markexpr or "")
     for item in items:
         needed = [mark.args[0] for mark in item.iter_markers("library")]
         callspec = getattr(item, "callspec", None)
         empty = callspec is not None and callspec.params.get("mutable", 0) is None
-        (kept if set(needed) <= set(REQUIRED) and not empty else dropped).append(item)
+        elsewhere = item.get_closest_marker("gpu") is not None and not gpu
+        ours = set(needed) <= set(REQUIRED) and not empty and not elsewhere
+        (kept if ours else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept

@@ -11,6 +11,7 @@ from tests.backends import Arrays
 
 from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_jac, verify_vjp
 from gradproof import _batches as batches
+from gradproof._agreement import apart
 from gradproof._backends._standard import StandardBackend
 
 N = 40
@@ -708,11 +709,11 @@ def test_values_that_are_not_finite():
 
 def test_rounding_is_told_from_a_difference():
     value, eps = np.array([[3.0], [3.0 + 1e-7]]), 2.0**-52
-    assert not batches.apart(value, value * (1 + 100 * eps), eps)
-    assert not batches.apart(value, value + np.array([[1e-13], [-1e-13]]), eps)
-    assert "3.0e-12, relative to 3" in batches.apart(value, value + 3e-12, eps)
+    assert not apart(value, value * (1 + 100 * eps), eps)
+    assert not apart(value, value + np.array([[1e-13], [-1e-13]]), eps)
+    assert "3.0e-12, relative to 3" in apart(value, value + 3e-12, eps)
     # A point that is not moved in a batch, in double and in single precision.
-    assert batches.apart(value[[0, 0]], value, eps)
-    assert batches.apart(value[[0, 0]], np.array([[3.0], [3.002]]), 2.0**-23)
-    assert batches.apart(np.array([[3.0], [np.nan]]), value, eps)
-    assert not batches.apart(np.array([[3.0], [np.nan]]), np.array([[3.0], [np.nan]]), eps)
+    assert apart(value[[0, 0]], value, eps)
+    assert apart(value[[0, 0]], np.array([[3.0], [3.002]]), 2.0**-23)
+    assert apart(np.array([[3.0], [np.nan]]), value, eps)
+    assert not apart(np.array([[3.0], [np.nan]]), np.array([[3.0], [np.nan]]), eps)

@@ -19,6 +19,7 @@ exit code:
   2  nothing was checked: the message says why
   3  your own code raised: its traceback is printed
   4  inconclusive: neither pass nor fail can be told; the report says what would help
+  130  interrupted before anything was found to be wrong; the report says what was not reached
 """
 
 _CHECK = """\
@@ -114,7 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 for pass, 1 for fail, 3 if the user's own code raised, 4 for inconclusive.
+        0 for pass, 1 for fail, 3 if the user's own code raised, 4 for inconclusive, 130 for a
+        check that was interrupted.
 
     Raises
     ------

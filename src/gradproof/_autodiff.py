@@ -1,6 +1,7 @@
 """A verdict on what JAX or PyTorch computes for a function, custom rules included."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy as np
@@ -12,7 +13,7 @@ from ._consistent import linear_in_cotangent, linear_in_tangent
 from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient, weights
 from ._point import ArgNums, Listed, Point, as_numbers, flat_numbers
-from ._report import Check, Report, Verdict, together
+from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
 from ._tangents import lines
 from ._typing import Function
 from ._values import Values
@@ -228,31 +229,47 @@ class Rules:
 
     def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
         reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
-        vjp, jvp = None, None
+        claims: list[_Vjp | _Jvp] = []
         own: list[Check] = []
-        remarks: list[str] = []
+        try:
+            if reports:
+                whole(reports[-1][1])
+            self._look(claims, reports, own)
+            checks += self._unless_random(own)
+        except KeyboardInterrupt:
+            if not reports:  # nothing was measured
+                raise
+            name, last = reports[-1]
+            reports[-1] = name, replace(last, interrupted=True)
+            left = Check(f"{self._label}remaining checks", Verdict.INCONCLUSIVE, NOT_REACHED)
+            checks += [*_unsure(own, "interrupted, and func may be random: "), left]
+        calls = sum(claim.calls for claim in claims)
+        return reports, checks, nfev + self._values.nfev, ngev + calls
+
+    def _look(
+        self, claims: list[_Vjp | _Jvp], reports: list[tuple[str, Report]], own: list[Check]
+    ) -> None:
+        """Check each mode, then both together; what is found is appended to the lists."""
         if "vjp" in self._modes:
             vjp, report = self._reverse()
+            claims.append(vjp)
             reports.append((f"{self._label}vjp", report))
-            own += self._of_vjp(vjp, report.rtol)
+            own += self._of_vjp(vjp, whole(report).rtol)
         if "jvp" in self._modes:
             try:
                 jvp, report = self._forward()
             except Exception as err:
                 if self._strict or not self._values.backend.lacks_forward_mode(err):
                     raise
-                remarks.append(f"func has no forward mode, which was not checked: {err}"[:200])
-            else:
-                reports.append((f"{self._label}jvp", report))
-                own += self._of_jvp(jvp, report.rtol)
-        if vjp is not None and jvp is not None:
+                text = f"func has no forward mode, which was not checked: {err}"[:200]
+                name, first = reports[-1]
+                reports[-1] = name, first.with_remarks([text])
+                return
+            claims.append(jvp)
+            reports.append((f"{self._label}jvp", report))
+            own += self._of_jvp(jvp, whole(report).rtol)
+        if "vjp" in self._modes and "jvp" in self._modes:
             own.append(self._transposed(vjp, jvp, report.rtol))
-        checks += self._unless_random(own)
-        if remarks:
-            name, first = reports[-1]
-            reports[-1] = name, first.with_remarks(remarks)
-        calls = sum(claim.calls for claim in (vjp, jvp) if claim is not None)
-        return reports, checks, nfev + self._values.nfev, ngev + calls
 
     def _reverse(self) -> tuple[_Vjp, Report]:
         values = self._values
@@ -282,13 +299,7 @@ class Rules:
         again, _ = values.at(np.zeros(values.point.x.size))
         if np.array_equal(again, values.at_x0, equal_nan=True):
             return checks
-        text = "func is not deterministic, which may be all that is seen here: "
-        return [
-            Check(check.name, Verdict.INCONCLUSIVE, text + check.text)
-            if check.verdict is Verdict.FAIL
-            else check
-            for check in checks
-        ]
+        return _unsure(checks, "func is not deterministic, which may be all that is seen here: ")
 
     def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
         values = self._values
@@ -343,3 +354,13 @@ class Rules:
             )
             for name, gradients in found.items()
         ]
+
+
+def _unsure(checks: list[Check], why: str) -> list[Check]:
+    """Return checks, those that failed as inconclusive ones."""
+    return [
+        Check(check.name, Verdict.INCONCLUSIVE, why + check.text)
+        if check.verdict is Verdict.FAIL
+        else check
+        for check in checks
+    ]

@@ -9,7 +9,6 @@ import numpy as np
 
 from ._backends import Backend
 from ._evaluation import Settings
-from ._point import flat_numbers
 from ._typing import Array, Function
 
 #: Points of a batch. At 128 a product of matrices is within a tenth of its speed at any number, a
@@ -21,8 +20,6 @@ _ROWS = 128
 #: a quarter of a gigabyte is to be had wherever Python runs, and where a point alone has a
 #: megabyte, its call costs so much that larger batches save nothing.
 _BYTES = 2**26
-#: Two ways of rounding a sum of a million terms differ by about its square root in units of eps.
-_ROUNDINGS = 2.0**10
 
 
 #: Calls func with what is held, and an array.
@@ -60,6 +57,8 @@ class Leafed:
         function that takes func, that or other arrays in its place, and the array, and returns
         what func returns; and what else that function and `arrays` hang on, hashable. Without it
         programs are kept as long as this object.
+    far : array or None
+        A point to compare at.
     agreed : bool
         Whether a batch was seen to hold what plain calls return.
     compile_time : float
@@ -80,6 +79,7 @@ class Leafed:
     eps: float
     beside: int = 0
     remake: Callable[[], tuple[Any, Again, Hashable]] | None = None
+    far: Array | None = None
     agreed: bool = False
     compile_time: float = 0.0
     fresh: bool = False
@@ -115,22 +115,46 @@ def batched_from(settings: Settings, backend: Backend) -> float:
     return backend.batched_from
 
 
+def _rows(backend: Backend, settings: Settings, leafed: Leafed, x: Array) -> int:
+    """Return how many points are evaluated at once."""
+    if settings.batch_size is not None:
+        return settings.batch_size
+    size = max(1, math.prod(x.shape)) * backend.itemsize(x.dtype)
+    rows = int(max(2, min(_ROWS, _BYTES // (size + leafed.beside))))
+    return rows if settings.vectorized else backend.batch_size(x, rows * size, rows)
+
+
+def run_of(backend: Backend, settings: Settings, leafed: Leafed, x: Array) -> int:
+    """Return for how many entries a batch is made; of what is done in a row, a multiple is best."""
+    rows, n = _rows(backend, settings, leafed, x), math.prod(x.shape)
+    if settings.vectorized:
+        return max(1, rows - 1)
+    # What a program returns at once is bounded as the points are.
+    return backend.run(n, rows, max(rows, _BYTES // (8 * max(leafed.size, 1))))
+
+
 def batches(
-    backend: Backend, settings: Settings, leafed: Leafed, x: Array, plus: Array
+    backend: Backend,
+    settings: Settings,
+    leafed: Leafed,
+    arrays: tuple[Array, Array],
+    entries: range,
 ) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
     """
-    Yield func with one entry at a time replaced by that of `plus`, some at a time.
+    Yield func with one of some entries at a time replaced, many at once.
 
     Parameters
     ----------
     backend : Backend
-        The adapter of x.
+        The adapter of the arrays.
     settings : Settings
         How func is evaluated.
     leafed : Leafed
         The function.
-    x, plus : array
-        Of one shape.
+    arrays : tuple of two arrays
+        x, and the array whose entries take the places of those of x.
+    entries : range
+        The entries to do.
 
     Yields
     ------
@@ -140,53 +164,53 @@ def batches(
         At x first, as this batch has it, so that another way of rounding is never taken for a
         change; then at the points of the next k entries, which may be none.
     """
-    before, after = (np.asarray(array) for array in backend.to_host([x, plus]))
-    check = backend.same_kind(backend.from_host(far_from(before), x), x)
-    size = max(1, before.size) * backend.itemsize(x.dtype)
-    rows = settings.batch_size
-    if rows is None:
-        rows = max(2, min(_ROWS, _BYTES // (size + leafed.beside)))
-        rows = rows if settings.vectorized else backend.batch_size(x, rows * size, rows)
+    x, plus = arrays
+    far = far_from(backend, leafed, x)
+    rows, run = _rows(backend, settings, leafed, x), run_of(backend, settings, leafed, x)
+    made: Iterator[tuple[int, list[Any]]]
     if settings.vectorized:
-        made = _along_axis(backend, leafed, (x, check), (before, after.ravel()), rows)
+        made = _along_axis(backend, leafed, (x, plus, far), rows, entries)
     else:
-        # What a program returns at once is bounded as the points are.
-        most = max(rows, _BYTES // (8 * max(leafed.size, 1)))
-        made = backend.batches(leafed, x, plus, check, rows, most)
+        made = backend.batches(leafed, (x, plus, far), (rows, run), entries)
     done = 0
-    for lead, arrays in made:
-        found = _flat_rows([_wide(array) for array in backend.to_host(arrays)])
-        inside = min(before.size - done, len(found) - lead)  # the others are padding
+    for lead, found in made:
+        block = _flat_rows([_wide(array) for array in backend.to_host(found)])
+        inside = min(len(entries) - done, len(block) - lead)  # the others are padding
         done += inside
-        yield (found[0] if lead == 2 else None), found[lead - 1 : lead + inside]
+        yield (block[0] if lead == 2 else None), block[lead - 1 : lead + inside]
 
 
-def far_from(x: np.ndarray) -> np.ndarray:
+def far_from(backend: Backend, leafed: Leafed, x: Array) -> Array:
     """
     Return a point at which func has another value than at x, by far more than rounding.
 
     All entries move: of one alone, func of many may not show it in single precision. They keep
     their signs, for the logarithms and roots that there may be of them.
     """
-    return np.asarray(np.where(x == 0, 0.0625, x * 0.9375), dtype=x.dtype)
+    if leafed.far is None:
+        before = np.asarray(backend.to_host([x])[0])
+        moved = np.asarray(np.where(before == 0, 0.0625, before * 0.9375), dtype=before.dtype)
+        leafed.far = backend.same_kind(backend.from_host(moved, x), x)
+    return leafed.far
 
 
 def _along_axis(
     backend: Backend,
     leafed: Leafed,
-    first: tuple[Array, Array],
-    numbers: tuple[np.ndarray, np.ndarray],
+    arrays: tuple[Array, Array, Array],
     rows: int,
+    entries: range,
 ) -> Iterator[tuple[int, list[Any]]]:
-    x, check = first
-    before, moved = numbers
-    block = np.stack([np.asarray(backend.to_host([check])[0]), before])
-    yield 2, leafed.many(backend.from_host(block, x), 2)
-    for start in range(0, before.size, rows - 1):
-        entries = np.arange(start, min(start + rows - 1, before.size))
-        block = np.repeat(before[None], 1 + entries.size, axis=0)
-        block.reshape(1 + entries.size, -1)[1 + entries - start, entries] = moved[entries]
-        yield 1, leafed.many(backend.from_host(block, x), 1 + entries.size)
+    x = arrays[0]
+    before, after, far = (np.asarray(array) for array in backend.to_host(list(arrays)))
+    moved = after.ravel()
+    if not leafed.agreed:
+        yield 2, leafed.many(backend.from_host(np.stack([far, before]), x), 2)
+    for start in entries[:: rows - 1]:
+        here = np.arange(start, min(start + rows - 1, entries.stop))
+        block = np.repeat(before[None], 1 + here.size, axis=0)
+        block.reshape(1 + here.size, -1)[1 + here - start, here] = moved[here]
+        yield 1, leafed.many(backend.from_host(block, x), 1 + here.size)
 
 
 def one_of(value: Any, name: str) -> Any:
@@ -217,13 +241,6 @@ def _wide(array: Any) -> np.ndarray:
     return found.astype(np.float64) if short else found
 
 
-def plainly(backend: Backend, leafed: Leafed, x: Array) -> np.ndarray:
-    """Return func, called as it is, at `far_from` x."""
-    before = np.asarray(backend.to_host([x])[0])
-    value = leafed.call(backend.same_kind(backend.from_host(far_from(before), x), x))
-    return flat_numbers(backend.to_host(leafed.arrays(value)))
-
-
 def _flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
     """Return batches of arrays as one row of real numbers for each point."""
     parts: list[np.ndarray] = []
@@ -235,30 +252,3 @@ def _flat_rows(arrays: list[np.ndarray]) -> np.ndarray:
         return rows
     found: np.ndarray = np.concatenate(parts, axis=1)
     return found
-
-
-def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
-    """
-    Return by how much a batch differs from plain calls, beyond rounding; empty if it does not.
-
-    Parameters
-    ----------
-    batch, alone : ndarray of shape (2, m) or (1, m)
-        Func at x0, and at another point.
-    eps : float
-        Machine epsilon of the coarsest dtype involved.
-    """
-    if not np.array_equal(np.isfinite(batch), np.isfinite(alone)):
-        return "a value is finite in one of the two only"
-    with np.errstate(all="ignore"):
-        size = np.max(np.abs(alone), initial=0.0, where=np.isfinite(alone))
-        change = alone[-1] - alone[0]
-        off = np.abs(np.nan_to_num(batch - alone, posinf=0.0, neginf=0.0)).max(initial=0.0)
-        # As large as the change itself, if a batch does not move what it should.
-        lost = np.abs(np.nan_to_num(batch[-1] - batch[0] - change, posinf=0.0, neginf=0.0))
-        root = math.sqrt(eps)
-        allowed = min(_ROUNDINGS * eps, root) * size
-        bent = lost > allowed + root * np.abs(np.nan_to_num(change))
-    if off > allowed or bent.any():
-        return f"values differ by {max(off, lost.max(initial=0.0)):.1e}, relative to {size:.3g}"
-    return ""

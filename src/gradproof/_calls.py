@@ -1,16 +1,28 @@
 """Calls of func, one after the other or many at once: the one place where they are made."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ._agreement import agreeing
 from ._backends import Backend
-from ._batches import Leafed, Refused, apart, batched_from, batches, plainly
+from ._batches import Leafed, Refused, batched_from, run_of
 from ._evaluation import Settings
+from ._progress import Progress, progress_of
 from ._typing import Array, Function
+from ._workers import Workers
+
+#: Points that are handed to workers at a time: all of a survey's lines, and four for each of 16
+#: workers; of large ones fewer, as many as 128 MB of float64 hold.
+_TOGETHER, _ROOM = 64, 2**24
+#: Entries that batches do before something else is looked at: four batches of 128.
+_IN_A_ROW = 508
 
 
 class BudgetSpent(Exception):  # noqa: N818  # not an error, a reason to stop
@@ -30,6 +42,13 @@ class Failed:
 
     error: Exception
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:  # on its way from another process
+            pickle.loads(pickle.dumps(self.error))
+        except Exception:
+            return Failed, (RuntimeError(f"{type(self.error).__name__}: {self.error}"),)
+        return Failed, (self.error,)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -43,6 +62,57 @@ class Known:
     """
 
     result: Any
+
+
+def outcome(backend: Backend, func: Function, point: Any) -> Any:
+    """Return what func returns at a point, or `Failed`."""
+    try:
+        with backend.quiet():
+            return func(point)
+    except Exception as err:
+        return Failed(err)
+
+
+@dataclass(frozen=True)
+class Points:
+    """
+    The task of a worker who is given points.
+
+    Attributes
+    ----------
+    backend : Backend
+        The adapter of x0.
+    func : callable
+        Takes one point.
+    """
+
+    backend: Backend
+    func: Function
+
+    def __call__(self, points: Iterable[Any]) -> list[Any]:
+        """Return what func returns at some points, in a form that its next calls cannot change."""
+        found = (outcome(self.backend, self.func, point) for point in points)
+        return [one if isinstance(one, Failed) else copy.deepcopy(one) for one in found]
+
+
+@dataclass(frozen=True)
+class Entries(Points):
+    """
+    The task of a worker who is told which entries of an array to move.
+
+    Attributes
+    ----------
+    x, plus : array
+        Where the entries are, and where each of them goes.
+    """
+
+    x: Array
+    plus: Array
+
+    def __call__(self, places: Iterable[Any]) -> list[Any]:
+        """Return what func returns with each entry in a range moved by itself."""
+        assert isinstance(places, range)
+        return super().__call__(self.backend.points(self.x, self.plus, places))
 
 
 class Calls:
@@ -73,6 +143,11 @@ class Calls:
         self.nfev, self.compile_time = 0, 0.0
         self.remarks: list[str] = []
         self._batched_from = batched_from(settings, backend)
+        self._workers: Workers | None = None
+        if settings.workers is not None:
+            self._workers = Workers(settings.workers, threads=backend.threads)
+        self._progress = progress_of(settings)
+        self._tick = None if self._progress is None else self._progress.tick
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""
@@ -80,9 +155,28 @@ class Calls:
 
     def spend(self, count: int = 1) -> None:
         """Count calls that are about to be made; `BudgetSpent` if there are fewer left."""
-        if self.left() < count:
+        if self.budget is not None and self.left() < count:
             raise BudgetSpent
+        if self._tick is not None:
+            self._tick(self.nfev)
         self.nfev += count
+
+    def shown(self, expected: int) -> AbstractContextManager[None]:
+        """Return the context in which a bar may show the calls, so many of them expected."""
+        return nullcontext() if self._progress is None else self._shown(self._progress, expected)
+
+    @contextmanager
+    def _shown(self, progress: Progress, expected: int) -> Iterator[None]:
+        progress.start(self.nfev, expected)
+        try:
+            yield
+        finally:
+            progress.stop(self.nfev)
+
+    def expect(self, more: int) -> None:
+        """Say, for the bar, how many calls are left."""
+        if self._progress is not None:
+            self._progress.expect(self.nfev + more)
 
     def each(self, func: Function, points: Iterable[Any]) -> Iterator[Any]:
         """
@@ -101,19 +195,40 @@ class Calls:
         object
             The results.
         """
+        if self._workers is not None:
+            yield from self._by_workers(self._workers, func, iter(points))
+            return
         for point in points:
             if isinstance(point, Known):
                 yield point
             else:
                 self.spend()
-                yield self._one(func, point)
+                yield outcome(self.backend, func, point)
 
-    def _one(self, func: Function, point: Any) -> Any:
-        try:
-            with self.backend.quiet():
-                return func(point)
-        except Exception as err:
-            return Failed(err)
+    def _by_workers(self, workers: Workers, func: Function, points: Iterator[Any]) -> Iterator[Any]:
+        """Do the same, some points at a time; what a budget leaves is done before it ends."""
+        spent, more = None, True
+        while more and spent is None:
+            taken: list[Any] = []
+            more, room = False, _ROOM
+            for point in points:
+                if not isinstance(point, Known):
+                    try:
+                        self.spend()
+                    except BudgetSpent as err:
+                        spent = err
+                        break
+                    room -= sum(math.prod(np.shape(array)) for array in point)
+                taken.append(point)
+                if len(taken) >= _TOGETHER or room <= 0:
+                    more = True
+                    break
+            called = [point for point in taken if not isinstance(point, Known)]
+            found = iter(workers.run(Points(self.backend, func), called))
+            for point in taken:
+                yield point if isinstance(point, Known) else next(found)
+        if spent is not None:
+            raise spent
 
     def sweep(
         self,
@@ -122,6 +237,7 @@ class Calls:
         plus: Array,
         outputs: list[Any],
         taken: Callable[[Any], Any] | None = None,
+        entries: range | None = None,
     ) -> None:
         """
         Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
@@ -138,29 +254,57 @@ class Calls:
         taken : callable, optional
             From what func returned, or `Failed`, to the output. Without it what func returned is
             the output, and what it raises is raised here.
+        entries : range, optional
+            Which entries, of all by default.
         """
+        func = leafed.call
+        if entries is None:
+            entries = range(math.prod(x.shape))
+        if self._workers is not None:
+            self.spend(len(entries))
+            for found in self._workers.run(Entries(self.backend, func, x, plus), entries):
+                if taken is None and isinstance(found, Failed):
+                    raise found.error
+                outputs.append(found if taken is None else taken(found))
+            return
         if taken is None:
             # As lean as can be: a cheap func is called a million times a second.
-            self.spend(math.prod(x.shape))
+            called = func if self._tick is None else self._ticking(func, outputs, self._tick)
+            self.spend(len(entries))
             with self.backend.quiet():
-                self.backend.sweep(leafed.call, x, plus, outputs)
+                self.backend.sweep(called, x, plus, outputs, entries)
             return
 
         def one(point: Array) -> Any:
             self.spend()
-            return taken(self._one(leafed.call, point))
+            return taken(outcome(self.backend, func, point))
 
-        self.backend.sweep(one, x, plus, outputs)
+        self.backend.sweep(one, x, plus, outputs, entries)
+
+    def _ticking(self, func: Function, outputs: list[Any], tick: Callable[[int], None]) -> Function:
+        """Return func, with a bar that follows the outputs of its sweep."""
+        before = self.nfev - len(outputs)
+
+        def called(point: Array) -> Any:
+            tick(before + len(outputs))
+            return func(point)
+
+        return called
 
     def in_batches(self, x: Array) -> bool:
         """Tell whether the entries of an array are many enough for `batches`."""
         return math.prod(x.shape) >= self._batched_from
 
+    def together(self, leafed: Leafed, x: Array, least: int) -> int:
+        """Return how many entries of an array to do in a row, so many or more: full batches."""
+        run = run_of(self.backend, self.settings, leafed, x)
+        return -(-max(least, _IN_A_ROW) // run) * run
+
     def batches(
-        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray
+        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray, entries: range
     ) -> Iterator[np.ndarray]:
         """
-        Yield func at x with one entry at a time replaced by that of `plus`, in batches.
+        Yield func at x with one of these entries at a time replaced by that of `plus`, in batches.
 
         Parameters
         ----------
@@ -170,6 +314,8 @@ class Calls:
             Of one shape.
         at_x0 : ndarray of shape (m,)
             The real numbers in what a plain call returned at x.
+        entries : range
+            The entries to do.
 
         Yields
         ------
@@ -184,12 +330,13 @@ class Calls:
         ValueError
             In its place, if the user wants batches.
         """
-        if self.left() < math.prod(x.shape):
+        if self.left() < len(entries):
             raise BudgetSpent
         before = leafed.compile_time
         try:
-            for block in self._agreeing(leafed, x, plus, at_x0):
-                self.nfev += len(block) - 1
+            given = self.backend, self.settings, leafed
+            for block in agreeing(*given, (x, plus), at_x0, entries):
+                self.spend(len(block) - 1)
                 yield block
         except Refused as err:
             self._batched_from = math.inf
@@ -197,63 +344,6 @@ class Calls:
             raise
         finally:
             self.compile_time += leafed.compile_time - before
-
-    def _agreeing(
-        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray
-    ) -> Iterator[np.ndarray]:
-        """Yield batches that were seen to agree with plain calls, entries of them if any."""
-        again = False
-        for check, block in self._tried(leafed, x, plus):
-            off = self._apart(leafed, x, at_x0, check, block)
-            # A program that was kept is of func as it was then.
-            again = bool(off) and leafed.reused
-            if again:
-                break
-            if off:
-                msg = f"a batch is not what plain calls return: {off}"
-                raise Refused(msg)
-            if len(block) > 1:
-                yield block
-        if again:
-            leafed.fresh, leafed.reused = True, False
-            yield from self._agreeing(leafed, x, plus, at_x0)
-
-    def _tried(
-        self, leafed: Leafed, x: Array, plus: Array
-    ) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
-        found = batches(self.backend, self.settings, leafed, x, plus)
-        while True:
-            try:
-                with self.backend.quiet():
-                    batch = next(found)
-            except StopIteration:
-                return
-            except Refused:
-                raise
-            except Exception as err:
-                raise Refused(_reason(err)) from err
-            yield batch
-
-    def _apart(
-        self,
-        leafed: Leafed,
-        x: Array,
-        at_x0: np.ndarray,
-        check: np.ndarray | None,
-        block: np.ndarray,
-    ) -> str:
-        """Return by how much a batch differs from plain calls, at x0 and once at another point."""
-        batch, alone = block[:1], at_x0[None]
-        if check is not None and not leafed.agreed:
-            try:
-                with self.backend.quiet():
-                    point = plainly(self.backend, leafed, x)
-            except Exception as err:
-                raise Refused(_reason(err)) from err
-            batch, alone = np.stack([block[0], check]), np.stack([at_x0, point])
-        off = apart(batch, alone, leafed.eps)
-        leafed.agreed = not off
-        return off
 
     def _refuse(self, err: Refused) -> None:
         settings = self.settings
@@ -270,10 +360,3 @@ class Calls:
             )
             raise ValueError(msg) from err
         self.remarks.append(f"func was called one by one, not in batches: {err}")
-
-
-def _reason(err: Exception) -> str:
-    """Return the first sentence of an exception, in short."""
-    first = (str(err).strip().splitlines() or [""])[0]
-    text = f"{type(err).__name__}: {first}"
-    return text if len(text) <= 160 else f"{text[:157]}..."

@@ -23,6 +23,8 @@ from ._report import Report, Verdict
 from ._verify import verify_jac
 
 RAISED = 3
+#: As shells have it for what SIGINT ended.
+INTERRUPTED = 130
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 4}
 
 # A verdict is printed in the style of its own name.
@@ -82,7 +84,8 @@ def check(options: argparse.Namespace) -> int:
         text = Text(f"{report}\nrepeat with: {_again(options)}")
         text.stylize(report.verdict, 0, len(report.verdict))
         _console().print(text, highlight=False, soft_wrap=True)
-    return EXIT_CODES[report.verdict]
+    stopped = report.interrupted and report.verdict is not Verdict.FAIL
+    return INTERRUPTED if stopped else EXIT_CODES[report.verdict]
 
 
 def _console() -> Console:

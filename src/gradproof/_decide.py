@@ -6,11 +6,12 @@ entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ._directions import WHOLE as _WHOLE
-from ._directions import Directions, in_part
+from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -23,7 +24,7 @@ from ._evidence import (
     right_of_the_trend,
     suspicious,
 )
-from ._findings import FAIL, OPEN, Findings
+from ._findings import FAIL, OPEN, Column, Findings
 from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._rough import STEP_OF_STAIRS, valid_together
@@ -42,6 +43,10 @@ _DRAWS = 8
 #: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
 #: what they do not resolve stays open.
 _CALLS = 12
+
+#: What a budget that does not reach all entries leaves for the worst suspect: some 60 to 90 calls
+#: convict one.
+_CONVICTION = 100
 
 #: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
 #: a single entry would leave at steps a few times larger.
@@ -86,16 +91,57 @@ class Decision:
         self.findings = Findings.few(g.size) if few else Findings.none(g.size)
 
     def run(self) -> tuple[str, str]:
-        """Return the verdict and its reason; the budget may end the check early."""
+        """Return the verdict and its reason; the budget, or the user, may end the check early."""
+        values, steps = self.survey.probe.values, self.survey.steps
+        left = 4 * steps.line.size + 2 * self.survey.g.size
+        if self.directions:
+            left = 2 * steps.line.size + calls_of(self.directions)
+        with values.calls.shown(values.nfev + left * values.cost):
+            return self._judged()
+
+    def _judged(self) -> tuple[str, str]:
+        found = self.findings
+        try:
+            reason = self._measured()
+        except KeyboardInterrupt:
+            if found.interrupted:  # already: the user wants no report
+                raise
+            found.interrupted = True
+        if found.interrupted:
+            reason = self._cut_short()
+        if self.failed or found.failed:
+            return "fail", reason
+        return ("inconclusive" if found.interrupted or found.undecided else "pass"), reason
+
+    def _measured(self) -> str:
+        """Measure and judge; return the reason of the verdict."""
+        found = self.findings
         try:
             reason = self._decide()
         except BudgetSpent:
             reason = _WHOLE if self.failed else _SPENT
-        if self._repeat() and self.findings.failed and not self.failed:
+        if not found.interrupted and self._repeat() and found.failed and not self.failed:
             reason = self._spare() or reason
-        if self.failed or self.findings.failed:
-            return "fail", reason
-        return ("inconclusive" if self.findings.undecided else "pass"), reason
+        return reason
+
+    def _cut_short(self) -> str:
+        """Return the reason of a verdict on what was measured until now; func is called no more."""
+        survey, found = self.survey, self.findings
+        if not self.failed and self._noisy:  # whether it is another one in each call was not asked
+            for i in found.wrong:
+                found.state[i] = OPEN
+        if not isinstance(found.state, Column) and not valid_together(survey, found):
+            found.state[np.isfinite(found.right)] = OPEN
+        unsettled, unseen = found.open_ones
+        reason = (
+            f"interrupted after {survey.probe.nfev} calls of func: {unseen} of {survey.g.size} "
+            "entries were not reached"
+        )
+        if unsettled > unseen:
+            reason += f", {unsettled - unseen} more not settled"
+        if self.failed or found.failed:
+            reason = f"{_WHOLE if self.failed else _ENTRY}; {reason}"
+        return reason
 
     def _spare(self) -> str:
         """Leave open what a func that is another one in each call does not convict beyond doubt."""
@@ -120,10 +166,15 @@ class Decision:
                 found.state[i] = OPEN
         return "" if found.failed else _RANDOM
 
+    @property
+    def _noisy(self) -> bool:
+        """Whether func has more noise than the rounding of its result."""
+        return self.survey.sigma > 64 * self.survey.rounding
+
     def _repeat(self) -> bool:
         """Tell whether func returns something else each time, and say so."""
-        values, survey = self.survey.probe.values, self.survey
-        if survey.sigma <= 64 * survey.rounding or values.left() < 1:
+        values = self.survey.probe.values
+        if not self._noisy or values.left() < 1:
             return False
         again = values.again(1)[:1]
         if not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True):
@@ -174,8 +225,7 @@ class Decision:
         elif survey.short:
             self._weigh(entries)
         else:
-            self._differences(steps, leaves)
-            entries.suspects()
+            self._differences(steps, leaves, entries)
         if found.failed:
             return _ENTRY
         if self.failed:
@@ -251,10 +301,28 @@ class Decision:
         rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), steps)
         return not rungs.changes.any()
 
-    def _differences(self, steps: list[float], leaves: float) -> None:
-        """Measure each entry by a difference or two; settle those that agree and could tell."""
+    def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
+        """Measure each entry by a difference or two, then examine what these do not settle."""
+        found = self.findings
+        seen = np.full((len(steps), 3, found.state.size), np.nan)
+        reached = np.zeros(found.state.size, dtype=bool)
+        values = self.survey.probe.values
+        values.calls.expect(2 * len(steps) * found.state.size * values.cost)
+        try:
+            self._central(steps, seen, reached)
+        except KeyboardInterrupt:
+            found.interrupted = True
+        self._settle(steps, leaves, seen)  # what was measured counts, whatever ended it
+        if found.interrupted:
+            raise BudgetSpent
+        entries.examined |= ~reached  # there is nothing to suspect them of
+        entries.suspects()
+        if not (found.failed or reached.all()):
+            raise BudgetSpent
+
+    def _settle(self, steps: list[float], leaves: float, seen: np.ndarray) -> None:
+        """Settle the entries that agree and could tell, by one difference or two."""
         survey, found = self.survey, self.findings
-        seen = [self._central(step) for step in steps]
         error, bend, width = seen[-1]
         bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
@@ -264,7 +332,7 @@ class Decision:
             noise = NOISE * survey.sigma * np.sqrt(2) / width
             truncation = leaves * survey.scales.material
             if len(seen) > 1:  # less than what the first of two steps differs by
-                truncation = np.abs(seen[0][0] - error)
+                truncation = np.abs(seen[0, 0] - error)
         usable = np.isfinite(error) & np.isfinite(truncation) & (width > 0)
         found.error[usable], found.noise[usable] = error[usable], noise[usable]
         found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
@@ -279,17 +347,24 @@ class Decision:
             typical[part] = rms(probe.x[part])
         return typical
 
-    def _central(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the claim's error in each entry, the second differences, and the widths."""
+    def _central(self, steps: list[float], seen: np.ndarray, reached: np.ndarray) -> None:
+        """Measure the claim's error in each entry, the second difference, and the width."""
+        survey = self.survey
+        lengths = [step * survey.move * self._further() for step in steps]
+        for block in survey.probe.both_ways(lengths, _CONVICTION):
+            here, both = slice(block.entries.start, block.entries.stop), block.up - block.down
+            with np.errstate(all="ignore"):
+                width = both / survey.move[here]
+                error = (block.plus - block.minus - survey.g[here] * both) / width
+                bend = block.plus + block.minus - survey.g[here] * (block.up + block.down)
+            seen[block.k, :, here] = np.stack([error, bend, width])
+            reached[here] = block.k == len(steps) - 1
+
+    def _further(self) -> Any:
+        """Return how much further than others each entry moves."""
         survey = self.survey
         # Where noise would hide a small slope, an entry smaller than the others moves further, by
         # up to a decade: as far as one of typical size does.
         wanted = survey.typical / np.maximum(survey.scales.material, 1e-300)
         others = np.minimum(self._typical_x() / survey.move, 10.0)
-        h = step * survey.move * np.clip(wanted, 1.0, np.maximum(others, 1.0))
-        plus, up, minus, down = survey.probe.both_ways(h)
-        with np.errstate(all="ignore"):
-            width = (up - down) / survey.move
-            error = (plus - minus - survey.g * (up - down)) / width
-            bend = plus + minus - survey.g * (up + down)
-        return error, bend, width
+        return np.clip(wanted, 1.0, np.maximum(others, 1.0))

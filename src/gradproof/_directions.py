@@ -81,6 +81,11 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
     return max(1, min(wanted, (_CALLS - 1 - spent) // (2 * _RUNGS)))
 
 
+def calls_of(directions: int) -> int:
+    """Return the calls that so many directions cost if the gradient is right."""
+    return 2 * _RUNGS * directions
+
+
 def few_entries(
     survey: Survey, found: Findings, claimed: np.ndarray
 ) -> tuple[dict[str, np.ndarray], tuple[float, float]]:

@@ -2,7 +2,7 @@
 
 import numbers
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, cast
 
 #: What applies a function to each item of an iterable and returns the results in order.
@@ -29,9 +29,13 @@ class Evaluation(TypedDict, total=False):
     batch_size : int or None
         The most points of one batch; by default as many as their memory allows.
     workers : int, map-like callable or None
-        Evaluates points side by side: an int is the number of workers, -1 for one on each core; a
-        map-like callable, such as ``pool.map``, is called as ``workers(func, points)`` and returns
-        the results in order. By default there are none.
+        Who evaluates points side by side. An int is a number of workers of joblib (needs
+        ``pip install 'gradproof[parallel]'``), -1 for one on each core: threads where func lets
+        them run side by side, else processes, and whatever ``joblib.parallel_config`` says, such
+        as a cluster. A map-like callable, such as ``pool.map``, is called as ``workers(task,
+        pieces)``, where a piece is a list of points or a range of entries; of an executor, or a
+        client of Dask, the method `map` is called. The results are those without workers, bit by
+        bit, if func computes the same there. By default there are none.
     progress : bool or {'auto'}
         Whether a bar shows how far a check has come. 'auto', the default, shows one for a check
         of more than a second, on a terminal or in a notebook.
@@ -92,10 +96,11 @@ class Settings:
             workers is None
             or (_whole(workers) and (workers == -1 or cast("int", workers) >= 1))
             or callable(workers)
+            or callable(getattr(workers, "map", None))
         ):
             msg = (
                 f"workers={workers!r}; expected the number of workers (-1 for one on each core), "
-                "a map-like callable such as `pool.map`, or None."
+                "a map-like callable such as `pool.map`, an executor, or None."
             )
             raise ValueError(msg)
         _one_of_three(self.progress, "progress", "show a bar")
@@ -122,7 +127,14 @@ class Settings:
                     f"or one of how func is evaluated: {', '.join(known)}."
                 )
                 raise TypeError(msg)
-        return cls(**evaluation)
+        settings = cls(**evaluation)
+        if settings.workers is not None and (settings.vectorize is True or settings.vectorized):
+            msg = (
+                f"workers={settings.workers!r:.40} together with vectorize=True or vectorized=True;"
+                " expected one of the ways to evaluate many points."
+            )
+            raise ValueError(msg)
+        return replace(settings, workers=None) if settings.workers == 1 else settings
 
 
 def _one_of_three(value: Any, name: str, what: str) -> None:

@@ -70,6 +70,8 @@ class Findings:
         looked at.
     remarks : list of str
         What else was noticed.
+    interrupted : bool
+        Whether the user ended the check early.
     """
 
     error: np.ndarray
@@ -87,6 +89,7 @@ class Findings:
     whole: float = np.nan
     alone: float = np.nan
     remarks: list[str] = field(default_factory=list)
+    interrupted: bool = False
 
     @classmethod
     def none(cls, n: int) -> "Findings":
@@ -146,6 +149,19 @@ class Findings:
         if isinstance(self.state, Column):
             return [i for i, state in self.state.other.items() if state == FAIL]
         return [int(i) for i in np.flatnonzero(self.state == FAIL)]
+
+    @property
+    def open_ones(self) -> tuple[int, int]:
+        """How many entries are without a verdict, and how many of these without a measurement."""
+        if not isinstance(self.state, Column):
+            unmeasured = np.isnan(self.error) & (self.state == OPEN)
+            return self.unresolved.size, int(unmeasured.sum())
+        if self.state.usual != OPEN:
+            return 0, 0
+        settled = {i for i, state in self.state.other.items() if state != OPEN}
+        errors: Any = self.error
+        measured = {i for i, error in errors.other.items() if np.isfinite(error)}
+        return self.state.size - len(settled), self.state.size - len(settled | measured)
 
     @property
     def undecided(self) -> bool:

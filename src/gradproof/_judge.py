@@ -195,7 +195,7 @@ def _report(
             "it rounds, thresholds or takes a sign, a straight-through rule is no derivative of "
             "it: check that rule as the vjp of the function that it stands for"
         )
-    elif verdict == "inconclusive" and survey.eps > 2.0**-40:
+    elif verdict == "inconclusive" and survey.eps > 2.0**-40 and not found.interrupted:
         remarks.append("a wider dtype, or a point with less cancellation, would show more")
     return Report(
         verdict=Verdict(verdict),
@@ -210,6 +210,7 @@ def _report(
         seed=options.seed,
         alone=alone,
         compile_time=values.calls.compile_time,
+        interrupted=found.interrupted,
         flat=flat,
         leaves=tuple(values.point.leaves),
         pair_name=_pair_name(values) if "row" in flat else None,

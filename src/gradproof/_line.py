@@ -155,7 +155,8 @@ class Line:
                 return self._by_entry(slopes)
         outputs: list[Any] = []
         try:
-            self._calls.sweep(leafed, primal.x, plus, outputs)
+            with self._calls.shown(step.size):
+                self._calls.sweep(leafed, primal.x, plus, outputs)
         except Exception as err:
             add_note(err, primal.moved_entry(len(outputs), plus))
             raise
@@ -175,10 +176,12 @@ class Line:
         """Return the quotients along each entry, in its own row; None if they need plain calls."""
         x, backend = self._primal.x, self._primal.backend
         before, moved, f0 = (np.asarray(array) for array in backend.to_host([x, plus, self.f0]))
+        entries = range(math.prod(self._primal.shape))
         try:
             # Of each batch by itself, so that its way of rounding is on both sides.
             changes = [
-                block[1:] - block[0] for block in self._calls.batches(leafed, x, plus, f0.ravel())
+                block[1:] - block[0]
+                for block in self._calls.batches(leafed, x, plus, f0.ravel(), entries)
             ]
         except Refused:
             return None

@@ -1,6 +1,7 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,34 @@ from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
 __all__ = ["BudgetSpent", "Probe"]
+
+#: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
+#: what a block costs besides its calls of func, a few copies of x0, does not count.
+_BLOCK, _BLOCKS = 64, 64
+
+
+class Block(NamedTuple):
+    """
+    What was measured of some entries, each moved alone.
+
+    Attributes
+    ----------
+    k : int
+        The place of the step in the list of steps.
+    entries : range
+        The entries.
+    plus, up : ndarray
+        Changes of func and displacements, for a step up.
+    minus, down : ndarray
+        The same for a step down.
+    """
+
+    k: int
+    entries: range
+    plus: np.ndarray
+    up: np.ndarray
+    minus: np.ndarray
+    down: np.ndarray
 
 
 class Probe:
@@ -125,31 +154,64 @@ class Probe:
         direction[i] = unit
         return self.ladder(claim, direction, steps)
 
-    def both_ways(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
+    def both_ways(self, steps: list[np.ndarray], reserve: int) -> Iterator[Block]:
         """
-        Return the changes of func with one entry at a time displaced, up and down.
+        Yield the changes of func with one entry at a time displaced, up and down.
 
-        Returns
-        -------
-        plus, up : ndarray of shape (n,)
-            Changes and displacements, for a step up.
-        minus, down : ndarray of shape (n,)
-            The same for a step down.
+        Entries come in blocks, each measured with every step before the next: what ends a check
+        early, the budget or the user, takes nothing from blocks that are done.
+
+        Parameters
+        ----------
+        steps : list of ndarray of shape (n,)
+            The steps of all entries, one or more times.
+        reserve : int
+            If the budget does not reach all entries, the calls to leave to others, but no more
+            than half of what there is.
+
+        Yields
+        ------
+        Block
+            For each block and each step.
         """
-        if self.left() < 2 * step.size:
-            raise BudgetSpent
-        if not self.values.sweepable:
-            return self._one_by_one(step)
-        found: list[np.ndarray] = []
+        n, price = steps[0].size, 2 * self.values.cost * len(steps)
+        left = self.left()
+        reserve = min(reserve, int(left / 2)) if left < n * price else 0
+        happened = self._happened(steps) if self.values.sweepable else None
+        for block in self.values.blocks(max(_BLOCK, -(-n // _BLOCKS))):
+            start = block.start
+            stop = int(min(block.stop, start + (self.left() - reserve) // price))
+            if stop <= start:
+                return
+            entries = range(start, stop)
+            for k, step in enumerate(steps):
+                if happened is None:
+                    yield self._one_by_one(k, step, entries)
+                else:
+                    plus, minus = (self._swept(sign * step, entries) for sign in (1.0, -1.0))
+                    up, down = happened[k][:, start:stop]
+                    yield Block(k, entries, plus, up, minus, down)
+            if stop < block.stop:
+                return
+
+    def _happened(self, steps: list[np.ndarray]) -> list[np.ndarray]:
+        """Return the displacements that steps of all entries make, up and down."""
+        point = self.point
+        return [
+            np.stack([point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)])
+            for step in steps
+        ]
+
+    def _swept(self, step: np.ndarray, entries: range) -> np.ndarray:
         with np.errstate(all="ignore"):
-            for displacement in (step, -step):
-                changes, happened = self.values.sweep(displacement)
-                found += [self.weights[0] * np.ldexp(changes, self.exponent), happened]
-        return tuple(found)  # type: ignore[return-value]
+            return np.asarray(
+                self.weights[0] * np.ldexp(self.values.sweep(step, entries), self.exponent)
+            )
 
-    def _one_by_one(self, step: np.ndarray) -> tuple[Any, Any, Any, Any]:
-        changes, happened = np.empty((2, step.size)), np.empty((2, step.size))
-        for i, sides in enumerate(self.values.each_entry(step)):
+    def _one_by_one(self, k: int, step: np.ndarray, entries: range) -> Block:
+        changes, happened = np.empty((2, 2, len(entries)))
+        for j, sides in enumerate(self.values.each_entry(step, entries)):
             for side, (values, moved, at_x0) in enumerate(sides):
-                changes[side, i], happened[side, i] = self._change(values, at_x0), moved[i]
-        return changes[0], happened[0], changes[1], happened[1]
+                changes[side, j] = self._change(values, at_x0)
+                happened[side, j] = moved[entries[j]]
+        return Block(k, entries, changes[0], happened[0], changes[1], happened[1])

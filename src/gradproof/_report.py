@@ -28,6 +28,9 @@ class Verdict(enum.StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+#: What is said of a check that Ctrl-C came before.
+NOT_REACHED = "not reached: interrupted"
+
 #: From the one that decides to the one that does not.
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
@@ -90,6 +93,9 @@ class Report:
     checks : tuple of Check
         What was checked, where that is more than one thing; the worst of them is the verdict, and
         what `entries` are about.
+    interrupted : bool
+        Whether Ctrl-C ended the check. Then it is inconclusive unless something was wrong already,
+        and what was not reached is unresolved.
     alone : tuple of two floats or None
         Of a check along directions: the smallest relative error of one entry that would have been
         seen if all others are right, for the median entry and for the worst. None if each entry was
@@ -114,6 +120,7 @@ class Report:
     checks: tuple[Check, ...] = ()
     alone: tuple[float, float] | None = None
     compile_time: float = 0.0
+    interrupted: bool = False
 
     @property
     def ok(self) -> bool:
@@ -156,7 +163,10 @@ class Report:
             and its numbers from `entries`.
         """
         state = self.flat["state"]
-        rank = np.select([state == "fail", state == "unresolved"], [2, 1], 0)
+        # What was not reached may be all that there is of an interrupted check, and says nothing.
+        measured = np.isfinite(self.flat["measured"])
+        kinds = [state == "fail", (state == "unresolved") & measured, state == "unresolved"]
+        rank = np.select(kinds, [3, 2, 1], 0)
         # By state, then by resolution; the first of equals first.
         order = np.lexsort((-self.flat["resolution"], -rank))
         return [self._entry(int(i)) for i in order[:k]]
@@ -189,6 +199,7 @@ class Report:
             "seed": self.seed,
             "compile_time": self.compile_time,
             "alone": None if self.alone is None else _plain(list(self.alone)),
+            "interrupted": self.interrupted,
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":
@@ -205,9 +216,13 @@ class Report:
             If it failed.
         Inconclusive
             If nothing could be said.
+        KeyboardInterrupt
+            If that is so because the check was interrupted: tests then end, as Ctrl-C wants it.
         """
         if self.verdict is Verdict.FAIL:
             raise WrongDerivative(str(self))
+        if self.interrupted:
+            raise KeyboardInterrupt(str(self))
         if self.verdict is Verdict.INCONCLUSIVE:
             raise Inconclusive(str(self))
 
@@ -281,6 +296,7 @@ def together(
     alone = len(every) == 1
     several = decides.verdict is Verdict.PASS or alone
     remarks = dict.fromkeys(remark for _, r in reports for remark in r.remarks)
+    interrupted = any(r.interrupted for _, r in reports)
     return replace(
         main,
         verdict=decides.verdict,
@@ -290,7 +306,33 @@ def together(
         ngev=ngev,
         compile_time=max(report.compile_time for _, report in reports),
         checks=() if alone else tuple(every),
+        interrupted=interrupted,
     )
+
+
+def whole(report: Report) -> Report:
+    """Return a report; KeyboardInterrupt if it is partial, for what has no partial result."""
+    if report.interrupted:
+        raise KeyboardInterrupt(str(report))
+    return report
+
+
+def beside(report: Report, pending: dict[str, Callable[[], Check]]) -> tuple[Report, list[Check]]:
+    """
+    Return a report and some checks, by name; of an interrupted report none of them is made.
+
+    Ctrl-C during one of them makes the report an interrupted one.
+    """
+    checks = []
+    for name, check in pending.items():
+        try:
+            if not report.interrupted:
+                checks.append(check())
+                continue
+        except KeyboardInterrupt:
+            report = replace(report, interrupted=True)
+        checks.append(Check(name, Verdict.INCONCLUSIVE, NOT_REACHED))
+    return report, checks
 
 
 def _line(entry: dict[str, Any]) -> str:

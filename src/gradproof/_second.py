@@ -11,7 +11,7 @@ from ._consistent import linear_in_tangent
 from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient
 from ._point import ArgNums, Point
-from ._report import Check, Report, Verdict, together
+from ._report import Check, Report, Verdict, beside, together
 from ._slopes import SlopeValues
 from ._tangents import lines, tangent
 from ._typing import Function
@@ -114,7 +114,8 @@ def verify_hess(
         report = of_gradient(slopes, np.ones(1), product, options)
         report = report.with_remarks(["measured: the Hessian times a random tangent"])
         values = slopes
-    checks = [_symmetric(columns, point, report.rtol)]
+    rtol = report.rtol
+    report, checks = beside(report, {"symmetry": lambda: _symmetric(columns, point, rtol)})
     return together([("Hessian", report)], checks, values.nfev, claim.calls)
 
 
@@ -203,19 +204,12 @@ def verify_hvp(
     else:
         values = SlopeValues(func, point, budget, tangents[0], settings)
         report = of_gradient(values, np.ones(1), _Product(claim, tangents[0], point), options)
-    checks = [linear_in_tangent(claim, values, options, report.rtol)]
-    first, other = tangents[0], tangent(point, options.rng(4), slice(None))
-    there, back = claim.one(first) * other, claim.one(other) * first
-    checks.append(
-        alike(
-            "symmetry",
-            np.array([there.sum()]),
-            np.array([back.sum()]),
-            float(max(np.abs(there).sum(), np.abs(back).sum())),
-            report.rtol,
-            "the product is not that of a symmetric matrix: <w, H v> and <v, H w> differ",
-        )
-    )
+    rtol, other = report.rtol, tangent(point, options.rng(4), slice(None))
+    pending = {
+        "linearity of the hvp": lambda: linear_in_tangent(claim, values, options, rtol),
+        "symmetry": lambda: _symmetric_product(claim, tangents[0], other, rtol),
+    }
+    report, checks = beside(report, pending)
     return together([("hvp", report)], checks, values.nfev, claim.calls)
 
 
@@ -260,6 +254,19 @@ class _Product(Claim):
         product = self._claim.product(leaves, self._tangent, where)
         self.eps = self._claim.eps
         return product
+
+
+def _symmetric_product(claim: Tangents, first: np.ndarray, other: np.ndarray, rtol: float) -> Check:
+    """Return a check that a product is that of a symmetric matrix."""
+    there, back = claim.one(first) * other, claim.one(other) * first
+    return alike(
+        "symmetry",
+        np.array([there.sum()]),
+        np.array([back.sum()]),
+        float(max(np.abs(there).sum(), np.abs(back).sum())),
+        rtol,
+        "the product is not that of a symmetric matrix: <w, H v> and <v, H w> differ",
+    )
 
 
 def _symmetric(columns: Columns, point: Point, rtol: float) -> Check:

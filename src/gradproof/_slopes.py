@@ -37,6 +37,8 @@ class SlopeValues(Values):
         How func is evaluated.
     """
 
+    cost = len(_STENCIL)
+
     def __init__(
         self,
         func: Function,

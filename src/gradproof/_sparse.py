@@ -152,7 +152,12 @@ def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report
         if flat["state"][colour] == FAIL:
             error = float(flat["measured"][colour] - flat["claimed"][colour])
             step = float(flat["step"][colour])
-            culprit = _culprit(claim, values, int(row), colour, step, error)
+            culprit = None
+            try:
+                if not report.interrupted:
+                    culprit = _culprit(claim, values, int(row), colour, step, error)
+            except KeyboardInterrupt:  # the error stands, without its column
+                report = replace(report, interrupted=True)
             if culprit not in (None, column):
                 column = culprit
                 _undeclared(flat, colour)

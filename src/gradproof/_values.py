@@ -1,6 +1,7 @@
 """Calls of func near x0, counted, bounded and never fatal; and the numbers in what it returns."""
 
 import copy
+import functools
 import math
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
@@ -237,6 +238,8 @@ class Values:
 
     #: What func is called in messages.
     what = "func"
+    #: How many calls of it one value costs.
+    cost = 1
     #: Evaluations of a func with several values that are kept: those of the lines of a survey,
     #: which each of its values is judged by.
     _KEPT = 64
@@ -279,6 +282,11 @@ class Values:
         if self._vectorized:
             leaves = [leaf[None, ...] for leaf in leaves]
         return self.point.call(self._func, leaves)
+
+    @property
+    def _function(self) -> Function:
+        """Func as one of leaves; without self, which other processes have no use for."""
+        return self._call if self._vectorized else functools.partial(self.point.call, self._func)
 
     def primary(self, value: Any) -> Any:
         """Return the output in what func returned, without a batch axis or what came beside it."""
@@ -383,7 +391,7 @@ class Values:
                 called.append((key, self.point.happened(moved)))
                 yield moved
 
-        for outcome in self.calls.each(self._call, points()):
+        for outcome in self.calls.each(self._function, points()):
             if isinstance(outcome, Known):
                 yield outcome.result
                 continue
@@ -401,7 +409,7 @@ class Values:
         points = (self.point.copies() for _ in range(count))
         found = [
             flat_numbers(self.backend.to_host(self._arrays(outcome)))
-            for outcome in self.calls.each(self._call, points)
+            for outcome in self.calls.each(self._function, points)
         ]
         return np.array(found).reshape(count, self.at_x0.size)
 
@@ -413,30 +421,31 @@ class Values:
             return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
         return [self.backend.keep(array) for array in self._leaves_of(outcome)]
 
-    def sweep(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """
-        Return by how much func of one value changes with one entry at a time displaced.
-
-        Returns
-        -------
-        changes : ndarray of shape (n,)
-            The differences to the value at x0.
-        happened : ndarray of shape (n,)
-            The displacements, rounded in the dtypes of x0.
-        """
-        if self.left() < step.size:
+    def sweep(self, step: np.ndarray, entries: range) -> np.ndarray:
+        """Return by how much func of one value changes with one of these entries displaced."""
+        if self.left() < len(entries):
             raise BudgetSpent
-        assert isinstance(self.point, Point)
-        changes = [
-            self._changes(i, self.backend.from_host(part, array))
-            for i, (leaf, array) in enumerate(
-                zip(self.point.leaves, self.point.arrays, strict=True)
-            )
-            for part in self._parts(leaf, step)
-        ]
-        return np.concatenate(changes), self.point.happened(self.point.moved(step))
+        changes = [np.empty(0)]
+        for i, part, here, _ in self._pieces(step, entries):
+            assert isinstance(self.point, Point)
+            plus = self.backend.from_host(part, self.point.arrays[i])
+            changes.append(self._changes(i, plus, here))
+        return np.concatenate(changes)
 
-    def _changes(self, i: int, plus: Array) -> np.ndarray:
+    def _pieces(
+        self, step: np.ndarray, entries: range
+    ) -> Iterator[tuple[int, np.ndarray, range, int]]:
+        """Yield leaves, numbers of them after their steps, and which of some entries they hold."""
+        assert isinstance(self.point, Point)
+        start = 0
+        for i, leaf in enumerate(self.point.leaves):
+            for part in self._parts(leaf, step):
+                here = range(max(entries.start - start, 0), min(entries.stop - start, part.size))
+                if here:
+                    yield i, part, here, start
+                start += part.size
+
+    def _changes(self, i: int, plus: Array, entries: range) -> np.ndarray:
         """Return by how much func of one value changes with entries of leaf `i` replaced."""
         assert isinstance(self.point, Point)
         array, leafed = self.point.arrays[i], self._leafed(i)
@@ -445,37 +454,53 @@ class Values:
             try:
                 found = [
                     block[1:, 0] - block[0, 0]
-                    for block in self.calls.batches(leafed, array, plus, self.at_x0)
+                    for block in self.calls.batches(leafed, array, plus, self.at_x0, entries)
                 ]
                 return np.asarray(np.concatenate(found), dtype=np.float64)
             except Refused:
                 self.calls.nfev = before  # all of them once more
         outputs: list[Any] = []
-        self.calls.sweep(leafed, array, plus, outputs, lambda found: self._arrays(found)[0])
+        self.calls.sweep(
+            leafed, array, plus, outputs, lambda found: self._arrays(found)[0], entries
+        )
         values = np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel()
         return np.asarray(values - self.at_x0[0])
 
-    def each_entry(self, step: np.ndarray) -> Iterator[tuple[Beside, Beside]]:
+    def blocks(self, least: int) -> Iterator[range]:
+        """Yield all entries in blocks of some size or more: full batches, where there are any."""
+        n = self.point.x.size
+        arrays = self.point.arrays if isinstance(self.point, Point) and self.entrywise else []
+        if not any(self.calls.in_batches(array) for array in arrays):
+            yield from (range(start, min(start + least, n)) for start in range(0, n, least))
+            return
+        for i, part, here, first in self._pieces(np.zeros(n), range(n)):
+            size = least
+            if self.calls.in_batches(arrays[i]):
+                size = self.calls.together(self._leafed(i), arrays[i], least)
+            for start in range(first, first + part.size, size):
+                yield range(start, min(start + size, first + len(here)))
+
+    def each_entry(
+        self, step: np.ndarray, entries: range | None = None
+    ) -> Iterator[tuple[Beside, Beside]]:
         """Yield func with one entry at a time displaced by its step, up and down."""
+        entries = range(step.size) if entries is None else entries
         if not self.entrywise:
-            yield from self._one_by_one(step, range(step.size))
+            yield from self._one_by_one(step, entries)
             return
         assert isinstance(self.point, Point)
-        for i, (leaf, array) in enumerate(zip(self.point.leaves, self.point.arrays, strict=True)):
-            start = leaf.where.start
-            sides = zip(self._parts(leaf, step), self._parts(leaf, -step), strict=True)
-            for parts in sides:
-                done, stop = start, start + math.prod(leaf.shape)
-                if self.calls.in_batches(array) and self.left() >= 2 * (stop - start):
-                    up, down = (self.backend.from_host(part, array) for part in parts)
-                    try:
-                        for pair in self._in_batches(i, start, step, (up, down)):
-                            yield pair
-                            done += 1
-                    except Refused:
-                        pass
-                yield from self._one_by_one(step, range(done, stop))
-                start = stop
+        sides = zip(self._pieces(step, entries), self._pieces(-step, entries), strict=True)
+        for (i, up, here, first), (_, down, _, _) in sides:
+            array, left = self.point.arrays[i], range(first + here.start, first + here.stop)
+            if self.calls.in_batches(array) and self.left() >= 2 * len(left):
+                both = self.backend.from_host(up, array), self.backend.from_host(down, array)
+                try:
+                    for pair in self._in_batches(i, here, first, step, both):
+                        yield pair
+                        left = left[1:]
+                except Refused:
+                    pass
+            yield from self._one_by_one(step, left)
 
     def _one_by_one(self, step: np.ndarray, entries: range) -> Iterator[tuple[Beside, Beside]]:
         found = self.many(each_alone(step, entries))
@@ -483,21 +508,22 @@ class Values:
             yield (*up, self.at_x0), (*next(found), self.at_x0)
 
     def _in_batches(
-        self, i: int, start: int, step: np.ndarray, sides: tuple[Array, Array]
+        self, i: int, here: range, first: int, step: np.ndarray, sides: tuple[Array, Array]
     ) -> Iterator[tuple[Beside, Beside]]:
-        """Yield func with entries of leaf `i`, from `start` on, replaced by those of each side."""
+        """Yield func with entries of leaf `i`, `first` of all, replaced by those of each side."""
         point, leafed = self.point, self._leafed(i)
         assert isinstance(point, Point)
         happened = [point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)]
-        blocks = (self.calls.batches(leafed, point.arrays[i], s, self.at_x0) for s in sides)
+        array, place = point.arrays[i], first + here.start
+        blocks = (self.calls.batches(leafed, array, s, self.at_x0, here) for s in sides)
         for pair in zip(*blocks, strict=True):
             for k in range(1, len(pair[0])):
                 found = []
                 for block, by in zip(pair, happened, strict=True):
                     alone = np.zeros_like(step)
-                    alone[start] = by[start]
+                    alone[place] = by[place]
                     found.append((block[k], alone, block[0]))
-                start += 1
+                place += 1
                 yield found[0], found[1]
 
     def _parts(self, leaf: Leaf, step: np.ndarray) -> list[np.ndarray]:
@@ -517,10 +543,11 @@ class Values:
         assert isinstance(point, Point)
         others: list[Any] = point.copies() if len(point.leaves) > 1 else [None]
         others[i] = None
+        whole = self._function
 
         def call(array: Any) -> Any:
             # A list of its own, gone with the call: nobody else holds on to the array.
-            return self._call([*others[:i], array, *others[i + 1 :]])
+            return whole([*others[:i], array, *others[i + 1 :]])
 
         def many(block: Any, count: int) -> list[Any]:
             leaves = [block if o is None else backend.repeated(o, count) for o in others]

@@ -110,6 +110,9 @@ def verify_grad(
     ``directions="all"`` to have each of them measured. An exception of `func` away from `x0`, or a
     value that is not finite, shortens the steps.
 
+    Ctrl-C ends a check early: the report is then on what was measured until then, with
+    `report.interrupted`, and what was not reached is unresolved.
+
     A claim fails only after a second look, at other steps, has said the same. False alarms are so
     bounded over all entries of a check: a difference of 6 standard deviations of the noise, twice.
 

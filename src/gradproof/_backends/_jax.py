@@ -27,7 +27,7 @@ _ROWS = 8
 _CACHE = 2**20
 # Entries to a run of a program: long enough that its dispatch (20 us) is nothing, short enough to
 # be interrupted.
-_RUN = 4096
+_RUN = 1024
 
 
 class JAXBackend(StandardBackend):
@@ -44,6 +44,7 @@ class JAXBackend(StandardBackend):
     batched_from = 4096
     one_at_a_time = True
     conjugation = -1.0
+    threads = True
 
     def __init__(self) -> None:
         super().__init__(jnp)
@@ -84,7 +85,7 @@ class JAXBackend(StandardBackend):
                 )
                 raise TypeError(msg)
         rebuild = functools.partial(jax.tree_util.tree_unflatten, treedef)
-        return Flat(leaves, paths, rebuild, treedef.flatten_up_to)
+        return Flat(leaves, paths, rebuild, treedef.flatten_up_to, (self.flatten, tree))
 
     def fixed_tangent(self, leaf: Any) -> Any:
         if isinstance(leaf, jax.Array | np.ndarray):
@@ -173,31 +174,39 @@ class JAXBackend(StandardBackend):
         sharding = like.sharding if values.shape == like.shape else _replicated(like)
         return jax.device_put(values, sharding if like.committed else None)
 
-    def _points(self, x: Any, plus: Any) -> Iterator[Array]:
-        i = _zero(x)  # the entry that moves next, kept on the device
-        for start in range(0, x.size, _ROWS):
+    def points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
+        i = self._place(x, entries.start)  # the entry that moves next, kept on the device
+        for start in entries[::_ROWS]:
             i, *points = _next_points(x, plus, i)
-            yield from points[: x.size - start]
+            yield from points[: entries.stop - start]
 
     def batch_size(self, x: Any, size: int, rows: int) -> int:
         on_cpu = next(iter(x.devices())).platform == "cpu"
         return 1 if on_cpu and size > _CACHE else rows
 
-    def batches(
-        self, leafed: Any, x: Any, plus: Any, check: Any, rows: int, most: int
-    ) -> Iterator[tuple[int, list[Any]]]:
+    def run(self, n: int, rows: int, most: int) -> int:
         # As few runs as the bounds allow, all of one length, and no remainder in a batch.
-        lead = 2 if rows > 1 else 1  # without batches, nothing can go wrong in them
-        runs = max(1, math.ceil(x.size / min(_RUN, most)))
-        points = lead + math.ceil(x.size / runs)
+        lead, runs = _lead(rows), max(1, math.ceil(n / min(_RUN, most)))
+        points = lead + math.ceil(n / runs)
         maps = math.ceil(points / rows)
-        rows = math.ceil(points / maps)
-        i = _zero(x)  # the entry that moves next, kept on the device
-        sizes = (lead, maps, rows)
-        program, dynamic = programs.program(leafed, (x, plus, check, i), sizes, _mapped)
-        for _ in range(0, x.size, maps * rows - lead):
-            i, found = program(x, plus, check, i, dynamic)
+        return maps * math.ceil(points / maps) - lead
+
+    def batches(
+        self, leafed: Any, arrays: tuple[Any, Any, Any], sizes: tuple[int, int], entries: range
+    ) -> Iterator[tuple[int, list[Any]]]:
+        rows, run = sizes
+        x, lead = arrays[0], _lead(rows)
+        maps = math.ceil((lead + run) / rows)
+        i = self._place(x, entries.start)  # the entry that moves next, kept on the device
+        mapped = lead, maps, (lead + run) // maps
+        program, dynamic = programs.program(leafed, (*arrays, i), mapped, _mapped)
+        for _ in entries[::run]:
+            i, found = program(*arrays, i, dynamic)
             yield lead, found
+
+    def _place(self, x: Any, start: int) -> Any:
+        i = _zero(x)
+        return jax.device_put(np.asarray(start, i.dtype), i.sharding) if start else i
 
     def keep(self, output: Any) -> Any:
         if isinstance(output, jax.Array):
@@ -285,8 +294,13 @@ def _position(x: Any, dtype: Any) -> Any:
     return position
 
 
+def _lead(rows: int) -> int:
+    """Return how many points stand before the entries."""
+    return 2 if rows > 1 else 1  # without batches, nothing can go wrong in them
+
+
 def _mapped(
-    func: Leafwise, x: Any, plus: Any, check: Any, i: Any, sizes: tuple[int, int, int]
+    func: Leafwise, x: Any, plus: Any, far: Any, i: Any, sizes: tuple[int, int, int]
 ) -> Any:
     """Return where to go on, and func at x and then with entry i, i + 1, ... replaced in turn."""
     (lead, maps, rows), position = sizes, _position(x, i.dtype)
@@ -295,7 +309,7 @@ def _mapped(
     def one(k: Any) -> list[Any]:
         point = jnp.where(position == k, plus, x)
         if lead == 2:
-            point = jnp.where(k == -2, check, point)
+            point = jnp.where(k == -2, far, point)
         return [jnp.asarray(array) for array in func(_weak(x, point) if x.weak_type else point)]
 
     # Entry -1 of x replaced is x itself, -2 stands for the other point: func is traced once.

@@ -78,45 +78,45 @@ class NumPyBackend(StandardBackend):
     def keep(self, output: Any) -> Any:
         return np.array(output) if isinstance(output, (np.ndarray, list, tuple)) else output
 
-    def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any]) -> None:
+    def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any], entries: range) -> None:
         """
-        Call func at x with one entry at a time replaced; append the outputs.
+        Call func at x with one of these entries at a time replaced; append the outputs.
 
         One private array is moved and restored, which saves a copy of x for each call. It is
         left to func, and replaced, as soon as func holds on to it (a cache, a list of points);
         a func that writes to it gets a copy for each call.
         """
         start = len(outputs)
-        moved = plus.ravel().tolist()
-        for i in range(x.size):
+        moved = plus.ravel()[entries.start : entries.stop].tolist()
+        for i, value in zip(entries, moved, strict=True):
             point = np.array(x)
-            point.flat[i] = moved[i]  # in the order of entries, whatever that of the memory
-            before = np.array(point) if i == 0 else None
+            point.flat[i] = value  # in the order of entries, whatever that of the memory
+            before = np.array(point) if i == entries.start else None
             outputs.append(self.keep(func(point)))
             if before is not None and _references is not None and _same(point, before):
                 # A func that writes to its input mostly does so at once. One that does so now
                 # and then is found at the end, and its outputs are not trusted.
-                if _same(self._sweep_in_place(func, x, moved, outputs), x):
+                if _same(self._sweep_in_place(func, x, moved[1:], outputs, entries[1:]), x):
                     return
                 del outputs[start + 1 :]
 
     def _sweep_in_place(
-        self, func: Function, x: Any, moved: list[float], outputs: list[Any]
+        self, func: Function, x: Any, moved: list[float], outputs: list[Any], entries: range
     ) -> np.ndarray:
-        """Do all entries but the first; return the array that was moved, for inspection."""
+        """Do so with one array; return it, for inspection."""
         assert _references is not None
         keep, float64 = self.keep, np.float64
-        base = x.ravel().tolist()
+        base = x.ravel()[entries.start : entries.stop].tolist()
         point = np.array(x)
         flat = point.flat
         alone = _references(point)
-        for i in range(1, x.size):
-            flat[i] = moved[i]
+        for i, value, before in zip(entries, moved, base, strict=True):
+            flat[i] = value
             output = func(point)
             # NumPy's numbers cannot change, and are most of what functions return.
             outputs.append(output if type(output) is float64 else keep(output))
             if _references(point) == alone:
-                flat[i] = base[i]
+                flat[i] = before
             else:
                 point = np.array(x)
                 flat = point.flat

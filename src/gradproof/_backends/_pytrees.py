@@ -2,15 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 #: Dataclasses that optree does not know are registered for gradproof alone.
 _NAMESPACE = "gradproof"
 
 
-class Flat(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Flat:
     """
-    A pytree taken apart.
+    A pytree taken apart; to another process it goes as a whole, and is taken apart there.
 
     Attributes
     ----------
@@ -22,12 +23,19 @@ class Flat(NamedTuple):
         Takes other leaves, and returns them in the same containers.
     up_to : callable
         Takes another tree, and returns what it has in the place of each leaf.
+    made : tuple
+        The function that took it apart, and the tree.
     """
 
     leaves: list[Any]
     paths: list[str]
     rebuild: Callable[[list[Any]], Any]
     up_to: Callable[[Any], list[Any]]
+    made: tuple[Callable[[Any], "Flat"], Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        function, tree = self.made
+        return function, (tree,)
 
 
 def flattened(tree: Any) -> Flat:
@@ -48,12 +56,13 @@ def flattened(tree: Any) -> Flat:
         [accessor.codify("") for accessor in accessors],
         lambda new: optree.tree_unflatten(treespec, new),
         treespec.flatten_up_to,
+        (flattened, tree),
     )
 
 
 def one(array: Any) -> Flat:
     """Return an array as a tree that has nothing else."""
-    return Flat([array], [""], lambda leaves: leaves[0], lambda tree: [tree])
+    return Flat([array], [""], lambda leaves: leaves[0], lambda tree: [tree], (one, array))
 
 
 def _is_record(leaf: Any) -> bool:

@@ -30,9 +30,16 @@ class StandardBackend:
     #: The sign of an imaginary part in a cotangent: a gradient ``a + sign * 1j * b`` has the slope
     #: a along the real part and b along the imaginary one. JAX has the other sign.
     conjugation = 1.0
+    #: Whether functions of such arrays let threads run side by side; None where that differs.
+    threads: bool | None = None
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from . import backend_named  # one adapter for each library: by its name to other processes
+
+        return backend_named, (self.xp.__name__,)
 
     # --- arrays ------------------------------------------------------------------------------
 
@@ -162,22 +169,25 @@ class StandardBackend:
             return np.array(output)
         return self.copy(output) if self.is_native(output) else output
 
-    def sweep(self, func: Function, x: Array, plus: Array, outputs: list[Any]) -> None:
+    def sweep(
+        self, func: Function, x: Array, plus: Array, outputs: list[Any], entries: range
+    ) -> None:
         """
-        Call func at x with one entry at a time replaced by that of `plus`; append the outputs.
+        Call func at x with one of these entries at a time replaced by that of `plus`.
 
-        `outputs` grows with every call, so that its length tells, whatever happens, how many
-        entries were done.
+        What it returns is appended to `outputs`, which grows with every call, so that its length
+        tells, whatever happens, how many entries were done.
         """
         keep, append = self.keep, outputs.append  # one by one, as promised
-        for point in self._points(x, plus):
+        for point in self.points(x, plus, entries):
             append(keep(func(point)))
 
-    def _points(self, x: Array, plus: Array) -> Iterator[Array]:
+    def points(self, x: Array, plus: Array, entries: range) -> Iterator[Array]:
+        """Yield x with one entry at a time, at each of some entries in a row, that of `plus`."""
         xp: Any = self.xp
         size = math.prod(x.shape)
         moved = xp.reshape(plus, (size,))
-        for i in range(size):
+        for i in entries:
             flat: Any = xp.reshape(self.copy(x), (size,))
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
@@ -202,28 +212,32 @@ class StandardBackend:
         """Return how many points are best evaluated at once, `rows` of `size` bytes at most."""
         return rows
 
+    def run(self, n: int, rows: int, most: int) -> int:
+        """Return for how many of n entries a batch is made, given how much of it there may be."""
+        return max(1, rows - 1)
+
     def batches(
-        self, leafed: Any, x: Array, plus: Array, check: Array, rows: int, most: int
+        self, leafed: Any, arrays: tuple[Any, Any, Any], sizes: tuple[int, int], entries: range
     ) -> Iterator[tuple[int, list[Array]]]:
         """
-        Yield func's arrays at x with one entry at a time replaced by that of `plus`, in batches.
+        Yield func's arrays at x with one of some entries at a time replaced, in batches.
 
         Parameters
         ----------
         leafed : Leafed
             The function, of one array.
-        x, plus, check : array
-            Of one shape; `check` is a point as it is.
-        rows : int
-            The most points that are evaluated at once.
-        most : int
-            About how many are yielded at once.
+        arrays : tuple of three arrays
+            x, the array whose entries take the places of those of x, and another point.
+        sizes : tuple of two ints
+            How many points are evaluated at once, and what `run` says.
+        entries : range
+            The entries to do.
 
         Yields
         ------
         lead : {1, 2}
-            How many points stand in front: x, or `check` and x. The first batch has both, if the
-            way in which points are put together could be wrong.
+            How many points stand in front: x, or the other point and x. The first batch has both,
+            if the way in which points are put together could be wrong.
         arrays : list of array
             A batch of each array in func's result: at these, then at the points of the next
             entries, and of anything after the last of them.

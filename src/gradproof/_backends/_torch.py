@@ -31,6 +31,7 @@ class TorchBackend(StandardBackend):
     # A call of vmap costs 0.09 ms more than one of func, for the cheapest func (a sum of squares)
     # as much as 26 plain calls of it.
     batched_from = 32
+    threads = True
 
     def __init__(self) -> None:
         super().__init__(xp)
@@ -113,20 +114,22 @@ class TorchBackend(StandardBackend):
             return output.item()  # a number cannot change, and costs less than a clone
         return output.detach().clone()
 
-    def _points(self, x: Any, plus: Any) -> Iterator[Array]:
+    def points(self, x: Any, plus: Any, entries: range) -> Iterator[Array]:
         size = x.numel()
         flat, moved = x.reshape(-1), plus.reshape(-1)
         rows = max(1, min(_ROWS, size, _ENTRIES // max(size, 1)))
-        for start in range(0, size, rows):
-            stop = min(start + rows, size)
+        for start in entries[::rows]:
+            stop = min(start + rows, entries.stop)
             block = flat.repeat(stop - start, 1)
             # The entry that moves stands one place further right in each row.
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
             yield from block.reshape(-1, *x.shape).unbind(0)
 
     def batches(
-        self, leafed: Any, x: Any, plus: Any, check: Any, rows: int, most: int
+        self, leafed: Any, arrays: tuple[Any, Any, Any], sizes: tuple[int, int], entries: range
     ) -> Iterator[tuple[int, list[Any]]]:
+        x, plus, far = arrays
+
         def func(point: Any) -> list[Any]:
             return [_tensor(array, x) for array in leafed.arrays(leafed.call(point))]
 
@@ -141,11 +144,13 @@ class TorchBackend(StandardBackend):
 
         size = x.numel()
         flat, moved = x.reshape(-1), plus.reshape(-1)
-        yield 2, mapped(torch.stack([check, x]))
-        for start in range(0, size, rows - 1):
-            stop = min(start + rows - 1, size)
+        if not leafed.agreed:
+            yield 2, mapped(torch.stack([far, x]))
+        run = sizes[1]
+        for start in entries[::run]:
+            stop = min(start + run, entries.stop)
             block = flat.repeat(1 + stop - start, 1)
-            # x itself comes first; from then on as in `_points`.
+            # x itself comes first; from then on as in `points`.
             block.as_strided((stop - start,), (size + 1,), size + start).copy_(moved[start:stop])
             yield 1, mapped(block)
 
@@ -272,4 +277,10 @@ def _module(module: torch.nn.Module) -> Flat:
         return private
 
     paths = [f"[{name!r}]" for name in named]
-    return Flat(list(named.values()), paths, rebuild, lambda tree: [tree[name] for name in named])
+    return Flat(
+        list(named.values()),
+        paths,
+        rebuild,
+        lambda tree: [tree[name] for name in named],
+        (_module, module),
+    )

@@ -13,7 +13,7 @@ from .._columns import Tangents
 from .._consistent import linear_in_cotangent, linear_in_tangent
 from .._judge import Options, alike, of_columns, of_gradient, weights
 from .._point import Point, Span, as_numbers, flat_numbers
-from .._report import Check, Report, Verdict, together
+from .._report import Check, Report, Verdict, together, whole
 from .._scales import moves
 from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
@@ -317,7 +317,7 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
         tangents = tangents * size
         span = Span(func.point, tangents, [leaf.path for leaf in span.leaves])
         claim = _Pushed(push, func, values, span, tangents)
-        return claim, of_columns(func.along(span), claim, options)
+        return claim, whole(of_columns(func.along(span), claim, options))
 
     claim, report = _looked(look, values, options)
 
@@ -340,13 +340,13 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
         if point.x.size > _ENTRIES:
             tangents, names = _aimed(point, claim.at_x0, values.eps, options)
         elif size == 1:
-            return claim, of_gradient(func, u, claim, options)
+            return claim, whole(of_gradient(func, u, claim, options))
         else:
             tangents = np.diag(moves(point.magnitude, point.eps))
             names = [point.name(i) for i in range(point.x.size)]
         span = Span(point, tangents * size, names)
         along: Any = _Lines(claim, span, tangents * size)
-        return claim, of_gradient(func.along(span), u, along, options)
+        return claim, whole(of_gradient(func.along(span), u, along, options))
 
     claim, report = _looked(look, values, options)
 

@@ -11,7 +11,7 @@ from .._autodiff import Rules, _Vjp
 from .._backends._torch import load_forward_mode
 from .._judge import Options, of_gradient
 from .._point import as_numbers, flat_numbers
-from .._report import Check, Report, Verdict, together
+from .._report import Check, Report, Verdict, together, whole
 from .._tangents import tangent
 from .._values import Values
 from ._torch_checks import (
@@ -244,7 +244,7 @@ def _judged(
     """Return the report on the derivatives, and whether the user's tolerances excuse it."""
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, strict=True)
-    report = rules.report(others)
+    report = whole(rules.report(others))
     short = values.eps > _SHORT and values.at_x0.size > 1
     if short and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:
         report = _once_more(values, point, options, report)
@@ -275,7 +275,7 @@ def _once_more(values: Values, point: Inputs, options: Options, report: Report) 
     """
     u = 1 + options.rng(9).integers(128, size=values.at_x0.size) / 128
     claim = _Vjp(values.arrays_at, point, values, u, pullback=True)
-    again = of_gradient(values, u, claim, options)
+    again = whole(of_gradient(values, u, claim, options))
     if again.verdict is not Verdict.FAIL:
         return report
     name = "vjp of a positive grad_output"

@@ -1,5 +1,6 @@
 """The inputs of torch's gradcheck as a point, and what a function of them returns."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ class Inputs(Point):
     def _several(self, tree: Any, flat: Flat) -> None:
         del tree  # is the tuple of inputs, with one floating leaf at least
         paths = [re.sub(r"^\[(\d+)\]", lambda m: self._names(int(m[1])), p) for p in flat.paths]
-        self.flat = flat._replace(paths=paths)
+        self.flat = dataclasses.replace(flat, paths=paths)
         self._moved = [i for i, leaf in enumerate(flat.leaves) if _requires_grad(leaf)]
         self._own = [flat.leaves[i] for i in self._moved]
         # At zero where they are not finite: there is nothing to be displaced. Copies, since the
