@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ._agreement import agreeing
 from ._backends import Backend
+from ._batches import Leafed, Refused, batched_from, run_of
 from ._evaluation import Settings
 from ._progress import Progress, progress_of
 from ._typing import Array, Function
@@ -19,6 +21,8 @@ from ._workers import Workers
 #: Points that are handed to workers at a time: all of a survey's lines, and four for each of 16
 #: workers; of large ones fewer, as many as 128 MB of float64 hold.
 _TOGETHER, _ROOM = 64, 2**24
+#: Entries that batches do before something else is looked at: four batches of 128.
+_IN_A_ROW = 508
 
 
 class BudgetSpent(Exception):  # noqa: N818  # not an error, a reason to stop
@@ -127,12 +131,18 @@ class Calls:
     Attributes
     ----------
     nfev : int
-        Number of calls so far.
+        Number of calls so far; of a batch, the number of its points.
+    compile_time : float
+        Seconds spent to compile func.
+    remarks : list of str
+        What was noticed.
     """
 
     def __init__(self, backend: Backend, settings: Settings, budget: int | None = None) -> None:
         self.backend, self.settings, self.budget = backend, settings, budget
-        self.nfev = 0
+        self.nfev, self.compile_time = 0, 0.0
+        self.remarks: list[str] = []
+        self._batched_from = batched_from(settings, backend)
         self._workers: Workers | None = None
         if settings.workers is not None:
             self._workers = Workers(settings.workers, threads=backend.threads)
@@ -222,7 +232,7 @@ class Calls:
 
     def sweep(
         self,
-        func: Function,
+        leafed: Leafed,
         x: Array,
         plus: Array,
         outputs: list[Any],
@@ -234,8 +244,8 @@ class Calls:
 
         Parameters
         ----------
-        func : callable
-            Takes one array; raises what the user's function raises.
+        leafed : Leafed
+            The function of one array.
         x, plus : array
             Of one shape.
         outputs : list
@@ -247,6 +257,7 @@ class Calls:
         entries : range, optional
             Which entries, of all by default.
         """
+        func = leafed.call
         if entries is None:
             entries = range(math.prod(x.shape))
         if self._workers is not None:
@@ -279,3 +290,73 @@ class Calls:
             return func(point)
 
         return called
+
+    def in_batches(self, x: Array) -> bool:
+        """Tell whether the entries of an array are many enough for `batches`."""
+        return math.prod(x.shape) >= self._batched_from
+
+    def together(self, leafed: Leafed, x: Array, least: int) -> int:
+        """Return how many entries of an array to do in a row, so many or more: full batches."""
+        run = run_of(self.backend, self.settings, leafed, x)
+        return -(-max(least, _IN_A_ROW) // run) * run
+
+    def batches(
+        self, leafed: Leafed, x: Array, plus: Array, at_x0: np.ndarray, entries: range
+    ) -> Iterator[np.ndarray]:
+        """
+        Yield func at x with one of these entries at a time replaced by that of `plus`, in batches.
+
+        Parameters
+        ----------
+        leafed : Leafed
+            The function of one array.
+        x, plus : array
+            Of one shape.
+        at_x0 : ndarray of shape (m,)
+            The real numbers in what a plain call returned at x.
+        entries : range
+            The entries to do.
+
+        Yields
+        ------
+        ndarray of shape (1 + k, m)
+            At x, as the batch has it, and at the points of the next k entries.
+
+        Raises
+        ------
+        Refused
+            If that cannot be done, or does not agree with a plain call: plain calls have to do it.
+            Why is among the remarks.
+        ValueError
+            In its place, if the user wants batches.
+        """
+        if self.left() < len(entries):
+            raise BudgetSpent
+        before = leafed.compile_time
+        try:
+            given = self.backend, self.settings, leafed
+            for block in agreeing(*given, (x, plus), at_x0, entries):
+                self.spend(len(block) - 1)
+                yield block
+        except Refused as err:
+            self._batched_from = math.inf
+            self._refuse(err)
+            raise
+        finally:
+            self.compile_time += leafed.compile_time - before
+
+    def _refuse(self, err: Refused) -> None:
+        settings = self.settings
+        if settings.vectorized and err.__cause__ is None:  # func itself did not raise
+            msg = (
+                f"vectorized=True, but func does not take a leading batch axis: {err}. Expected "
+                "results of shape (batch, *shape) for arrays of shape (batch, *x.shape)."
+            )
+            raise ValueError(msg) from err
+        if settings.vectorize is True and not settings.vectorized:
+            msg = (
+                f"vectorize=True, but func cannot be evaluated in batches: {err}. With "
+                "vectorize='auto' it is called one by one then."
+            )
+            raise ValueError(msg) from err
+        self.remarks.append(f"func was called one by one, not in batches: {err}")

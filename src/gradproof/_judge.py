@@ -184,7 +184,7 @@ def _report(
     values, (ngev, claim_eps) = survey.probe.values, claim
     # Of the arrays, also where what is checked are differences, which have fewer digits.
     eps = max(values.dtype_eps, claim_eps)
-    remarks = [*values.remarks, *found.remarks]
+    remarks = [*values.remarks, *values.calls.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "fail":
@@ -209,6 +209,7 @@ def _report(
         ngev=ngev,
         seed=options.seed,
         alone=alone,
+        compile_time=values.calls.compile_time,
         interrupted=found.interrupted,
         flat=flat,
         leaves=tuple(values.point.leaves),

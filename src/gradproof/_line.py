@@ -1,12 +1,14 @@
 """Evaluations of func on lines through x0, and the slopes that they show."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, backend_of
+from ._batches import Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN, add_note, bound, is_real, output_shape
 from ._calls import Calls
 from ._evaluation import Settings
@@ -105,7 +107,8 @@ class Line:
     def __init__(
         self, func: Function, args: tuple[Any, ...], primal: Primal, settings: Settings
     ) -> None:
-        self._func, self._primal = bound(func, args), primal
+        self._given, self._args, self._primal = func, args, primal
+        self._func = _of_a_batch(bound(func, args)) if settings.vectorized else bound(func, args)
         self._calls = Calls(primal.backend, settings)
         backend, x = primal.backend, primal.x
         output, self.shape = self._at(backend.copy(x), lambda: "func at x0")
@@ -145,19 +148,66 @@ class Line:
         primal, backend = self._primal, self._primal.backend
         native_step = backend.from_host(step, primal.x)
         plus = backend.native(displaced)(primal.x, native_step, rel_step=self._rel_step)
+        leafed = self._leafed()
+        if self._calls.in_batches(primal.x):
+            slopes = self._from_batches(leafed, plus)
+            if slopes is not None:
+                return self._by_entry(slopes)
         outputs: list[Any] = []
         try:
             with self._calls.shown(step.size):
-                self._calls.sweep(self._func, primal.x, plus, outputs)
+                self._calls.sweep(leafed, primal.x, plus, outputs)
         except Exception as err:
             add_note(err, primal.moved_entry(len(outputs), plus))
             raise
         x, moved, *values = backend.to_host([primal.x, plus, self.f0, *outputs])
         displacement = _wide(moved).ravel() - _wide(x).ravel()
-        quotients = self._quotients(values, displacement, lambda i: primal.moved_entry(i, plus))
+        return self._by_entry(
+            self._quotients(values, displacement, lambda i: primal.moved_entry(i, plus))
+        )
+
+    def _by_entry(self, slopes: np.ndarray) -> np.ndarray:
+        """Return slopes of shape ``(n, *f.shape)`` as `slopes_by_entry` does."""
         if self.is_scalar:
-            return quotients.reshape(primal.shape)
-        return np.moveaxis(quotients, 0, -1).reshape(self.shape + primal.shape)
+            return slopes.reshape(self._primal.shape)
+        return np.moveaxis(slopes, 0, -1).reshape(self.shape + self._primal.shape)
+
+    def _from_batches(self, leafed: Leafed, plus: Array) -> np.ndarray | None:
+        """Return the quotients along each entry, in its own row; None if they need plain calls."""
+        x, backend = self._primal.x, self._primal.backend
+        before, moved, f0 = (np.asarray(array) for array in backend.to_host([x, plus, self.f0]))
+        entries = range(math.prod(self._primal.shape))
+        try:
+            # Of each batch by itself, so that its way of rounding is on both sides.
+            changes = [
+                block[1:] - block[0]
+                for block in self._calls.batches(leafed, x, plus, f0.ravel(), entries)
+            ]
+        except Refused:
+            return None
+        displacement = _wide(moved).ravel() - _wide(before).ravel()
+        with np.errstate(all="ignore"):
+            slopes: np.ndarray = changes[0] if len(changes) == 1 else np.concatenate(changes)
+            slopes /= displacement[:, None]
+        return np.asarray(slopes, dtype=np.float64).reshape(-1, *self.shape)
+
+    def _leafed(self) -> Leafed:
+        def arrays(value: Any) -> list[Any]:
+            shape = output_shape(value, "func")
+            if shape != self.shape:
+                msg = f"func returned shape {shape}, but {self.shape} at x0"
+                raise ValueError(msg)
+            return [value]
+
+        def many(block: Array, count: int) -> list[Any]:
+            value = self._given(block, *self._args)
+            refuse_misshapen([value], [self.shape], count)
+            return [value]
+
+        return Leafed(
+            self._given, self._func, arrays, many, math.prod(self.shape), self.eps,
+            remake=lambda: (self._args, _with_args, Line),
+        )  # fmt: skip
 
     def slope_along(self, tangent: Array, step: float) -> tuple[Any, Array]:
         """
@@ -225,6 +275,19 @@ class Line:
         with np.errstate(all="ignore"):  # NaN and infinities are answers too
             quotients = (f[1:] - f[0]) / displacement.reshape((-1,) + (1,) * (f.ndim - 1))
         return np.asarray(quotients, dtype=np.float64)
+
+
+def _with_args(func: Function, args: Any, x: Array) -> Any:
+    return func(x, *args)
+
+
+def _of_a_batch(func: Function) -> Function:
+    """Return a function of one point, from one that takes a batch of them."""
+
+    def one(x: Any) -> Any:
+        return one_of(func(x[None, ...]), "func")
+
+    return one
 
 
 @functools.lru_cache(maxsize=64, typed=True)

@@ -1,6 +1,7 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -196,6 +197,45 @@ class Point:
             arguments[self._argnums] = chosen
         return func(*arguments, *extra, **self._kwargs)
 
+    @property
+    def form(self) -> Hashable:
+        """What `again` hangs on, beside what is held."""
+        return type(self), self._argnums, tuple(self._moved)
+
+    def held(self) -> Any:
+        """Return a pytree of all that func is called with."""
+        leaves = list(self.flat.leaves)
+        for i, array in zip(self._moved, self.arrays, strict=True):
+            leaves[i] = array
+        arguments = list(self._arguments)
+        for i in self._argnums if isinstance(self._argnums, tuple) else (self._argnums,):
+            arguments[i] = None
+        return self.flat.rebuild(leaves), arguments, self._kwargs
+
+    def again(self, i: int) -> Callable[[Function, Any, Any], Any]:
+        """Return a function that calls func with what is held, leaf `i` being another one."""
+        single, argnums, place = self.single, self._argnums, self._moved[i]
+        flatten = self.backend.flatten
+
+        def called(func: Function, held: Any, array: Array) -> Any:
+            chosen, arguments, kwargs = held
+            if single:
+                chosen = array
+            else:
+                flat = flatten(chosen)
+                leaves = list(flat.leaves)
+                leaves[place] = array
+                chosen = flat.rebuild(leaves)
+            arguments = list(arguments)
+            if isinstance(argnums, tuple):
+                for k, value in zip(argnums, chosen, strict=True):
+                    arguments[k] = value
+            else:
+                arguments[argnums] = chosen
+            return func(*arguments, **kwargs)
+
+        return called
+
     def copies(self) -> list[Array]:
         """Return copies of the leaves, for func."""
         return [self.backend.copy(array) for array in self.arrays]
@@ -319,6 +359,14 @@ class Listed(Point):
 
     def __init__(self, point: Point) -> None:
         self.__dict__.update(point.__dict__)
+
+    def held(self) -> Any:
+        """Return the list of leaves."""
+        return self.arrays
+
+    def again(self, i: int) -> Callable[[Function, Any, Any], Any]:
+        """Return a function that calls func with leaves, leaf `i` being another one."""
+        return lambda func, leaves, array: func([*leaves[:i], array, *leaves[i + 1 :]])
 
     def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
         """Call func with the list of leaves."""

@@ -9,7 +9,7 @@ import numpy as np
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
-__all__ = ["BudgetSpent", "Probe", "each_alone"]
+__all__ = ["BudgetSpent", "Probe"]
 
 #: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
 #: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
@@ -110,11 +110,12 @@ class Probe:
             share = weighted / np.where(largest, largest, 1.0)[..., None]
             return largest * np.sqrt(np.vecdot(share, share))
 
-    def _change(self, values: np.ndarray) -> Any:
+    def _change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
         """Return the weighted sum of the changes of values, of those in the last axis."""
+        at_x0 = self.values.at_x0 if at_x0 is None else at_x0
         # Scaled first: the sum of changes may overflow where that of scaled ones does not.
         with np.errstate(all="ignore"):
-            return np.vecdot(self.weights, np.ldexp(values - self.values.at_x0, self.exponent))
+            return np.vecdot(self.weights, np.ldexp(values - at_x0, self.exponent))
 
     def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the change of func at a displacement (NaN if it fails), and what happened."""
@@ -179,10 +180,10 @@ class Probe:
         left = self.left()
         reserve = min(reserve, int(left / 2)) if left < n * price else 0
         happened = self._happened(steps) if self.values.sweepable else None
-        alone = self.values.calls.settings.workers is None
-        start, size = 0, max(_BLOCK if alone else _BLOCK_OF_WORKERS, -(-n // _BLOCKS))
-        while start < n:
-            stop = int(min(start + size, n, start + (self.left() - reserve) // price))
+        least = _BLOCK if self.values.calls.settings.workers is None else _BLOCK_OF_WORKERS
+        for block in self.values.blocks(max(least, -(-n // _BLOCKS))):
+            start = block.start
+            stop = int(min(block.stop, start + (self.left() - reserve) // price))
             if stop <= start:
                 return
             entries = range(start, stop)
@@ -193,7 +194,8 @@ class Probe:
                     plus, minus = (self._swept(sign * step, entries) for sign in (1.0, -1.0))
                     up, down = happened[k][:, start:stop]
                     yield Block(k, entries, plus, up, minus, down)
-            start = stop
+            if stop < block.stop:
+                return
 
     def _happened(self, steps: list[np.ndarray]) -> list[np.ndarray]:
         """Return the displacements that steps of all entries make, up and down."""
@@ -205,25 +207,14 @@ class Probe:
 
     def _swept(self, step: np.ndarray, entries: range) -> np.ndarray:
         with np.errstate(all="ignore"):
-            values = self.values.sweep(step, entries)
-            changes = np.ldexp(values - self.values.at_x0[0], self.exponent)
-            return np.asarray(self.weights[0] * changes)
+            return np.asarray(
+                self.weights[0] * np.ldexp(self.values.sweep(step, entries), self.exponent)
+            )
 
     def _one_by_one(self, k: int, step: np.ndarray, entries: range) -> Block:
         changes, happened = np.empty((2, 2, len(entries)))
-        moves = each_alone(step, entries)
-        for (values, moved), (j, side) in zip(
-            self.values.many(moves), itertools.product(range(len(entries)), (0, 1)), strict=True
-        ):
-            changes[side, j], happened[side, j] = self._change(values), moved[entries[j]]
+        for j, sides in enumerate(self.values.each_entry(step, entries)):
+            for side, (values, moved, at_x0) in enumerate(sides):
+                changes[side, j] = self._change(values, at_x0)
+                happened[side, j] = moved[entries[j]]
         return Block(k, entries, changes[0], happened[0], changes[1], happened[1])
-
-
-def each_alone(step: np.ndarray, entries: range | None = None) -> Iterator[np.ndarray]:
-    """Yield displacements of one entry after the other, up and down; one array, written over."""
-    displacement = np.zeros_like(step)
-    for i in range(step.size) if entries is None else entries:
-        for sign in (1.0, -1.0):
-            displacement[i] = sign * step[i]
-            yield displacement
-        displacement[i] = 0.0

@@ -86,7 +86,8 @@ class Report:
     dtype : str
         The coarsest dtype involved.
     nfev, ngev : int
-        Calls of func and of the claim.
+        Calls of func and of the claim; of a batch, its points. (What a batch has beside them, x0
+        and a call to compare it with, is not counted.)
     seed : int
         Repeats the check.
     checks : tuple of Check
@@ -99,6 +100,8 @@ class Report:
         Of a check along directions: the smallest relative error of one entry that would have been
         seen if all others are right, for the median entry and for the worst. None if each entry was
         looked at.
+    compile_time : float
+        Seconds spent to compile func for batches; 0 where that was not needed, or done before.
     """
 
     verdict: Verdict
@@ -116,6 +119,7 @@ class Report:
     pair_name: Callable[[int, int], str] | None = field(default=None, repr=False)
     checks: tuple[Check, ...] = ()
     alone: tuple[float, float] | None = None
+    compile_time: float = 0.0
     interrupted: bool = False
 
     @property
@@ -193,6 +197,7 @@ class Report:
             "nfev": self.nfev,
             "ngev": self.ngev,
             "seed": self.seed,
+            "compile_time": self.compile_time,
             "alone": None if self.alone is None else _plain(list(self.alone)),
             "interrupted": self.interrupted,
         }
@@ -257,6 +262,8 @@ class Report:
             f"  errors above {self.rtol:.1e} matter ({self.dtype}); {self.nfev} calls of func, "
             f"{self.ngev} of the claim; seed={self.seed}"
         )
+        if self.compile_time:
+            lines.append(f"  func was compiled for batches in {self.compile_time:.1f} s")
         lines += [f"  {remark}" for remark in self.remarks[:6]]
         if len(self.remarks) > 6:
             lines.append(f"  ... and {len(self.remarks) - 6} more remarks")
@@ -297,6 +304,7 @@ def together(
         remarks=tuple(remarks),
         nfev=nfev,
         ngev=ngev,
+        compile_time=max(report.compile_time for _, report in reports),
         checks=() if alone else tuple(every),
         interrupted=interrupted,
     )

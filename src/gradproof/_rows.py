@@ -17,12 +17,11 @@ from ._entries import Entries
 from ._entry import Entry
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._ladder import NOISE, Rungs
-from ._probe import Probe, each_alone
+from ._probe import Probe
 from ._row_scales import RowScales
 from ._survey import Survey
+from ._values import Beside
 
-#: Func at a displacement, and the one that happened.
-Value = tuple[np.ndarray, np.ndarray]
 #: After this many suspects in a row that nothing resolves the others are left: the verdict is
 #: inconclusive already.
 _GIVE_UP = 8
@@ -100,9 +99,8 @@ class Rows:
             step, leaves = survey.eps ** (1 / 3), 0.0
         self._scales = RowScales.of(self.columns, survey, values.outputs.leaves)
         self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
-        found = values.many(each_alone(step * survey.move))
-        for i, up in enumerate(found):
-            self._column(i, step, leaves, up, next(found))
+        for i, (above, below) in enumerate(values.each_entry(step * survey.move)):
+            self._column(i, step, leaves, above, below)
         self._examine()
 
     def _noise(self) -> Any:
@@ -130,10 +128,11 @@ class Rows:
             least = np.fmin.reduce(pairs) if pairs else np.zeros_like(floor)
         return np.maximum(floor, 1.5 * np.nan_to_num(least, nan=0.0, posinf=0.0))
 
-    def _column(self, i: int, step: float, leaves: float, above: Value, below: Value) -> None:
+    def _column(self, i: int, step: float, leaves: float, above: Beside, below: Beside) -> None:
         """Look at the slopes of all values by one entry of x, from func on either side of it."""
-        survey, values, found = self.survey, self._values, self.findings
-        (plus, up), (minus, down) = above, below
+        survey, found = self.survey, self.findings
+        (plus, up, at_x0), (minus, down, other) = above, below
+        minus = minus + (at_x0 - other)  # one batch need not round as another does
         claim = self.columns.column(i)
         own = np.abs(claim)
         material, resolved, largest = self._scales.of_column(i, claim)
@@ -152,7 +151,7 @@ class Rows:
             agrees = size <= survey.rtol * material + tau + bar
             seen = size + bar <= visible + np.minimum(tau, visible / 2)
             # Nothing claimed, and nothing that moves: no scale is needed to see that.
-            still = (claim == 0) & (plus == values.at_x0) & (minus == values.at_x0) & (width != 0)
+            still = (claim == 0) & (plus == at_x0) & (minus == at_x0) & (width != 0)
             resolution = np.where(still, 0.0, (size + bar) / np.maximum(resolved, 1e-300))
         good = (agrees & seen) | still
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)

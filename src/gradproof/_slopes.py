@@ -60,8 +60,8 @@ class SlopeValues(Values):
         self.eps = self.eps**0.8
 
     @property
-    def sweepable(self) -> bool:
-        """Whether `sweep` is to be had: not of differences."""
+    def entrywise(self) -> bool:
+        """Whether moving an entry is a call with an entry replaced: not of differences."""
         return False
 
     def _refuse_several(self) -> None:

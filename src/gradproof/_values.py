@@ -4,20 +4,24 @@ import copy
 import functools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, is_array
+from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import noted, output_shape
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
 from ._point import Leaf, Point, Span, as_numbers, flat_numbers, layout, leaf_of
-from ._typing import Function
+from ._typing import Array, Function
 
-__all__ = ["BudgetSpent", "Outputs", "Values"]
+__all__ = ["BudgetSpent", "Outputs", "Values", "each_alone"]
+
+#: Func at a displacement, the displacement that happened, and func at x0, computed alike.
+Beside = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Outputs:
@@ -91,21 +95,24 @@ class Outputs:
         """Return the leaves of another result; ValueError if its structure is another one."""
         if self.number and type(value) in _PLAIN_NUMBERS:
             return [value]
-        if self.bare and _is_bare(value):
-            found = [value]
-        else:
-            paths, leaves = [""], [value]
-            if not _is_bare(value):
-                flat = self._backend.flatten(value)
-                paths, leaves = flat.paths, flat.leaves
-            if paths != self._paths:
-                self._refuse(where, f"{', '.join(paths) or 'no leaf'}", ", ".join(self._paths))
-            found = [leaves[i] for i in self._kept]
+        found = self.every(value, where)
         for leaf, array in zip(self.leaves, found, strict=True):
             shape = tuple(array.shape) if hasattr(array, "shape") else np.shape(array)
             if shape != leaf.shape:
                 self._refuse(where, f"shape {shape}{_at(leaf)}", f"shape {leaf.shape}{_at(leaf)}")
         return found
+
+    def every(self, value: Any, where: str = "near x0") -> list[Any]:
+        """Return the leaves of another result, of whatever shapes."""
+        if self.bare and _is_bare(value):
+            return [value]
+        paths, leaves = [""], [value]
+        if not _is_bare(value):
+            flat = self._backend.flatten(value)
+            paths, leaves = flat.paths, flat.leaves
+        if paths != self._paths:
+            self._refuse(where, f"{', '.join(paths) or 'no leaf'}", ", ".join(self._paths))
+        return [leaves[i] for i in self._kept]
 
     def _refuse(self, where: str, now: str, before: str) -> None:
         msg = (
@@ -256,9 +263,10 @@ class Values:
         self.calls.spend()
         self.remarks: list[str] = []
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._leafed_by: dict[int, Leafed] = {}
         copies = point.copies()
         with backend.quiet(), noted(lambda: f"{self.what} at x0"):
-            self.value = self.primary(point.call(func, copies))
+            self.value = self.primary(self._call(copies))
             self.outputs = Outputs(backend, self.value, self.what)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         self.at_x0 = flat_numbers(backend.to_host(arrays))
@@ -267,8 +275,32 @@ class Values:
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
 
+    @property
+    def _vectorized(self) -> bool:
+        return self.calls.settings.vectorized
+
+    def _call(self, leaves: list[Any]) -> Any:
+        """Return what func returns at some leaves; as a batch of one, if that is what it takes."""
+        if self._vectorized:
+            leaves = [leaf[None, ...] for leaf in leaves]
+        return self.point.call(self._func, leaves)
+
+    @property
+    def _function(self) -> Function:
+        """Func as one of leaves; without self, which other processes have no use for."""
+        return self._call if self._vectorized else functools.partial(self.point.call, self._func)
+
     def primary(self, value: Any) -> Any:
-        """Return the output in what func returned: without what it has returned beside it."""
+        """Return the output in what func returned, without a batch axis or what came beside it."""
+        value = self._output(value)
+        if not self._vectorized:
+            return value
+        if _is_bare(value):
+            return one_of(value, self.what)
+        flat = self.backend.flatten(value)
+        return flat.rebuild([one_of(leaf, self.what) for leaf in flat.leaves])
+
+    def _output(self, value: Any) -> Any:
         if not self._aux:
             return value
         if not isinstance(value, tuple) or len(value) != 2:
@@ -281,7 +313,10 @@ class Values:
 
     def arrays_at(self, leaves: list[Any]) -> list[Any]:
         """Return what func returns at some leaves as a list of arrays; for automatic rules."""
-        return self.outputs.arrays(self.primary(self.point.call(self._func, leaves)), "near x0")
+        return self._leaves_of(self._call(leaves))
+
+    def _leaves_of(self, value: Any) -> list[Any]:
+        return self.outputs.arrays(self.primary(value), "near x0")
 
     def along(self, span: Span) -> "Values":
         """Return the same function on the lines of a span; calls are counted together."""
@@ -296,7 +331,12 @@ class Values:
     @property
     def sweepable(self) -> bool:
         """Whether `sweep` is to be had: of one value, by entries of arrays."""
-        return self.at_x0.size == 1 and self.point.entrywise
+        return self.at_x0.size == 1 and self.entrywise
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether moving an entry of x is a call of func with an entry of an array replaced."""
+        return self.point.entrywise
 
     @property
     def nfev(self) -> int:
@@ -353,7 +393,7 @@ class Values:
                 called.append((key, self.point.happened(moved)))
                 yield moved
 
-        for outcome in self.calls.each(functools.partial(self.point.call, self._func), points()):
+        for outcome in self.calls.each(self._function, points()):
             if isinstance(outcome, Known):
                 yield outcome.result
                 continue
@@ -369,10 +409,7 @@ class Values:
         """Return func at x0, called anew so many times, or as often as the budget allows."""
         count = int(min(count, self.left()))
         points = (self.point.copies() for _ in range(count))
-        found = [
-            self._numbers(outcome)
-            for outcome in self.calls.each(functools.partial(self.point.call, self._func), points)
-        ]
+        found = [self._numbers(outcome) for outcome in self.calls.each(self._function, points)]
         return np.array(found).reshape(count, self.at_x0.size)
 
     def _arrays(self, outcome: Any) -> list[Any]:
@@ -381,8 +418,7 @@ class Values:
             if self.failure is None:
                 self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
             return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
-        arrays = self.outputs.arrays(self.primary(outcome), "near x0")
-        return [self.backend.keep(array) for array in arrays]
+        return [self.backend.keep(array) for array in self._leaves_of(outcome)]
 
     def _is_number(self, outcome: Any) -> bool:
         """Tell whether func returned a number, as most do: with these less is to be done."""
@@ -399,22 +435,107 @@ class Values:
         return flat_numbers(self.backend.to_host(self._arrays(outcome)))
 
     def sweep(self, step: np.ndarray, entries: range) -> np.ndarray:
-        """Return func of one value with one of these entries at a time displaced by its step."""
+        """Return by how much func of one value changes with one of these entries displaced."""
         if self.left() < len(entries):
             raise BudgetSpent
+        changes = [np.empty(0)]
+        for i, part, here, _ in self._pieces(step, entries):
+            assert isinstance(self.point, Point)
+            plus = self.backend.from_host(part, self.point.arrays[i])
+            changes.append(self._changes(i, plus, here))
+        return np.concatenate(changes)
+
+    def _pieces(
+        self, step: np.ndarray, entries: range
+    ) -> Iterator[tuple[int, np.ndarray, range, int]]:
+        """Yield leaves, numbers of them after their steps, and which of some entries they hold."""
         assert isinstance(self.point, Point)
-        values, start = [np.empty(0)], 0
-        for i, (leaf, array) in enumerate(zip(self.point.leaves, self.point.arrays, strict=True)):
+        start = 0
+        for i, leaf in enumerate(self.point.leaves):
             for part in self._parts(leaf, step):
                 here = range(max(entries.start - start, 0), min(entries.stop - start, part.size))
+                if here:
+                    yield i, part, here, start
                 start += part.size
-                if not here:
-                    continue
-                outputs: list[Any] = []
-                plus = self.backend.from_host(part, array)
-                self.calls.sweep(self._one(i), array, plus, outputs, self._array, here)
-                values.append(np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel())
-        return np.concatenate(values)
+
+    def _changes(self, i: int, plus: Array, entries: range) -> np.ndarray:
+        """Return by how much func of one value changes with entries of leaf `i` replaced."""
+        assert isinstance(self.point, Point)
+        array, leafed = self.point.arrays[i], self._leafed(i)
+        if self.calls.in_batches(array):
+            before = self.nfev
+            try:
+                found = [
+                    block[1:, 0] - block[0, 0]
+                    for block in self.calls.batches(leafed, array, plus, self.at_x0, entries)
+                ]
+                return np.asarray(np.concatenate(found), dtype=np.float64)
+            except Refused:
+                self.calls.nfev = before  # all of them once more
+        outputs: list[Any] = []
+        self.calls.sweep(leafed, array, plus, outputs, self._array, entries)
+        values = np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel()
+        return np.asarray(values - self.at_x0[0])
+
+    def blocks(self, least: int) -> Iterator[range]:
+        """Yield all entries in blocks of some size or more: full batches, where there are any."""
+        n = self.point.x.size
+        arrays = self.point.arrays if isinstance(self.point, Point) and self.entrywise else []
+        if not any(self.calls.in_batches(array) for array in arrays):
+            yield from (range(start, min(start + least, n)) for start in range(0, n, least))
+            return
+        for i, part, here, first in self._pieces(np.zeros(n), range(n)):
+            size = least
+            if self.calls.in_batches(arrays[i]):
+                size = self.calls.together(self._leafed(i), arrays[i], least)
+            for start in range(first, first + part.size, size):
+                yield range(start, min(start + size, first + len(here)))
+
+    def each_entry(
+        self, step: np.ndarray, entries: range | None = None
+    ) -> Iterator[tuple[Beside, Beside]]:
+        """Yield func with one entry at a time displaced by its step, up and down."""
+        entries = range(step.size) if entries is None else entries
+        if not self.entrywise:
+            yield from self._one_by_one(step, entries)
+            return
+        assert isinstance(self.point, Point)
+        sides = zip(self._pieces(step, entries), self._pieces(-step, entries), strict=True)
+        for (i, up, here, first), (_, down, _, _) in sides:
+            array, left = self.point.arrays[i], range(first + here.start, first + here.stop)
+            if self.calls.in_batches(array) and self.left() >= 2 * len(left):
+                both = self.backend.from_host(up, array), self.backend.from_host(down, array)
+                try:
+                    for pair in self._in_batches(i, here, first, step, both):
+                        yield pair
+                        left = left[1:]
+                except Refused:
+                    pass
+            yield from self._one_by_one(step, left)
+
+    def _one_by_one(self, step: np.ndarray, entries: range) -> Iterator[tuple[Beside, Beside]]:
+        found = self.many(each_alone(step, entries))
+        for up in found:
+            yield (*up, self.at_x0), (*next(found), self.at_x0)
+
+    def _in_batches(
+        self, i: int, here: range, first: int, step: np.ndarray, sides: tuple[Array, Array]
+    ) -> Iterator[tuple[Beside, Beside]]:
+        """Yield func with entries of leaf `i`, `first` of all, replaced by those of each side."""
+        point, leafed = self.point, self._leafed(i)
+        assert isinstance(point, Point)
+        happened = [point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)]
+        array, place = point.arrays[i], first + here.start
+        blocks = (self.calls.batches(leafed, array, s, self.at_x0, here) for s in sides)
+        for pair in zip(*blocks, strict=True):
+            for k in range(1, len(pair[0])):
+                found = []
+                for block, by in zip(pair, happened, strict=True):
+                    alone = np.zeros_like(step)
+                    alone[place] = by[place]
+                    found.append((block[k], alone, block[0]))
+                place += 1
+                yield found[0], found[1]
 
     def _parts(self, leaf: Leaf, step: np.ndarray) -> list[np.ndarray]:
         """Return the numbers of a leaf after its step; first the real parts, then the others."""
@@ -422,14 +543,46 @@ class Values:
         by = leaf.shaped(step)
         return [before + by.real, before + 1j * by.imag] if leaf.complex else [before + by]
 
-    def _one(self, i: int) -> Function:
+    def _leafed(self, i: int) -> Leafed:
         """Return func as one of leaf `i` alone, the others being at x0."""
-        others: list[Any] = self.point.copies() if len(self.point.leaves) > 1 else [None]
+        if i not in self._leafed_by:
+            self._leafed_by[i] = self._made_leafed(i)
+        return self._leafed_by[i]
+
+    def _made_leafed(self, i: int) -> Leafed:
+        point, backend, shapes = self.point, self.backend, [o.shape for o in self.outputs.leaves]
+        assert isinstance(point, Point)
+        others: list[Any] = point.copies() if len(point.leaves) > 1 else [None]
         others[i] = None
-        point, whole = self.point, self._func  # not self, which other processes have no use for
+        whole = self._function
 
-        def func(array: Any) -> Any:
+        def call(array: Any) -> Any:
             # A list of its own, gone with the call: nobody else holds on to the array.
-            return point.call(whole, [*others[:i], array, *others[i + 1 :]])
+            return whole([*others[:i], array, *others[i + 1 :]])
 
-        return func
+        def many(block: Any, count: int) -> list[Any]:
+            leaves = [block if o is None else backend.repeated(o, count) for o in others]
+            value = self._output(point.call(self._func, leaves))
+            arrays = self.outputs.every(value)
+            refuse_misshapen(arrays, shapes, count)
+            return arrays
+
+        def remake() -> tuple[Any, Again, Hashable]:
+            form = point.form, i, self._aux, self._vectorized
+            return point.held(), point.again(i), form
+
+        there = [other for other in others if other is not None]
+        beside = sum(math.prod(other.shape) * backend.itemsize(other.dtype) for other in there)
+        return Leafed(
+            self._func, call, self._leaves_of, many, self.at_x0.size, self.dtype_eps, beside, remake
+        )
+
+
+def each_alone(step: np.ndarray, entries: range) -> Iterator[np.ndarray]:
+    """Yield displacements of one entry after the other, up and down; one array, written over."""
+    displacement = np.zeros_like(step)
+    for i in entries:
+        for sign in (1.0, -1.0):
+            displacement[i] = sign * step[i]
+            yield displacement
+        displacement[i] = 0.0

@@ -192,6 +192,58 @@ class StandardBackend:
             flat[i] = moved[i]
             yield xp.reshape(flat, x.shape)
 
+    # --- many points at once -----------------------------------------------------------------
+
+    #: From how many entries on batches pay; None where the library cannot batch a function.
+    batched_from: int | None = None
+    #: Whether batches of one point are of use: a program that loops over them.
+    one_at_a_time = False
+
+    def itemsize(self, dtype: Any) -> int:
+        """Return the bytes of a number."""
+        return int(getattr(dtype, "itemsize", 0) or 8)
+
+    def repeated(self, x: Array, count: int) -> Array:
+        """Return a batch of copies of an array."""
+        xp: Any = self.xp
+        return self.copy(xp.broadcast_to(xp.expand_dims(x, axis=0), (count, *x.shape)))
+
+    def batch_size(self, x: Array, size: int, rows: int) -> int:
+        """Return how many points are best evaluated at once, `rows` of `size` bytes at most."""
+        return rows
+
+    def run(self, n: int, rows: int, most: int) -> int:
+        """Return for how many of n entries a batch is made, given how much of it there may be."""
+        return max(1, rows - 1)
+
+    def batches(
+        self, leafed: Any, arrays: tuple[Any, Any, Any], sizes: tuple[int, int], entries: range
+    ) -> Iterator[tuple[int, list[Array]]]:
+        """
+        Yield func's arrays at x with one of some entries at a time replaced, in batches.
+
+        Parameters
+        ----------
+        leafed : Leafed
+            The function, of one array.
+        arrays : tuple of three arrays
+            x, the array whose entries take the places of those of x, and another point.
+        sizes : tuple of two ints
+            How many points are evaluated at once, and what `run` says.
+        entries : range
+            The entries to do.
+
+        Yields
+        ------
+        lead : {1, 2}
+            How many points stand in front: x, or the other point and x. The first batch has both,
+            if the way in which points are put together could be wrong.
+        arrays : list of array
+            A batch of each array in func's result: at these, then at the points of the next
+            entries, and of anything after the last of them.
+        """
+        raise NotImplementedError
+
     def coordinates(self, matrix: Any) -> Any:
         """Return rows, columns, numbers and shape of a sparse matrix, None if it is not one."""
         if not hasattr(matrix, "tocoo"):  # SciPy's, whichever the format

@@ -28,6 +28,9 @@ class TorchBackend(StandardBackend):
     """PyTorch tensors, on any device."""
 
     name = "torch"
+    # A call of vmap costs 0.09 ms more than one of func, for the cheapest func (a sum of squares)
+    # as much as 26 plain calls of it.
+    batched_from = 32
     threads = True
 
     def __init__(self) -> None:
@@ -122,6 +125,35 @@ class TorchBackend(StandardBackend):
             block.as_strided((stop - start,), (size + 1,), start).copy_(moved[start:stop])
             yield from block.reshape(-1, *x.shape).unbind(0)
 
+    def batches(
+        self, leafed: Any, arrays: tuple[Any, Any, Any], sizes: tuple[int, int], entries: range
+    ) -> Iterator[tuple[int, list[Any]]]:
+        x, plus, far = arrays
+
+        def func(point: Any) -> list[Any]:
+            return [_tensor(array, x) for array in leafed.arrays(leafed.call(point))]
+
+        # Random numbers would be others than those of calls one by one.
+        vmap = torch.func.vmap(func, randomness="error")
+
+        def mapped(block: Any) -> Any:
+            with warnings.catch_warnings():
+                # Of operations that it does one by one, which is what calls of func would do.
+                warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+                return vmap(block.reshape(-1, *x.shape))
+
+        size = x.numel()
+        flat, moved = x.reshape(-1), plus.reshape(-1)
+        if not leafed.agreed:
+            yield 2, mapped(torch.stack([far, x]))
+        run = sizes[1]
+        for start in entries[::run]:
+            stop = min(start + run, entries.stop)
+            block = flat.repeat(1 + stop - start, 1)
+            # x itself comes first; from then on as in `points`.
+            block.as_strided((stop - start,), (size + 1,), size + start).copy_(moved[start:stop])
+            yield 1, mapped(block)
+
     def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
         with torch.inference_mode(mode=False), torch.enable_grad():
             moved = [_recorded(leaf) for leaf in leaves]
@@ -211,6 +243,15 @@ def load_forward_mode() -> None:
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
+
+
+def _tensor(value: Any, like: Any) -> Any:
+    """Return what func returned, a number or a nested list of tensors too, as one tensor."""
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, (list, tuple)):
+        return torch.stack([_tensor(item, like) for item in value])
+    return torch.as_tensor(value, device=like.device)
 
 
 def _recorded(leaf: Any) -> Any:

@@ -1,0 +1,143 @@
+"""What a batch returns, once it was seen to be what plain calls return."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from ._backends import Backend
+from ._batches import Leafed, Refused, batches, far_from
+from ._evaluation import Settings
+from ._point import flat_numbers
+from ._typing import Array
+
+#: Two ways of rounding a sum of a million terms differ by about its square root in units of eps.
+_ROUNDINGS = 2.0**10
+
+
+def agreeing(
+    backend: Backend,
+    settings: Settings,
+    leafed: Leafed,
+    arrays: tuple[Array, Array],
+    at_x0: np.ndarray,
+    entries: range,
+) -> Iterator[np.ndarray]:
+    """
+    Yield func with one of some entries at a time replaced, in batches that agree with plain calls.
+
+    Parameters
+    ----------
+    backend, settings, leafed
+        As of `batches`.
+    arrays : tuple of two arrays
+        x, and the array whose entries take the places of those of x.
+    at_x0 : ndarray of shape (m,)
+        The real numbers in what a plain call returned at x.
+    entries : range
+        The entries to do.
+
+    Yields
+    ------
+    ndarray of shape (1 + k, m)
+        At x, as the batch has it, and at the points of the next k entries.
+
+    Raises
+    ------
+    Refused
+        If func cannot be evaluated so, or returns something else then.
+    """
+    again = False
+    for check, block in _tried(backend, settings, leafed, arrays, entries):
+        off = _off(backend, leafed, arrays[0], at_x0, check, block)
+        # A program that was kept is of func as it was then.
+        again = bool(off) and leafed.reused
+        if again:
+            break
+        if off:
+            msg = f"a batch is not what plain calls return: {off}"
+            raise Refused(msg)
+        if len(block) > 1:
+            yield block
+    if again:
+        leafed.fresh, leafed.reused, leafed.agreed = True, False, False
+        yield from agreeing(backend, settings, leafed, arrays, at_x0, entries)
+
+
+def _tried(
+    backend: Backend,
+    settings: Settings,
+    leafed: Leafed,
+    arrays: tuple[Array, Array],
+    entries: range,
+) -> Iterator[tuple[np.ndarray | None, np.ndarray]]:
+    """Yield batches; whatever is raised on the way is a reason to do without them."""
+    found = batches(backend, settings, leafed, arrays, entries)
+    while True:
+        try:
+            with backend.quiet():
+                batch = next(found)
+        except StopIteration:
+            return
+        except Refused:
+            raise
+        except Exception as err:
+            raise Refused(_reason(err)) from err
+        yield batch
+
+
+def _off(
+    backend: Backend,
+    leafed: Leafed,
+    x: Array,
+    at_x0: np.ndarray,
+    check: np.ndarray | None,
+    block: np.ndarray,
+) -> str:
+    """Return by how much a batch differs from plain calls, at x0 and once at another point."""
+    batch, alone = block[:1], at_x0[None]
+    if check is not None and not leafed.agreed:
+        try:
+            with backend.quiet():
+                value = leafed.call(far_from(backend, leafed, x))
+                point = flat_numbers(backend.to_host(leafed.arrays(value)))
+        except Exception as err:
+            raise Refused(_reason(err)) from err
+        batch, alone = np.stack([block[0], check]), np.stack([at_x0, point])
+    off = apart(batch, alone, leafed.eps)
+    leafed.agreed = not off
+    return off
+
+
+def _reason(err: Exception) -> str:
+    """Return the first sentence of an exception, in short."""
+    first = (str(err).strip().splitlines() or [""])[0]
+    text = f"{type(err).__name__}: {first}"
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
+    """
+    Return by how much a batch differs from plain calls, beyond rounding; empty if it does not.
+
+    Parameters
+    ----------
+    batch, alone : ndarray of shape (2, m) or (1, m)
+        Func at x0, and at another point.
+    eps : float
+        Machine epsilon of the coarsest dtype involved.
+    """
+    if not np.array_equal(np.isfinite(batch), np.isfinite(alone)):
+        return "a value is finite in one of the two only"
+    with np.errstate(all="ignore"):
+        size = np.max(np.abs(alone), initial=0.0, where=np.isfinite(alone))
+        change = alone[-1] - alone[0]
+        off = np.abs(np.nan_to_num(batch - alone, posinf=0.0, neginf=0.0)).max(initial=0.0)
+        # As large as the change itself, if a batch does not move what it should.
+        lost = np.abs(np.nan_to_num(batch[-1] - batch[0] - change, posinf=0.0, neginf=0.0))
+        root = math.sqrt(eps)
+        allowed = min(_ROUNDINGS * eps, root) * size
+        bent = lost > allowed + root * np.abs(np.nan_to_num(change))
+    if off > allowed or bent.any():
+        return f"values differ by {max(off, lost.max(initial=0.0)):.1e}, relative to {size:.3g}"
+    return ""
