@@ -13,6 +13,9 @@ from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_ja
 from gradproof import _batches as batches
 from gradproof._agreement import apart
 from gradproof._backends._standard import StandardBackend
+from gradproof._evaluation import Settings
+from gradproof._point import Point
+from gradproof._values import Values
 
 N = 40
 
@@ -321,6 +324,34 @@ class TestTorch:
 
         refused(Square.apply, lambda x: 2 * x, self.x, "a batch is not what plain calls return")
 
+    def test_another_way_of_rounding_is_no_change(self, no_loops):
+        """Differences are taken within a batch, not to the value that a call has at x0."""
+        import torch
+
+        class Square(torch.autograd.Function):
+            @staticmethod
+            def forward(x):
+                return (x * x).sum(-1)
+
+            @staticmethod
+            def setup_context(ctx, inputs, output):
+                pass
+
+            @staticmethod
+            def vmap(info, in_dims, x):
+                return (x * x).sum(-1) * (1 + 2.0**-43), 0  # as rounding may be, of long sums
+
+        right, wrong = (lambda x: 2 * x), (lambda x: 2 * x + 1e-3)
+        assert (
+            check_grad(Square.apply, right, self.x) < 1e-5 < check_grad(Square.apply, wrong, self.x)
+        )
+        assert verify_grad(Square.apply, right, self.x, seed=0, directions="all").ok
+        values = Values(Square.apply, Point((self.x,), 0, None), None, Settings())
+        changes = values.sweep(np.full(N, 1e-9), range(N))
+        np.testing.assert_allclose(changes, 2e-9 * point(), atol=1e-13)
+        rows = approx_fprime(self.x, lambda x: Square.apply(x)[None] * x[:2])
+        assert abs(float(rows[0, 5]) - 2 * float(self.x[5] * self.x[0])) < 1e-5
+
     def test_from_how_many_entries_on(self, monkeypatch):
         import torch
 
@@ -493,7 +524,7 @@ class TestJAX:
             return (data * x * x).sum()
 
         one, other = np.ones(N, np.float32), np.full(N, 3, np.float32)
-        for data in (one, one, other, other):
+        for data in (one, other, one, other):
             error = check_grad(func, lambda x, d: 2 * d * x, self.x, data, vectorize=True)
             assert error < 0.2
         assert len(traced) == 2
@@ -689,9 +720,12 @@ def test_an_exception_away_from_x0():
             raise ValueError(msg)
         return (x * x).sum(-1)
 
-    report = verify_grad(func, lambda x: 2 * x, x, seed=0, directions="all", vectorized=True)
+    how = {"seed": 0, "directions": "all", "vectorized": True}
+    report = verify_grad(func, lambda x: 2 * x, x, **how, batch_size=16)
     assert report.verdict is not Verdict.FAIL
     assert any("ValueError: beyond" in r for r in report.remarks)
+    alone = verify_grad(func, lambda x: 2 * x, x, **how, vectorize=False)
+    assert (report.verdict, report.nfev) == (alone.verdict, alone.nfev)
     with pytest.raises(ValueError, match="beyond") as caught:
         check_grad(func, lambda x: 2 * x, x, vectorized=True)
     assert "x0[39] moved from 2.0 to" in caught.value.__notes__[0]

@@ -28,10 +28,14 @@ def agreeing(
 
     Parameters
     ----------
-    backend, settings, leafed
-        As of `batches`.
+    backend : Backend
+        The adapter of the arrays.
+    settings : Settings
+        How func is evaluated.
+    leafed : Leafed
+        The function.
     arrays : tuple of two arrays
-        x, and the array whose entries take the places of those of x.
+        Where entries are, x, and the array whose entries take the places of those of x.
     at_x0 : ndarray of shape (m,)
         The real numbers in what a plain call returned at x.
     entries : range

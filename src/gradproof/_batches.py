@@ -152,7 +152,7 @@ def batches(
     leafed : Leafed
         The function.
     arrays : tuple of two arrays
-        x, and the array whose entries take the places of those of x.
+        Where entries are, x, and the array whose entries take the places of those of x.
     entries : range
         The entries to do.
 

@@ -19,15 +19,16 @@ class Evaluation(TypedDict, total=False):
     ----------
     vectorize : bool or {'auto'}
         Whether points are evaluated many at a time: by `jax.lax.map` in one compiled program, by
-        `torch.func.vmap`. 'auto', the default, does so where it pays, and evaluates one by one
-        where a function cannot be traced, which the report then says; True raises a ValueError
-        instead, with the reason; False never does.
+        `torch.func.vmap`. 'auto', the default, does so where it pays (from 32 entries of PyTorch
+        on, from 4096 of JAX, for which func is compiled), and evaluates one by one where a
+        function cannot be traced, which the report then says; True raises a ValueError instead,
+        with the reason; False never does.
     vectorized : bool
         Whether func takes a leading batch axis: arrays of shape ``(batch, *x.shape)``, to results
         of shape ``(batch, *shape)``. It is then called so always, with a batch of one for a
         single point. By default it is not.
     batch_size : int or None
-        The most points of one batch; by default as many as their memory allows.
+        The most points of one batch; by default 128, or fewer where these take more than 64 MB.
     workers : int, map-like callable or None
         Who evaluates points side by side. An int is a number of workers of joblib (needs
         ``pip install 'gradproof[parallel]'``), -1 for one on each core: threads where func lets

@@ -176,19 +176,20 @@ class Line:
         """Return the quotients along each entry, in its own row; None if they need plain calls."""
         x, backend = self._primal.x, self._primal.backend
         before, moved, f0 = (np.asarray(array) for array in backend.to_host([x, plus, self.f0]))
-        entries = range(math.prod(self._primal.shape))
+        n, done = math.prod(self._primal.shape), 0
+        slopes = np.empty((n, math.prod(self.shape)), dtype=np.result_type(f0, np.float64))
+        alone = np.asarray(f0, dtype=np.float64).ravel()
         try:
-            # Of each batch by itself, so that its way of rounding is on both sides.
-            changes = [
-                block[1:] - block[0]
-                for block in self._calls.batches(leafed, x, plus, f0.ravel(), entries)
-            ]
+            with self._calls.shown(n):
+                for block in self._calls.batches(leafed, x, plus, alone, range(n)):
+                    done, start = done + len(block) - 1, done
+                    with np.errstate(all="ignore"):
+                        # Of each batch by itself, so that its way of rounding is on both sides.
+                        np.subtract(block[1:], block[0], out=slopes[start:done])
         except Refused:
             return None
-        displacement = _wide(moved).ravel() - _wide(before).ravel()
         with np.errstate(all="ignore"):
-            slopes: np.ndarray = changes[0] if len(changes) == 1 else np.concatenate(changes)
-            slopes /= displacement[:, None]
+            slopes /= (_wide(moved).ravel() - _wide(before).ravel())[:, None]
         return np.asarray(slopes, dtype=np.float64).reshape(-1, *self.shape)
 
     def _leafed(self) -> Leafed:

@@ -227,7 +227,7 @@ class StandardBackend:
         leafed : Leafed
             The function, of one array.
         arrays : tuple of three arrays
-            x, the array whose entries take the places of those of x, and another point.
+            Where entries are, x, the array whose entries take their places, and another point.
         sizes : tuple of two ints
             How many points are evaluated at once, and what `run` says.
         entries : range
