@@ -66,21 +66,32 @@ class RowScales:
         else:
             p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
             sizes = self.sizes[:, p]
+        return self._compared(own, move, sizes, np.abs(self.survey.probe.values.at_x0))
+
+    def of_row(self, k: int, survey: Survey) -> Scales:
+        """Return the scales of one value, in the units of its survey."""
+        whole, n = self.survey, survey.g.size
+        if self.columns.by_column:  # few
+            found = [self.of_column(i, self.columns.column(i)) for i in range(n)]
+            material, resolved = (np.array([f[j][k] for f in found]) for j in (0, 1))
+        else:
+            sizes = np.empty((5, n))
+            for p, part in enumerate(whole.probe.parts):
+                sizes[:, part] = self.sizes[:, p, k, None]
+            own, size = np.abs(self.columns.row(k)), abs(whole.probe.values.at_x0[k])
+            material, resolved, _ = self._compared(own, whole.move, sizes, size)
+        unit = np.ldexp(survey.move, -survey.exponent)
+        return Scales(survey.move, survey.scales.claim, material * unit, resolved * unit)
+
+    def _compared(self, own: np.ndarray, move: Any, sizes: np.ndarray, size: Any) -> Any:
+        """Return what is material, what has to be resolved and the largest claim, of some entries."""
         material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
         # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
         # per move; slopes below that matter to nobody.
-        size = np.abs(self.survey.probe.values.at_x0)
         floor = np.sqrt(self.survey.eps) * np.where(size > 0, size, 1.0) / move
         material = np.where(material > 0, material, floor)
         typical = np.minimum(sizes[2] / move, sizes[3])
         return material, np.maximum(material, self.survey.eps**0.25 * typical), sizes[4]
-
-    def of_row(self, k: int, survey: Survey) -> Scales:
-        """Return the scales of one value, in the units of its survey."""
-        found = [self.of_column(i, self.columns.column(i)) for i in range(survey.g.size)]
-        unit = np.ldexp(survey.move, -survey.exponent)
-        material, resolved = (np.array([f[j][k] for f in found]) * unit for j in (0, 1))
-        return Scales(survey.move, survey.scales.claim, material, resolved)
 
 
 def _sizes(block: np.ndarray, move: np.ndarray) -> Any:
