@@ -111,6 +111,37 @@ class TestKinks:
         report = verify_grad(lambda x: (x + np.floor(8 * x)).sum(), np.ones_like, x)
         assert report.verdict is not Verdict.FAIL, str(report)
 
+    @pytest.mark.parametrize("seed", [2, 3, 4, 6])
+    def test_sawtooth(self, seed):
+        """Lines and designs of half precision cross the jumps of all entries."""
+        x = (2 * np.random.default_rng(seed).normal(size=16)).astype(np.float16)
+
+        def func(x):
+            return (x - np.floor(x)).sum()
+
+        report = verify_grad(func, np.ones_like, x)
+        assert report.verdict is not Verdict.FAIL, str(report)
+        assert verify_grad(func, lambda x: -np.ones_like(x), x).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_a_giant_entry_excuses_no_sign_in_half_precision(seed):
+    x = np.random.default_rng(seed).normal(size=20).astype(np.float16)
+    weights = np.where(np.arange(20) == 7, 1000, 1).astype(np.float16)
+    ordinary = np.argsort(abs(np.cos(x) * np.maximum(1, abs(x))))[14]
+
+    def func(x):
+        return (weights * np.sin(x)).sum()
+
+    def wrong(x):
+        g = weights * np.cos(x)
+        g[ordinary] *= -1
+        return g
+
+    report = verify_grad(func, lambda x: weights * np.cos(x), x)
+    assert report.ok, str(report)
+    assert verify_grad(func, wrong, x).verdict is Verdict.FAIL
+
 
 def test_the_worst_entry_is_looked_at_first():
     def wrong(x):

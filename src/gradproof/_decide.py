@@ -15,6 +15,7 @@ from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
+    EXCUSE,
     beyond_doubt,
     confirmed,
     integrates,
@@ -51,6 +52,9 @@ _CONVICTION = 100
 #: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
 #: a single entry would leave at steps a few times larger.
 _NARROW = 2.0**-11
+
+#: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
+_WITNESSES = 3
 
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
@@ -287,11 +291,38 @@ class Decision:
             and not right_of_the_trend([rungs, again], sigma, first, scale)
             and not jumps(survey, rungs, first)
             and not integrates(survey, rungs, direction, first, scale)
+            and self._witnessed()
         )
         if wrong and claimed:
             ratio = 1 + (first.value + second.value) / 2 / claimed
             self.findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
         return wrong
+
+    def _witnessed(self) -> bool:
+        """
+        Tell whether single entries bear out that the gradient is wrong as a whole.
+
+        Lines that cross the jumps of all entries cannot tell. If all is wrong, each entry is.
+        What is another value in each call is no jump: of that the lines have the noise.
+        """
+        survey = self.survey
+        if not survey.jumpy or not survey.g.any() or not self._repeatable():
+            return True
+        size = np.abs(survey.scales.claim)
+        for i in np.argsort(-size)[:_WITNESSES]:
+            unit = float(survey.move[i])
+            rungs = survey.probe.entry_ladder(survey.g, int(i), unit, survey.steps.line)
+            sigma = noise_level([rungs], survey.rounding, together=2)
+            e, _ = survey.estimate(rungs, 0.0, sigma)
+            if not suspicious(e, EXCUSE * float(size[i]), 1.0):
+                return False
+        return True
+
+    def _repeatable(self) -> bool:
+        """Tell whether func returns the same at x0 when it is called again."""
+        values = self.survey.probe.values
+        again = values.again(1)
+        return not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True)
 
     def _stands_still(self) -> bool:
         """Tell whether one entry does not move func, which a line did move: a staircase, maybe."""

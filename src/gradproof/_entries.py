@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ._entry import Entry
-from ._evidence import confirmed, right_at_another_scale, right_of_the_trend
+from ._evidence import confirmed, right_at_another_scale, right_of_the_trend, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._fit import fitted
 from ._ladder import NOTHING, Estimate, Rungs, noise_level
@@ -108,13 +108,20 @@ class Entries:
     def _borne_out(self, entry: Entry, e: Estimate) -> str:
         """Return the state of an entry that designs convict, given a ladder of its own."""
         found, i = self.findings, entry.i
-        apart = abs(e.value - found.error[i])
-        if apart > e.bar + found.truncation[i] + found.noise[i]:
+        if abs(e.value - found.error[i]) > e.bar + found.truncation[i] + found.noise[i]:
             return OPEN
         # Designs cannot come near x0: their steps cross kinks that finer ones do not.
         said = replace(e, value=float(found.error[i]))
         entry.extend(entry.fresh_steps(said, self.survey.sigma))
-        return at_a_kink(entry) or beside_x0(entry, e) or (OPEN if entry.explained(said) else FAIL)
+        excuse = at_a_kink(entry) or beside_x0(entry, e)
+        if excuse or entry.explained(said):
+            return excuse or OPEN
+        # A ladder that is too blurred to contradict them still has to side with them, and where
+        # their rows cross the jumps of all entries it has to tell by itself.
+        e, _ = self.survey.estimate(entry.ladder, entry.fine)
+        sides = abs(e.value - said.value) < abs(e.value)
+        tells = not self.survey.jumpy or suspicious(e, entry.allowed, 1.0)
+        return FAIL if sides and tells else OPEN
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
         """Return the state of an entry that one ladder convicts."""

@@ -72,6 +72,7 @@ def scales(
     ordinary: float,
     parts: list[slice],
     nothing: float = 0.0,
+    hidden: float = np.inf,
 ) -> Scales:
     """
     Return the scales of a claim.
@@ -90,6 +91,8 @@ def scales(
         The leaves of x, each of which has a scale of its own.
     nothing : float
         A claim per move that is no more than rounding of func's result.
+    hidden : float
+        A claim per move of which the size need not be seen, however large the others are.
     """
     claim = g * move
     if floor or not claim.any():
@@ -110,5 +113,6 @@ def scales(
         per_move, per_x = (m or low for m, low in zip(medians[part.start], least, strict=True))
         material[part] = np.maximum(np.abs(own), np.minimum(per_move, per_x * unit))
         typical = np.minimum(rms(own), rms(g[part]) * unit)
-        resolved[part] = np.maximum(material[part], ordinary * typical)
+        least_seen = np.minimum(ordinary * typical, hidden)
+        resolved[part] = np.maximum(material[part], least_seen)
     return Scales(move, claim, material, resolved)

@@ -111,14 +111,26 @@ class Survey:
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
 
-    def _scales(self, floor: float, ordinary: float, nothing: float = 0.0) -> Scales:
+    def _scales(
+        self, floor: float, ordinary: float, nothing: float = 0.0, hidden: float = np.inf
+    ) -> Scales:
         g = np.where(np.isfinite(self.g), self.g, 0.0)
-        return scales(g, self.move, floor, ordinary, self.probe.parts, nothing)
+        return scales(g, self.move, floor, ordinary, self.probe.parts, nothing, hidden)
 
     @property
     def short(self) -> bool:
         """Whether the coarsest dtype is one of half precision."""
         return self.eps > 2.0**-15
+
+    @property
+    def jumpy(self) -> bool:
+        """
+        Whether half precision shows far more noise along lines than rounding makes.
+
+        Lines cross the jumps and kinks of all entries, and it has no steps too fine for them.
+        "Far" is four bits, as wherever noise is compared.
+        """
+        return self.short and self.sigma > 16 * self.rounding
 
     def _exponent(self, g: np.ndarray) -> int:
         size = self.probe.size
@@ -158,7 +170,11 @@ class Survey:
         largest = float(np.abs(self.g * self.move).max())
         floor = self._least_slope(lines) if largest <= least else 0.0
         # That of one leaf may also be rounding of the claims of others, some operations of it.
-        self.scales = self._scales(floor, ordinary, max(least, 4 * self.eps * largest))
+        shared = 4 * self.eps * largest
+        # Nor has more to be seen of an entry in half precision, where designs average rounding
+        # away: a share of the root mean square would let most entries hide behind a giant one.
+        hidden = shared if self.short else np.inf
+        self.scales = self._scales(floor, ordinary, max(least, shared), hidden)
         self.tau = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
