@@ -80,3 +80,33 @@ def test_one_gradient_for_two_arguments_is_told_with_its_shape():
     a, b = np.ones(3), np.full(3, 2.0)
     with pytest.raises(TypeError, match=r"one array of shape \(3,\), and no container"):
         verify_vjp(lambda a, b: a * b, lambda a, b, ct: ct * b, a, b, argnums=(0, 1))
+
+
+def logistic(dtype="float32", n=60):
+    """A loss far larger than its gradient, at weights of which two are tiny by chance."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2000, n)).astype(dtype), rng.choice([-1.0, 1.0], 2000).astype(dtype)
+    w = (rng.standard_normal(n) / 20).astype(dtype)
+    w[[5, 11]] = 2e-5, -1.5e-5
+
+    def func(w):
+        return np.logaddexp(0, -y * (X @ w), dtype=dtype).sum(dtype=dtype)
+
+    def grad(w):
+        return X.T @ (-y / (1 + np.exp(y * (X @ w))))
+
+    return func, grad, w
+
+
+def test_tiny_entries_of_x_may_go_as_far_as_the_others():
+    func, grad, w = logistic()
+    assert verify_grad(func, grad, w, seed=0).verdict is Verdict.PASS
+
+    def wrong(w):
+        g = grad(w)
+        g[11] *= 1.05
+        return g
+
+    report = verify_grad(func, wrong, w, seed=0)
+    assert report.verdict is Verdict.FAIL
+    assert report.worst(1)[0]["index"] == (11,)

@@ -12,6 +12,7 @@ from gradproof._fit import fitted, fitted_sides
 from gradproof._ladder import (
     Estimate,
     Rungs,
+    at_an_edge,
     estimate,
     noise_bound,
     noise_level,
@@ -21,7 +22,7 @@ from gradproof._ladder import (
 from gradproof._point import Point
 from gradproof._probe import Probe
 from gradproof._scales import moves, scales
-from gradproof._survey import Steps
+from gradproof._survey import Steps, Survey
 from gradproof._values import Values
 from gradproof._weigh import Designs, hadamard, pseudo_standard_error
 
@@ -35,7 +36,7 @@ def ladder(f, slope, steps=STEPS, noise=0.0, seed=0) -> Rungs:
     sides = [np.array([f(s * h) for h in steps]) for s in (1, -1)]
     changes = np.array([side + noise * rng.normal(size=steps.size) - f0 for side in sides])
     claimed = np.array([slope * steps, -slope * steps])
-    rounding = 0.3 * 2.0**-52 * np.abs(changes + f0).max(axis=0)
+    rounding = 0.3 * 2.0**-52 * np.fmax.reduce(np.abs(changes + f0), axis=0)
     return Rungs(steps, changes, claimed, rounding)
 
 
@@ -163,12 +164,45 @@ def test_windows_of_one_side_need_the_finer_rungs():
         assert not np.isfinite(side.bar) or side.bar > abs(side.value) / 10
 
 
+@pytest.mark.parametrize("power", [1.2, 1.5, 1.7, 2.0, 2.5])
+@pytest.mark.parametrize("error", [0.0, 1e-3])
+def test_slope_at_the_edge_of_a_domain(power, error):
+    """Whatever the power of x is that rules there, its slope at zero is found."""
+    f = lambda t: 3 * t + t**power + np.expm1(t) if t >= 0 else np.nan  # noqa: E731
+    rungs = ladder(f, 4.0 + error, 2.0 ** -(1.0 + 2.0 * np.arange(22)))
+    found = at_an_edge(rungs, 1e-16)
+    assert abs(found.value + error) <= found.bar < 1e-5
+
+
+def test_a_slope_without_a_limit_has_none_at_the_edge():
+    steps = 2.0 ** -(1.0 + 2.0 * np.arange(22))
+    found = at_an_edge(ladder(lambda t: np.sqrt(t) if t >= 0 else np.nan, 1.0, steps), 1e-16)
+    assert not np.isfinite(found.bar) or found.bar > abs(found.value) / 10
+
+
 def test_noise_of_a_line():
     bounds = [
         noise_bound(ladder(np.sin, 1.0, noise=1e-6, seed=seed), 0.0) / 1e-6 for seed in range(300)
     ]
     assert np.mean(np.array(bounds) > 1) > 0.9
     assert np.mean(np.array(bounds) > 1 / 16) > 0.999
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8])
+def test_kinks_of_a_line_are_no_noise(seed):
+    """Lines go on to steps that cross no kink, while what looks like noise falls with the step."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=12).astype(np.float32)
+    kink = x - (10.0 ** rng.uniform(-3.5, 0, 12)).astype(np.float32)
+
+    def func(x):
+        return np.maximum(x - kink, 0).sum() + np.cos(x).sum()
+
+    g = ((x > kink) - np.sin(x)).astype(float)
+    probe = Probe(Values(func, Point((x,), 0, None), None), np.ones(1))
+    survey = Survey(probe, lambda _: g, g, 2.0**-23, 5e-3, rng)
+    survey.settled([survey.line(survey.signs()) for _ in range(2)])
+    assert survey.sigma < 4 * survey.floor
 
 
 def test_rungs_that_x_cannot_tell_apart_count_once():

@@ -9,6 +9,7 @@ from ._evidence import beyond_doubt, suspicious
 from ._findings import Findings
 from ._ladder import NOISE, NOTHING, SEEN, Estimate, Rungs, noise_bound
 from ._probe import BudgetSpent
+from ._scales import rms
 from ._survey import Survey
 
 
@@ -84,9 +85,7 @@ class Entry:
 
     def seen(self, e: Estimate) -> bool:
         """Tell whether an entry that agrees would have been seen to disagree."""
-        # In half precision that is nearly as much as a mistake, and rounding may not be its excuse.
-        slack = 0.0 if self.survey.short else min(self.tau, self.visible / 2)
-        return bool(abs(e.value) + e.bar <= self.visible + slack)
+        return bool(abs(e.value) + e.bar <= self.visible)
 
     def passes(self, e: Estimate) -> bool:
         """Tell whether an estimate is all that a pass needs."""
@@ -161,9 +160,15 @@ class Entry:
         # Tiny x, x at zero, a linear function in a large sum, an inexact func: larger steps; but
         # not to the trend of a staircase. Half precision starts from steps as large as x as it is.
         highest = float(self.ladder.h[0])
-        if not (survey.short or survey.grain) and highest < 2.0**8 * survey.steps.top:
+        if not (survey.short or survey.grain) and highest < self._farthest() * survey.steps.top:
             return highest * 2.0 ** np.arange(4.0, 0.0, -1.0)
         return None
+
+    def _farthest(self) -> float:
+        """Return how many moves a step may have: as far as x of typical size goes, if x is tiny."""
+        probe = self.survey.probe
+        part = next(part for part in probe.parts if self.i < part.stop)
+        return max(2.0**8, rms(probe.x[part]) / float(self.survey.move[self.i]))
 
     def fresh_steps(self, e: Estimate, sigma: float) -> np.ndarray:
         """Return other steps, down to the finest at which noise would let such an error be seen."""

@@ -1,5 +1,6 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,8 +12,9 @@ from ._values import BudgetSpent, Values
 __all__ = ["BudgetSpent", "Probe"]
 
 #: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
-#: what a block costs besides its calls of func, a few copies of x0, does not count.
-_BLOCK, _BLOCKS = 64, 64
+#: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
+#: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
+_BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
 
 
 class Block(NamedTuple):
@@ -129,7 +131,7 @@ class Probe:
         outputs = np.empty((2, steps.size, 1))
         moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
         for (values, happened), (j, side) in zip(
-            self.values.many(moves), np.ndindex(steps.size, 2), strict=True
+            self.values.many(moves), itertools.product(range(steps.size), (0, 1)), strict=True
         ):
             claimed[side, j] = claim @ happened
             share[side, j] = (weight @ np.abs(happened)) / whole / steps[j]
@@ -178,7 +180,8 @@ class Probe:
         left = self.left()
         reserve = min(reserve, int(left / 2)) if left < n * price else 0
         happened = self._happened(steps) if self.values.sweepable else None
-        for block in self.values.blocks(max(_BLOCK, -(-n // _BLOCKS))):
+        least = _BLOCK if self.values.calls.settings.workers is None else _BLOCK_OF_WORKERS
+        for block in self.values.blocks(max(least, -(-n // _BLOCKS))):
             start = block.start
             stop = int(min(block.stop, start + (self.left() - reserve) // price))
             if stop <= start:

@@ -5,7 +5,7 @@ import numpy as np
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
-from ._ladder import NOISE, NOTHING, Estimate, Rungs
+from ._ladder import NOISE, NOTHING, Estimate, Rungs, at_an_edge
 from ._survey import Survey
 
 #: A plateau narrower than this share of x is the grain of a func with a slope, as likely as a step
@@ -49,14 +49,18 @@ def on_a_step(entry: Entry, e: Estimate) -> str:
 
 def at_a_wall(entry: Entry) -> str:
     """Return the state of an entry that can move to one side only."""
-    sides = entry.survey.sides(entry.ladder, entry.noise_of(entry.ladder))
+    survey = entry.survey
+    sides = survey.sides(entry.ladder, entry.noise_of(entry.ladder))
     e = min(sides, key=lambda side: side.bar)
     if e is NOTHING:
         return OPEN
     entry.record(e)
     if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
         return FAIL
+    if not survey.short and not entry.passes(e):
+        e = at_an_edge(entry.ladder, entry.noise_of(entry.ladder))
     if entry.passes(e):
+        entry.record(e)
         entry.remark("func is defined on one side of x0 only")
         return PASS
     return OPEN
@@ -67,7 +71,7 @@ def at_a_kink(entry: Entry) -> str:
     survey, found = entry.survey, entry.findings
     # Beyond x itself, what bends func is no kink at x0.
     near = entry.ladder.part(entry.ladder.h <= 1.5 * survey.steps.top)
-    right, left = survey.sides(near, entry.noise_of(near) if survey.short else None)
+    right, left = survey.sides(near, entry.noise_of(near))
     if survey.short:
         # A kink may lie beside x0, nearer than steps can get: it bends one side only.
         for side in (right, left):

@@ -246,7 +246,7 @@ class Survey:
             self.measure(lines)
             finest = min(float(rungs.h[-1]) for _, rungs in lines)
             smooth = any(self._smooth_up_to(*line) >= finest for line in lines)
-            if smooth or finest < 64 * self.probe.x_eps:
+            if (smooth and not self._calmer(lines)) or finest < 64 * self.probe.x_eps:
                 break
             ratio = lines[0][1].h[-2] / lines[0][1].h[-1]
             finer = finest / ratio ** np.arange(1, 3)
@@ -254,6 +254,17 @@ class Survey:
                 (w, r.joined(self.probe.ladder(self.g, w * self.move, finer))) for w, r in lines
             ]
         return lines
+
+    def _calmer(self, lines: list[Line]) -> bool:
+        """
+        Tell whether func is the less noisy the finer the steps, down to the finest.
+
+        Then that is no noise yet, but what kinks and poles beside x0 make of the lines.
+        """
+        if self.short or self.grain or self.sigma <= 16 * self.floor:
+            return False
+        coarser = [rungs.both().part(slice(None, -1)) for _, rungs in lines]
+        return self.noise(coarser) > 2 * self.sigma
 
     def first_steps(self, lines: list[Line]) -> tuple[list[float], float]:
         """
@@ -356,15 +367,16 @@ class Survey:
 
     def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
         """Return the largest step at which, and below which, truncation is immaterial."""
+        least = float(rungs.h[-1]) / 8
         rungs = rungs.both()
-        if rungs.h.size < 2:
-            return float(self.steps.line[-1])
+        if rungs.h.size < 2:  # the domain ends nearer than that: nothing is known of it
+            return least
         scale = float(np.linalg.norm(weights * self.scales.material))
         limit, _ = estimate(rungs, self.sigma, self.rtol * scale)
         value = 0.0 if limit is NOTHING else limit.value
         material, excess = self.rtol / 8 * scale, np.abs(rungs.error - value)
         smooth = excess <= material + 3 * self.sigma / rungs.h
-        high = float(rungs.h[-1]) / 8
+        high = least
         for h, left, ok in zip(rungs.h[::-1], excess[::-1], smooth[::-1], strict=True):
             if not ok:  # between two rungs: truncation falls with the square of the step
                 return max(high, float(h * np.sqrt(material / left)))

@@ -48,6 +48,8 @@ class Outputs:
         The arrays that func returned.
     size : int
         The length of that vector.
+    number : bool
+        Whether it is one array without an axis, or a number.
     eps : float
         Machine epsilon of the coarsest of their dtypes; 0 for whole numbers.
     """
@@ -76,7 +78,7 @@ class Outputs:
         self.leaves = layout([self._paths[i] for i in self._kept], self.like)
         self.eps = max(map(self._eps, self.like))
         self.size = self.leaves[-1].where.stop
-        self._number = self.bare and not self.leaves[0].shape
+        self.number = self.bare and not self.leaves[0].shape
 
     def _eps(self, array: Any) -> float:
         native = self._backend.is_native(array)
@@ -91,7 +93,7 @@ class Outputs:
 
     def arrays(self, value: Any, where: str) -> list[Any]:
         """Return the leaves of another result; ValueError if its structure is another one."""
-        if self._number and type(value) in _PLAIN_NUMBERS:
+        if self.number and type(value) in _PLAIN_NUMBERS:
             return [value]
         found = self.every(value, where)
         for leaf, array in zip(self.leaves, found, strict=True):
@@ -395,7 +397,7 @@ class Values:
             if isinstance(outcome, Known):
                 yield outcome.result
                 continue
-            values = flat_numbers(self.backend.to_host(self._arrays(outcome)))
+            values = self._numbers(outcome)
             key, happened = called.popleft()
             if several:
                 if len(self._known) >= self._KEPT:
@@ -407,10 +409,7 @@ class Values:
         """Return func at x0, called anew so many times, or as often as the budget allows."""
         count = int(min(count, self.left()))
         points = (self.point.copies() for _ in range(count))
-        found = [
-            flat_numbers(self.backend.to_host(self._arrays(outcome)))
-            for outcome in self.calls.each(self._function, points)
-        ]
+        found = [self._numbers(outcome) for outcome in self.calls.each(self._function, points)]
         return np.array(found).reshape(count, self.at_x0.size)
 
     def _arrays(self, outcome: Any) -> list[Any]:
@@ -420,6 +419,20 @@ class Values:
                 self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
             return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
         return [self.backend.keep(array) for array in self._leaves_of(outcome)]
+
+    def _is_number(self, outcome: Any) -> bool:
+        """Tell whether func returned a number, as most do: with these less is to be done."""
+        return type(outcome) in _PLAIN_NUMBERS and self.outputs.number and not self._aux
+
+    def _array(self, outcome: Any) -> Any:
+        """Return the array in what func, which has only one value, returned."""
+        return outcome if self._is_number(outcome) else self._arrays(outcome)[0]
+
+    def _numbers(self, outcome: Any) -> np.ndarray:
+        """Return the numbers in what func returned."""
+        if self._is_number(outcome):
+            return np.array([outcome], dtype=np.float64)
+        return flat_numbers(self.backend.to_host(self._arrays(outcome)))
 
     def sweep(self, step: np.ndarray, entries: range) -> np.ndarray:
         """Return by how much func of one value changes with one of these entries displaced."""
@@ -460,9 +473,7 @@ class Values:
             except Refused:
                 self.calls.nfev = before  # all of them once more
         outputs: list[Any] = []
-        self.calls.sweep(
-            leafed, array, plus, outputs, lambda found: self._arrays(found)[0], entries
-        )
+        self.calls.sweep(leafed, array, plus, outputs, self._array, entries)
         values = np.asarray(self.backend.to_host(outputs), dtype=np.float64).ravel()
         return np.asarray(values - self.at_x0[0])
 
