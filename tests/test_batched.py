@@ -585,9 +585,8 @@ class TestJAX:
             return sizes
 
         assert run(vectorize=True) == [(42, 42)]
-        assert run(vectorize=True, batch_size=16) == [
-            (42, 14)
-        ]  # with the point that is compared; padded: no remainder
+        # Padded, with x0 and the point that is compared: no remainder.
+        assert run(vectorize=True, batch_size=10) == [(45, 9)]
         assert run(vectorize=True, batch_size=1) == [(41, None)]
         monkeypatch.setattr(_jax, "_CACHE", 40 * 41)  # too much for the cache: one at a time
         assert run(vectorize=True) == [(41, None)]
