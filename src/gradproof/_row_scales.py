@@ -83,8 +83,10 @@ class RowScales:
         unit = np.ldexp(survey.move, -survey.exponent)
         return Scales(survey.move, survey.scales.claim, material * unit, resolved * unit)
 
-    def _compared(self, own: np.ndarray, move: Any, sizes: np.ndarray, size: Any) -> Any:
-        """Return what is material, what has to be resolved and the largest claim, of some entries."""
+    def _compared(
+        self, own: np.ndarray, move: Any, sizes: np.ndarray, size: Any
+    ) -> tuple[Any, Any, Any]:
+        """Return what is material, what has to be resolved and the largest claim of entries."""
         material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
         # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
         # per move; slopes below that matter to nobody.
