@@ -4,6 +4,7 @@ import numbers
 from typing import Any
 
 from ._backends import Backend, backend_of
+from ._ray import Ray
 from ._typing import Array
 
 
@@ -54,10 +55,11 @@ class Tangents:
         self._x, self._backend = x, backend
         self._owner, self._generator = owner, generator
 
-    def draw(self) -> Array:
-        """Return the next tangent: independent standard normal entries."""
-        shape = tuple(self._x.shape)
-        if self._owner is self._backend:
-            return self._owner.normal(self._generator, shape, self._x)
-        drawn = self._owner.normal(self._generator, shape, None)
-        return self._backend.from_host(self._owner.to_host([drawn])[0], self._x)
+    def ray(self, step: float) -> Ray:
+        """Return the way along the next tangent, that many times as far."""
+        backend, x = self._backend, self._x
+        if self._owner is backend:
+            tangent, longest = backend.tangent(self._generator, x)
+        else:
+            tangent, longest = backend.tangent_from(self._owner, self._generator, x)
+        return Ray(backend, x, tangent, step, longest)

@@ -101,6 +101,49 @@ class StandardBackend:
         """Return True if it is known, without waiting for a device, that no entry is zero."""
         return False
 
+    def block(self, x: Array) -> int:
+        """Return how many entries are worked on at once, in place; 0 for all, in new memory."""
+        return 0
+
+    def contracts_tangents(self, x: Array) -> bool:
+        """Tell whether a claim is contracted with the tangent, not with what happened of it."""
+        return False
+
+    def overwritten(
+        self, formula: Callable[..., Any], out: Array, x: Array, **constants: Any
+    ) -> tuple[Array, list[Any]]:
+        """
+        Return the array that a formula makes of `out` and x, in the memory of `out` if possible.
+
+        The formula works entry by entry, and returns two things; a list of the second of each block
+        comes with the array.
+        """
+        run, size, block = self.native(formula), math.prod(x.shape), self.block(x)
+        if not 0 < block < size:
+            result, found = run(out, x, **constants)
+            return result, [found]
+        flat: Any = self.xp.reshape(out, (-1,))
+        others: Any = self.xp.reshape(x, (-1,))
+        each = []
+        for start in range(0, size, block):
+            before = flat[start : start + block]
+            after, found = run(before, others[start : start + block], **constants)
+            if after is not before:
+                flat[start : start + block] = after
+            each.append(found)
+        return out, each
+
+    def summed(self, formula: Callable[..., Any], claim: Array, *arrays: Array) -> list[Any]:
+        """Return parts of a sum over the entries of x, which are the last axes of the claim."""
+        run, size, block = self.native(formula), math.prod(arrays[0].shape), self.block(arrays[0])
+        if not 0 < block < size:
+            return [run(claim, *arrays)]
+        rows = tuple(claim.shape)[: claim.ndim - arrays[0].ndim]
+        flat: Any = self.xp.reshape(claim, (*rows, size))
+        others: list[Any] = [self.xp.reshape(array, (-1,)) for array in arrays]
+        parts = (slice(start, start + block) for start in range(0, size, block))
+        return [run(flat[..., part], *(array[part] for array in others)) for part in parts]
+
     def contract(self, claim: Array, tangent: Array) -> Array:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
         wide: Any = self.xp.astype(claim, tangent.dtype)
@@ -244,8 +287,27 @@ class StandardBackend:
         drawn: np.ndarray = np.asarray(generator.standard_normal(size=shape))
         return drawn if like is None else self.from_host(drawn, like)
 
+    def tangent(self, generator: Any, like: Array) -> tuple[Array, float]:
+        """Draw a random tangent; return with it the length of the longest entries of its kind."""
+        return self.normal(generator, tuple(like.shape), like), _longest(like)
+
+    def tangent_from(self, owner: "StandardBackend", generator: Any, like: Array) -> Any:
+        """Return the same, drawn from a generator of another library."""
+        drawn = owner.normal(generator, tuple(like.shape), None)
+        return self.from_host(owner.to_host([drawn])[0], like), _longest(like)
+
+    def integer(self, generator: Any) -> int:
+        """Draw a whole number of 62 bits, to seed another library's generator."""
+        low, high = np.abs(np.asarray(self.normal(generator, (2,), None))).view(np.int64)
+        return int((high << 31 ^ low) & (2**62 - 1))
+
 
 _NOTHING = nullcontext()
+
+
+def _longest(x: Array) -> float:
+    """Return about how large the largest of so many standard normal numbers are."""
+    return math.sqrt(2 * math.log(max(math.prod(x.shape), 3)))
 
 
 @functools.lru_cache(maxsize=256)
