@@ -193,7 +193,7 @@ def _compared(
     else:
         step = math.sqrt(primal.eps) if epsilon is None else float(_step(epsilon, primal, ()))
         claim, claim_shape = claim_at(grad, args, primal)
-        ray = tangents.ray(step or math.sqrt(primal.eps))
+        ray = tangents.ray(func, args, step or math.sqrt(primal.eps))
         ray.contract(_beside(claim, primal))
         del claim  # as large as x0: func need not run beside it
         line = Line(func, args, primal, ray)
@@ -214,8 +214,9 @@ def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:
 
 def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
     """Return what grad claims at x0, and its shape."""
+    claimed = bound(grad, args)
     try:
-        claim = bound(grad, args)(primal.backend.copy(primal.given))
+        claim = claimed(primal.backend.lent(claimed, primal.given))
     except Exception as err:
         add_note(err, "grad at x0")
         raise

@@ -171,7 +171,7 @@ class Line:
         """
 
         def where(_: int = 0) -> str:
-            return "func at x0 + a step along the random direction"
+            return f"func at x0 + {ray.step!r} * (the random direction)"
 
         output, _ = self._at(ray.end, where)
         f0, f1, claimed, length = ray.slopes(self.f0, self._primal.backend.keep(output))

@@ -4,8 +4,9 @@ import numbers
 from typing import Any
 
 from ._backends import Backend, backend_of
-from ._ray import Ray
-from ._typing import Array
+from ._call import bound
+from ._ray import FusedRay, Ray
+from ._typing import Array, Function
 
 
 class Tangents:
@@ -55,11 +56,12 @@ class Tangents:
         self._x, self._backend = x, backend
         self._owner, self._generator = owner, generator
 
-    def ray(self, step: float) -> Ray:
-        """Return the way along the next tangent, that many times as far."""
-        backend, x = self._backend, self._x
-        if self._owner is backend:
-            tangent, longest = backend.tangent(self._generator, x)
-        else:
-            tangent, longest = backend.tangent_from(self._owner, self._generator, x)
-        return Ray(backend, x, tangent, step, longest)
+    def ray(self, func: Function, args: tuple[Any, ...], step: float) -> Ray:
+        """Return the way of func along the next tangent, that many times as far."""
+        backend, x, generator = self._backend, self._x, self._generator
+        if self._owner is not backend:
+            generator = backend.own_generator(self._owner, generator, x)
+        program = backend.fused(func, bound(func, args), x, generator, step)
+        if program is not None:
+            return FusedRay(backend, program, step)
+        return Ray(backend, x, *backend.tangent(generator, x), step)

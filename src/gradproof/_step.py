@@ -52,7 +52,7 @@ def displaced_along(
     backend : Backend
         The adapter of the arrays.
     tangent, x : arrays of one shape and dtype
-        The direction, and where to start.
+        The direction, which is overwritten where that is possible, and where to start.
     step : float
         Multiple of the direction; not zero.
     rel_step : float
@@ -65,29 +65,36 @@ def displaced_along(
     far : number or 0-d array
         How far the entries that would have stayed went, at most; 0 if there are none.
     """
-    plus = _as_x(backend.xp, x + tangent * step, x)
-    moved = plus - x
+    tangent *= step
+    tangent += x
+    moved = tangent - x
     if 0 in x.shape or backend.all_nonzero(moved):
-        return plus, 0.0
+        return tangent, 0.0
     xp, lost = backend.xp, moved == 0
-    plus = _rescued(backend, x, plus, lost, rel_step)
+    plus = _rescued(backend, x, tangent, lost, rel_step)
     return plus, xp.max(xp.where(lost, xp.abs(plus - x), xp.zeros_like(x)))
 
 
 def followed(
     backend: Backend, tangent: Array, x: Array, *, step: float, rel_step: float
 ) -> tuple[Array, Any]:
-    """Return the tangent that leads to where `displaced_along` does, and how far."""
-    plus, far = displaced_along(backend, tangent, x, step=step, rel_step=rel_step)
-    if type(far) is float:  # as it is: nothing stayed
-        return tangent, far
-    xp: Any = backend.xp
-    return xp.where(x + tangent * step == x, (plus - x) / step, tangent), far
+    """Return a tangent that leads to where `displaced_along` does, and how far."""
+    moved = tangent * step
+    moved += x
+    moved -= x
+    if backend.all_nonzero(moved):
+        return tangent, 0.0
+    xp, lost = backend.xp, moved == 0
+    change = _rescued(backend, x, x, lost, rel_step) - x
+    far = xp.max(xp.where(lost, xp.abs(change), xp.zeros_like(x)))
+    return xp.where(lost, change / step, tangent), far
 
 
-def moved_along(backend: Backend, tangent: Array, x: Array, *, step: float) -> tuple[Array, Any]:
+def moved_along(_: Backend, tangent: Array, x: Array, *, step: float) -> tuple[Array, None]:
     """Return ``x + step * tangent``, and nothing."""
-    return _as_x(backend.xp, x + tangent * step, x), None
+    tangent *= step
+    tangent += x
+    return tangent, None
 
 
 def along(backend: Backend, claim: Array, plus: Array, x: Array) -> Any:

@@ -1,9 +1,9 @@
 """
 One random direction of a huge x0: time and peak memory, beside the limit and the peers.
 
-``python tests/benchmarks/directional.py 6 7 8`` prints a table for 10^6, 10^7 and 10^8 entries. Each
-line comes from a process of its own, one after the other, on one thread: the CPU time of a call
-that is not the first, and by how much the peak of the resident memory exceeds what was there
+``python tests/benchmarks/directional.py 6 7 8`` prints a table for 10^6, 10^7 and 10^8 entries.
+Each figure comes from a process of its own, one after the other, on one thread: the CPU time of a
+call that is not the first, and by how much the peak of the resident memory exceeds what was there
 before, in multiples of x0. `limit` is what a checker cannot do without: a gradient, two calls of
 func, one of them at a point that is written into memory that is there already, along a direction
 that costs nothing, and the product of the two; 'calls' are the calls alone.
@@ -15,6 +15,8 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,11 +83,11 @@ def limit(library, x, func, grad):
         dot = jax.jit(lambda g, x, key: (g * moved(0 * x, key, np.float32(1))).sum())
         key = np.uint32(2654435769)
 
-        def run():
+        def run_fused():
             float(dot(grad(x), x, key))
             return float(func(x)), float(far(x, key, np.float32(1e-3)))
 
-        return run
+        return run_fused
     xp = np if library == "numpy" else __import__("torch")
     block = BLOCK if library == "numpy" else 1 << 16
     pool = xp.ones(2 * block, dtype=x.dtype) * 1.5
@@ -103,7 +105,9 @@ def limit(library, x, func, grad):
         for k, start in enumerate(range(0, len(x), block)):
             part = slice(start, start + block)
             out = buffer[part]
-            xp.multiply(pool[k % 7 : k % 7 + len(out)], 1e-8 if library == "numpy" else 1e-4, out=out)
+            xp.multiply(
+                pool[k % 7 : k % 7 + len(out)], 1e-8 if library == "numpy" else 1e-4, out=out
+            )
             out += x[part]
         return before, func(buffer)
 
@@ -116,11 +120,10 @@ def checker(name, library, x, func, grad):
     if name == "limit":
         return limit(library, x, func, grad)
     if name == "draw":
-        import gradproof._random as random
         from gradproof._backends import backend_of
 
-        source = random.Tangents(None, 0, x, backend_of(x))
-        return lambda: source.draw()
+        backend = backend_of(x)
+        return lambda: backend.tangent(backend.generator(0, x, legacy=True), x)
     if name == "gradproof":
         import gradproof
 
@@ -170,25 +173,23 @@ def checker(name, library, x, func, grad):
 
 
 def peak():
-    with open("/proc/self/status") as status:
-        fields = dict(line.split(":", 1) for line in status)
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
     return int(fields["VmHWM"].split()[0]) * 1024
 
 
 def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def one(library, kind, n, name):
     x, func, grad = globals()[f"{library}_case"](kind, n)
     size = n * (8 if library == "numpy" else 4)
     # The first call imports and compiles; memory is measured at it too, after a small one.
-    small = globals()[f"{library}_case"](kind, 1000)
+    small = globals()[f"{library}_case"](kind, 2**22)
     checker(name, library, *small)()
     run = checker(name, library, x, func, grad)
-    with open("/proc/self/clear_refs", "w") as clear:
-        clear.write("5")  # forget the peak so far
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before, times = resident(), []
     if name == "limit" and library != "jax":
         before -= size  # the buffer, which stands, is its memory
@@ -212,9 +213,17 @@ def main(decades, libraries):
     for library in libraries:
         for decade in decades:
             for kind in ("quad", "elem"):
-                found = {}
+                found: dict[str, Any] = {}
                 for name in LIBRARIES[library]:
-                    command = [sys.executable, __file__, "one", library, kind, str(10**decade), name]
+                    command = [
+                        sys.executable,
+                        __file__,
+                        "one",
+                        library,
+                        kind,
+                        str(10**decade),
+                        name,
+                    ]
                     done = subprocess.run(command, capture_output=True, text=True, env=env)
                     lines = done.stdout.splitlines()
                     found[name] = json.loads(lines[-1]) if lines else None
