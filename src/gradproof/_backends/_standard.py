@@ -143,7 +143,7 @@ class StandardBackend:
             after, found = run(before, others[start : start + block], **constants)
             if after is not before:
                 flat[start : start + block] = after
-            each.append(found)
+            each.append(self.keep(found))
         return out, each
 
     def summed(self, formula: Callable[..., Any], claim: Array, *arrays: Array) -> list[Any]:
@@ -155,7 +155,11 @@ class StandardBackend:
         flat: Any = self.xp.reshape(claim, (*rows, size))
         others: list[Any] = [self.xp.reshape(array, (-1,)) for array in arrays]
         parts = (slice(start, start + block) for start in range(0, size, block))
-        return [run(flat[..., part], *(array[part] for array in others)) for part in parts]
+        # Kept, which makes numbers of PyTorch's tensors: small ones between large ones that come and
+        # go break memory into pieces that nothing fits in.
+        return [
+            self.keep(run(flat[..., part], *(array[part] for array in others))) for part in parts
+        ]
 
     def contract(self, claim: Array, tangent: Array) -> Array:
         """Return the sum over the entries of x of claim times tangent, in the tangent's dtype."""
