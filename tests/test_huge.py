@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.backends import REQUIRED
 
+import gradproof
 from gradproof import check_grad
 from gradproof._backends import _numpy
 
@@ -167,6 +168,15 @@ class TestNumPy:
         x0[::1000] *= 1e9
         run = partial(random, lambda x: float(x[0]), lambda x: x + x, x0, seed=0)
         assert peak(run) < 2.25 * x0.nbytes
+
+    def test_memory_of_a_verdict(self):
+        """As long as x0 are five standing arrays, those of one line, and what func and grad see."""
+        x0 = point(2**20)
+
+        def f(x):
+            return float(np.dot(x, x))
+
+        assert peak(lambda: gradproof.verify_grad(f, lambda x: 2 * x, x0, seed=0)) < 10 * x0.nbytes
 
 
 def peak(run):

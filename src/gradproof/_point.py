@@ -222,9 +222,9 @@ class Point:
         """Return arrays like the leaves as a flat vector."""
         return flat_numbers(self.backend.to_host(arrays))
 
-    def happened(self, moved: list[Array]) -> Any:
-        """Return the displacement of moved leaves."""
-        return self.numbers(moved) - self.x
+    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:
+        """Return the displacement of moved leaves, in the memory of `out` if there is one."""
+        return np.subtract(self.numbers(moved), self.x, out=out)
 
     @property
     def entrywise(self) -> bool:
@@ -361,7 +361,7 @@ class Span:
         """Return the leaves at x0 plus a sum of tangents."""
         return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
 
-    def happened(self, moved: list[Array]) -> Any:
+    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:  # noqa: ARG002
         """Return how far the leaves have moved along each tangent, rounding averaged out."""
         return self._point.happened(moved) @ self._inverse
 
@@ -497,6 +497,8 @@ def flat_numbers(host: list[Any]) -> np.ndarray:
             parts.append(array)
     if not parts:
         return np.empty(0)
+    if len(parts) == 1:  # itself, if it is of float64: for who does not write to it
+        return np.asarray(parts[0], dtype=np.float64)
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 

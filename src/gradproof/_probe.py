@@ -1,9 +1,11 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ._blocks import blocks, dot
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
@@ -92,14 +94,23 @@ class Probe:
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
         changes, claimed = np.empty((2, steps.size)), np.empty((2, steps.size))
-        weight = np.abs(claim) if (claim * direction).any() else np.ones_like(claim)
+        n, known = claim.size, _any_product(claim, direction)
+
+        def weight(part: slice) -> Any:
+            return np.abs(claim[part]) if known else np.ones(part.stop - part.start)
+
+        whole = dot(n, weight, partial(_absolute, direction))
         share, size = np.empty((2, steps.size)), np.empty((2, steps.size))
+        spare = None
         for j, step in enumerate(steps):
             for side, sign in enumerate((1.0, -1.0)):
-                values, happened = self.values.at(sign * step * direction)
+                displacement = np.multiply(sign * step, direction, out=spare)
+                values, happened = self.values.at(displacement, overwrite=True)
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
                 claimed[side, j] = claim @ happened
-                share[side, j] = (weight @ np.abs(happened)) / (weight @ np.abs(direction)) / step
+                share[side, j] = dot(n, weight, partial(_absolute, happened)) / whole / step
+                # Of func with several values, evaluations are kept.
+                spare = happened if self.values.at_x0.size == 1 else None
         # A step is what happened of it; where x has no digits for it, there is no rung.
         lost = ((share < 0.5) | (share > 2)).any(axis=0)
         changes[:, lost], share[:, lost] = np.nan, 1.0
@@ -148,3 +159,12 @@ class Probe:
                 happened[side, i] = moved[i]
             displacement[i] = 0.0
         return changes[0], happened[0], changes[1], happened[1]
+
+
+def _absolute(values: np.ndarray, part: slice) -> Any:
+    return np.abs(values[part])
+
+
+def _any_product(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether any product of two entries is not zero."""
+    return any((a[part] * b[part]).any() for part in blocks(a.size))

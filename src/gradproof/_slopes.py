@@ -61,9 +61,11 @@ class SlopeValues(Values):
             )
             raise ValueError(msg)
 
-    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def at(
+        self, displacement: np.ndarray, *, fresh: bool = False, overwrite: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the slope at x0 plus a displacement, measured anew, and what happened."""
-        del fresh  # nothing is kept
+        del fresh, overwrite  # nothing is kept
         happened = self.point.happened(self.point.moved(displacement))
         return self._slope(happened), happened
 

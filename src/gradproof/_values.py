@@ -287,9 +287,20 @@ class Values:
         """Return the number of calls that the budget still allows."""
         return np.inf if self._budget is None else self._budget - self.nfev
 
-    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def at(
+        self, displacement: np.ndarray, *, fresh: bool = False, overwrite: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """
         Return func at x0 plus a displacement, and the one that happened.
+
+        Parameters
+        ----------
+        displacement : ndarray of shape (n,)
+            How far to go.
+        fresh : bool
+            Whether func is to be called even if its value there is known.
+        overwrite : bool
+            Whether the displacement that happened may take the memory of the other one.
 
         Returns
         -------
@@ -303,7 +314,8 @@ class Values:
         if several and not fresh and key in self._known:
             return self._known[key]
         moved = self.point.moved(displacement)
-        happened = self.point.happened(moved)
+        happened = self.point.happened(moved, displacement if overwrite else None)
+        del displacement  # as long as x0
         arrays = self.guarded(moved)
         values = flat_numbers(self.backend.to_host(arrays))
         if several:

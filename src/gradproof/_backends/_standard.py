@@ -155,7 +155,7 @@ class StandardBackend:
         flat: Any = self.xp.reshape(claim, (*rows, size))
         others: list[Any] = [self.xp.reshape(array, (-1,)) for array in arrays]
         parts = (slice(start, start + block) for start in range(0, size, block))
-        # Kept, which makes numbers of PyTorch's tensors: small ones between large ones that come and
+        # Kept, which makes numbers of PyTorch's tensors: small ones among large ones that come and
         # go break memory into pieces that nothing fits in.
         return [
             self.keep(run(flat[..., part], *(array[part] for array in others))) for part in parts
