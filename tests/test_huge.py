@@ -7,6 +7,7 @@ import sys
 import textwrap
 import tracemalloc
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -371,3 +372,15 @@ class TestJAX:
             check=False,
         )
         assert done.stdout == "sharded\n", done.stderr[-2000:]
+
+
+@pytest.mark.library("torch")
+def test_shards_of_two_processes():
+    """The recipe for DTensor and FSDP: one verdict on both processes, wrong on one is wrong."""
+    example = Path(__file__).parent.parent / "docs" / "examples" / "sharded_torch.py"
+    done = subprocess.run(
+        [sys.executable, str(example)], capture_output=True, text=True, check=False, timeout=300
+    )
+    said = sorted(line.partition(" after")[0] for line in done.stdout.splitlines())
+    expected = [f"process {rank}: {word}" for rank in (0, 1) for word in ("fail", "pass")]
+    assert said == expected, done.stderr[-2000:]

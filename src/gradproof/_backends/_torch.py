@@ -99,6 +99,9 @@ class TorchBackend(StandardBackend):
                 kinds.setdefault((value.shape, value.dtype, value.device), []).append(i)
         crossed = list(values)
         for places in kinds.values():
+            if len(places) == 1:  # as long as x0, maybe: no copy of it
+                crossed[places[0]] = self._one_to_host(values[places[0]])
+                continue
             stacked = torch.stack([values[i].detach() for i in places])
             for i, row in zip(places, self._one_to_host(stacked), strict=True):
                 crossed[i] = row
