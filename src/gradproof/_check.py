@@ -7,8 +7,8 @@ import numpy as np
 
 from ._backends import Backend, backend_of
 from ._call import add_note, bound, checked_callable, output_shape
-from ._evaluation import Evaluation, Settings
-from ._line import Line, Primal, Shape
+from ._evaluation import PLAIN, Evaluation, Settings
+from ._line import Line, Primal, Shape, of_a_batch
 from ._random import Tangents
 from ._step import absolute_step
 from ._typing import Function
@@ -204,16 +204,14 @@ def _compared(
     else:
         step = math.sqrt(primal.eps) if epsilon is None else float(_step(epsilon, primal, ()))
         claim, claim_shape = claim_at(grad, args, primal)
-        tangent = tangents.draw()
-        line = Line(func, args, primal, settings)
+        if settings.vectorized:
+            func, args = of_a_batch(bound(func, args)), ()
+        ray = tangents.ray(func, args, step or math.sqrt(primal.eps))
+        ray.contract(_beside(claim, primal))
+        del claim  # as large as x0: func need not run beside it
+        line = Line(func, args, primal, PLAIN, ray)
         refuse_misfit(claim_shape, line, primal)
-        slopes, taken = line.slope_along(tangent, step)
-        shape = primal.shape if line.is_scalar else line.shape + primal.shape
-        if not backend.is_beside(claim, taken):
-            claim = backend.from_host(numbers_of(backend.to_host([claim])[0]), taken, taken.dtype)
-        if claim_shape != shape:
-            claim = backend.native(_reshaped)(claim, shape=shape)
-        (claimed,) = backend.to_host([backend.contract(claim, taken)])
+        slopes, claimed = line.slope_along(ray)
         if type(claimed) is type(slopes) is np.float64:
             return claimed, slopes
         claimed = numbers_of(claimed)
@@ -229,8 +227,9 @@ def _step(epsilon: Any, primal: Primal, shape: Shape) -> np.ndarray:
 
 def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any, Shape]:
     """Return what grad claims at x0, and its shape."""
+    claimed = bound(grad, args)
     try:
-        claim = bound(grad, args)(primal.backend.copy(primal.given))
+        claim = claimed(primal.backend.lent(claimed, primal.given))
     except Exception as err:
         add_note(err, "grad at x0")
         raise
@@ -281,6 +280,19 @@ def numbers_of(claim: Any) -> np.ndarray:
             "an array of real numbers; expected a dense array or a list of numbers."
         )
         raise TypeError(msg) from None
+
+
+def _beside(claim: Any, primal: Primal) -> Any:
+    """Return a claim as an array of the library and device of x0, whose axes are its last ones."""
+    backend, x = primal.backend, primal.x
+    if not backend.is_beside(claim, x):
+        claim = backend.from_host(numbers_of(backend.to_host([claim])[0]), x, backend.widest(x))
+    shape = tuple(claim.shape)
+    if shape[len(shape) - len(primal.shape) :] == primal.shape and len(shape) >= len(primal.shape):
+        return claim
+    rows = math.prod(shape) // (math.prod(primal.shape) or 1)
+    fitting = primal.shape if rows == 1 else (rows, *primal.shape)
+    return backend.native(_reshaped)(claim, shape=fitting)
 
 
 def _reshaped(backend: Backend, claim: Any, *, shape: Shape) -> Any:

@@ -201,7 +201,7 @@ class Decision:
             return "func is not finite at x0: there is no slope to compare with"
         if survey.g.size == 0:
             return "there is no entry to be wrong"
-        aligned = survey.line(np.where(survey.g != 0, np.sign(survey.g), survey.signs()))
+        aligned = survey.aligned()
         survey.measure([aligned])
         self.failed = self._wrong_as_a_whole(*aligned)
         if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
@@ -258,14 +258,11 @@ class Decision:
     def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
         survey = self.survey
-        size = np.abs(weights)
-        claimed = float(size @ np.abs(survey.scales.claim))
-        scale = claimed or float(np.linalg.norm(size * survey.scales.material))
+        claimed = survey.claimed_along(weights)
+        scale = claimed or survey.size_along(weights)
         # The roundings of the claim add up like noise, but for a share that they have in common.
-        rounding = size * survey.tau
-        common = min(
-            float(rounding.sum()), 2 * float(np.linalg.norm(rounding)) + 2 * survey.eps * scale
-        )
+        total, root = survey.rounding_along(weights)
+        common = min(total, 2 * root + 2 * survey.eps * scale)
         allowed, fine = survey.rtol * scale + common, survey.rtol * scale
         first, _ = survey.estimate(rungs, fine)
         sharp, _ = survey.estimate(rungs, 0.0)

@@ -8,11 +8,13 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
 
 from ._balance import Balance, Box, one_of, place_of, shape_of, within
+from ._blocks import drawn, norm
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -28,7 +30,6 @@ from ._findings import FAIL, OPEN, Column, Findings
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
 from ._locate import PATIENCE, SAMPLE, Search
 from ._probe import BudgetSpent
-from ._scales import Scales
 from ._survey import Line, Survey
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
@@ -273,11 +274,11 @@ class Directions:
         nothing = np.empty(0)
         survey.lines = [(nothing, rungs) for _, rungs in survey.lines]
         lines.clear()
-        claim, material, resolved = (
-            part.astype(np.float32) for part in (scales.claim, scales.material, scales.resolved)
-        )
-        survey.scales = Scales(scales.move, claim, material, resolved)
+        for part in ("claim", "material", "resolved"):  # one after the other, each in its place
+            shorter = getattr(scales, part).astype(np.float32)
+            survey.scales = scales = replace(scales, **{part: shorter})
         survey.tau = survey.tau.astype(np.float32)
+        survey.forget()
 
     def _look(self, base: Rungs) -> Sight:
         """Measure a random direction by a short ladder, at steps that suit the first line."""
@@ -286,7 +287,7 @@ class Directions:
         last = float(base.h[-1]) if sharp is NOTHING else sharp.step
         ratio = survey.steps.ratio
         # Where noise is a quarter of what must be seen: weights have a root mean square of 1.53.
-        visible = survey.res * 1.53 * float(np.linalg.norm(survey.scales.material))
+        visible = survey.res * 1.53 * norm(survey.g.size, survey.scales.material.__getitem__)
         last = max(last, 4 * NOISE * np.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
         steps = min(last * ratio ** (_RUNGS - 1), survey.steps.top) / ratio ** np.arange(_RUNGS)
         # A random factor, so that no function is resonant with the steps.
@@ -295,8 +296,9 @@ class Directions:
             raise BudgetSpent
         # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
         # directions once in 1e10.
-        weights = survey.rng.uniform(1, 2, survey.g.size).astype(np.float16)
-        weights *= survey.signs()
+        n, uniform = survey.g.size, partial(survey.rng.uniform, 1, 2)
+        weights = drawn(n, uniform, np.float16)
+        weights *= drawn(n, partial(survey.rng.choice, [-1.0, 1.0]), np.float16)
         rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
         sight = self._sight(weights, rungs)
         for _ in range(2):
@@ -312,12 +314,12 @@ class Directions:
 
     def _sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
         survey = self.survey
-        scale = float(np.linalg.norm(weights * survey.scales.material))
+        scale = survey.size_along(weights)
         # The roundings of the claim add up like noise, but for a share that they have in common.
-        rounding = np.abs(weights) * survey.tau
-        common = 2 * float(np.linalg.norm(rounding)) + 2 * survey.eps * scale
+        total, root = survey.rounding_along(weights)
+        common = 2 * root + 2 * survey.eps * scale
         e, _ = survey.estimate(rungs, 0.0)
-        return Sight(weights, rungs, e, min(float(rounding.sum()), common), scale)
+        return Sight(weights, rungs, e, min(total, common), scale)
 
     # --- judging -----------------------------------------------------------------------------
 

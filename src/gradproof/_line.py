@@ -12,7 +12,8 @@ from ._batches import Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN, add_note, bound, is_real, output_shape
 from ._calls import Calls
 from ._evaluation import Settings
-from ._step import displaced, displaced_along
+from ._ray import Ray
+from ._step import displaced
 from ._typing import Array, Function
 
 Shape = tuple[int, ...]
@@ -91,6 +92,8 @@ class Line:
         The point.
     settings : Settings
         How func is evaluated.
+    ray : Ray, optional
+        The way on which func is to be called, if that is all that is wanted.
 
     Attributes
     ----------
@@ -105,13 +108,19 @@ class Line:
     """
 
     def __init__(
-        self, func: Function, args: tuple[Any, ...], primal: Primal, settings: Settings
+        self,
+        func: Function,
+        args: tuple[Any, ...],
+        primal: Primal,
+        settings: Settings,
+        ray: Ray | None = None,
     ) -> None:
         self._given, self._args, self._primal = func, args, primal
-        self._func = _of_a_batch(bound(func, args)) if settings.vectorized else bound(func, args)
+        self._func = of_a_batch(bound(func, args)) if settings.vectorized else bound(func, args)
         self._calls = Calls(primal.backend, settings)
         backend, x = primal.backend, primal.x
-        output, self.shape = self._at(backend.copy(x), lambda: "func at x0")
+        start = ray.start if ray else lambda func: func(backend.copy(x))
+        output, self.shape = self._at(start, lambda: "func at x0")
         own = backend.eps(output.dtype) if backend.is_native(output) else 0.0
         self.output_eps = float(own) or _EPS
         eps = max(backend.eps(x.dtype), own)
@@ -120,11 +129,11 @@ class Line:
         self._rel_step = _root(eps)
         self.f0 = backend.keep(output)
 
-    def _at(self, point: Array, where: Callable[[], str]) -> tuple[Any, Shape]:
-        """Return what func returns at a point, and its shape."""
+    def _at(self, call: Callable[[Function], Any], where: Callable[[], str]) -> tuple[Any, Shape]:
+        """Return what a call of func returns, and its shape."""
         try:
             with self._primal.backend.quiet():
-                output = self._func(point)
+                output = call(self._func)
         except Exception as err:
             add_note(err, where())
             raise
@@ -210,40 +219,26 @@ class Line:
             remake=lambda: (self._args, _with_args, Line),
         )  # fmt: skip
 
-    def slope_along(self, tangent: Array, step: float) -> tuple[Any, Array]:
+    def slope_along(self, ray: Ray) -> tuple[Any, Any]:
         """
-        Return the forward difference quotient of func along a tangent, and the tangent taken.
-
-        Parameters
-        ----------
-        tangent : array of the shape, dtype and device of x0
-            Direction of the derivative.
-        step : float
-            Multiple of it; zero stands for ``sqrt(eps)``.
+        Return the forward difference quotient of func along a ray, and what is claimed of it.
 
         Returns
         -------
         slope : ndarray of the shape of f, or np.float64
             Not narrower than float64.
-        taken : array of the shape of x0
-            The displacement that happened, divided by its length in steps, in the widest dtype of
-            the library. In float64 it is `tangent` itself, except where that would not have moved
-            x0.
+        claimed : object
+            As the host has it.
         """
-        primal, backend = self._primal, self._primal.backend
-        x, step = primal.x, step or self._rel_step
 
         def where(_: int = 0) -> str:
-            return f"func at x0 + {step!r} * (the random direction)"
+            return f"func at x0 + {ray.step!r} * (the random direction)"
 
-        plus, taken, length = backend.native(displaced_along)(
-            x, tangent, step=step, rel_step=self._rel_step, wide=backend.widest(x)
-        )
-        moved = backend.keep(self._at(backend.same_kind(plus, x), where)[0])
-        f0, f1, length = backend.to_host([self.f0, moved, length])
+        output, _ = self._at(ray.end, where)
+        f0, f1, claimed, length = ray.slopes(self.f0, self._primal.backend.keep(output))
         if type(f0) in PLAIN and type(f1) in PLAIN:  # without the cost of arrays
-            return np.float64((float(f1) - float(f0)) / float(length)), taken
-        return self._quotients([f0, f1], np.reshape(length, (1,)), where)[0], taken
+            return np.float64((float(f1) - float(f0)) / length), claimed
+        return self._quotients([f0, f1], np.reshape(length, (1,)), where)[0], claimed
 
     @property
     def is_scalar(self) -> bool:
@@ -282,7 +277,7 @@ def _with_args(func: Function, args: Any, x: Array) -> Any:
     return func(x, *args)
 
 
-def _of_a_batch(func: Function) -> Function:
+def of_a_batch(func: Function) -> Function:
     """Return a function of one point, from one that takes a batch of them."""
 
     def one(x: Any) -> Any:

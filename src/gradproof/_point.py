@@ -269,9 +269,9 @@ class Point:
         """Return arrays like the leaves as a flat vector."""
         return flat_numbers(self.backend.to_host(arrays))
 
-    def happened(self, moved: list[Array]) -> Any:
-        """Return the displacement of moved leaves."""
-        return flat_numbers(self.backend.to_host(moved), copy=False) - self.x
+    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:
+        """Return the displacement of moved leaves, in the memory of `out` if there is one."""
+        return np.subtract(self.numbers(moved), self.x, out=out)
 
     @property
     def entrywise(self) -> bool:
@@ -416,7 +416,7 @@ class Span:
         """Return the leaves at x0 plus a sum of tangents."""
         return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
 
-    def happened(self, moved: list[Array]) -> Any:
+    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:  # noqa: ARG002
         """Return how far the leaves have moved along each tangent, rounding averaged out."""
         return self._point.happened(moved) @ self._inverse
 
@@ -541,12 +541,8 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
 
 
-def flat_numbers(host: list[Any], *, copy: bool = True) -> np.ndarray:
-    """
-    Return arrays of the host as one flat vector of float64; imaginary parts after real ones.
-
-    Without `copy` it may be one of them.
-    """
+def flat_numbers(host: list[Any]) -> np.ndarray:
+    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
     parts = []
     for value in host:
         array = np.asarray(value).reshape(-1)
@@ -556,8 +552,8 @@ def flat_numbers(host: list[Any], *, copy: bool = True) -> np.ndarray:
             parts.append(array)
     if not parts:
         return np.empty(0)
-    if len(parts) == 1:
-        return parts[0].astype(np.float64, copy=copy)
+    if len(parts) == 1:  # itself, if it is of float64: for who does not write to it
+        return np.asarray(parts[0], dtype=np.float64)
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 

@@ -1,11 +1,13 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._blocks import BLOCK, blocks, dot
 from ._ladder import Rungs
 from ._values import BudgetSpent, Values
 
@@ -125,20 +127,23 @@ class Probe:
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
         changes, size, claimed, share = np.empty((4, 2, steps.size))
-        weight = np.abs(claim) if (claim * direction).any() else np.ones_like(claim)
-        whole = weight @ np.abs(direction)
+        weight = _weights(claim, direction)
+        whole = dot(claim.size, weight, partial(_absolute, direction))
         several = self.weights.size > 1
         outputs = np.empty((2, steps.size, 1))
         moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
         for (values, happened), (j, side) in zip(
-            self.values.many(moves), itertools.product(range(steps.size), (0, 1)), strict=True
+            self.values.many(moves, overwrite=True),
+            itertools.product(range(steps.size), (0, 1)),
+            strict=True,
         ):
             claimed[side, j] = claim @ happened
-            share[side, j] = (weight @ np.abs(happened)) / whole / steps[j]
+            share[side, j] = dot(claim.size, weight, partial(_absolute, happened))
             if several:  # one by one: they may be many
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
             else:
                 outputs[side, j] = values
+        share /= whole * steps
         if not several:
             changes, size = self._change(outputs), self._size(outputs)
         # A step is what happened of it; where x has no digits for it, there is no rung.
@@ -218,3 +223,16 @@ class Probe:
                 changes[side, j] = self._change(values, at_x0)
                 happened[side, j] = moved[entries[j]]
         return Block(k, entries, changes[0], happened[0], changes[1], happened[1])
+
+
+def _weights(claim: np.ndarray, direction: np.ndarray) -> Callable[[slice], Any]:
+    """Return what tells, of a part of x0, how much each entry counts for a step."""
+    known = any((claim[part] * direction[part]).any() for part in blocks(claim.size))
+    if claim.size <= BLOCK:
+        all_of_them = np.abs(claim) if known else np.ones_like(claim)
+        return all_of_them.__getitem__
+    return lambda part: np.abs(claim[part]) if known else np.ones(part.stop - part.start)
+
+
+def _absolute(values: np.ndarray, part: slice) -> Any:
+    return np.abs(values[part])

@@ -4,7 +4,9 @@ import numbers
 from typing import Any
 
 from ._backends import Backend, backend_of
-from ._typing import Array
+from ._call import bound
+from ._ray import FusedRay, Ray
+from ._typing import Array, Function
 
 
 class Tangents:
@@ -54,10 +56,12 @@ class Tangents:
         self._x, self._backend = x, backend
         self._owner, self._generator = owner, generator
 
-    def draw(self) -> Array:
-        """Return the next tangent: independent standard normal entries."""
-        shape = tuple(self._x.shape)
-        if self._owner is self._backend:
-            return self._owner.normal(self._generator, shape, self._x)
-        drawn = self._owner.normal(self._generator, shape, None)
-        return self._backend.from_host(self._owner.to_host([drawn])[0], self._x)
+    def ray(self, func: Function, args: tuple[Any, ...], step: float) -> Ray:
+        """Return the way of func along the next tangent, that many times as far."""
+        backend, x, generator = self._backend, self._x, self._generator
+        if self._owner is not backend:
+            generator = backend.own_generator(self._owner, generator, x)
+        program = backend.fused(func, bound(func, args), x, generator, step)
+        if program is not None:
+            return FusedRay(backend, program, step)
+        return Ray(backend, x, *backend.tangent(generator, x), step)

@@ -1,16 +1,33 @@
 """What is large and what is small: units for moves of x, and for errors of a gradient."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from ._blocks import blocks
+
+
+def largest(values: np.ndarray) -> float:
+    """Return the largest magnitude; NaN if there is one."""
+    return float(np.maximum(np.max(values, initial=0.0), -np.min(values, initial=0.0)))
+
 
 def rms(values: np.ndarray) -> float:
     """Return the root mean square, without overflow."""
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if largest == 0 or not np.isfinite(largest):
-        return largest
-    return largest * float(np.sqrt(np.mean((values / largest) ** 2)))
+    return rms_of(values.size, values.__getitem__)
+
+
+def rms_of(size: int, values: Callable[[slice], np.ndarray]) -> float:
+    """Return the root mean square of an array that is made block by block."""
+    most = float(np.max([largest(values(part)) for part in blocks(size)], initial=0.0))
+    if most == 0 or not np.isfinite(most):
+        return most
+    total = 0.0
+    for part in blocks(size):
+        share = values(part) / most
+        total += np.add.reduce(np.square(share, out=share))
+    return most * float(np.sqrt(total / size))
 
 
 def moves(x: np.ndarray, eps: float) -> np.ndarray:
@@ -32,10 +49,15 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
 
 
 def _median(values: np.ndarray) -> float:
-    """Return the lower median of what is not zero: the larger of two must not excuse the other."""
-    there = values[values > 0]
+    """Return the lower median size of what is not zero: the larger of two excuses no other."""
+    there = np.abs(values)
+    if not there.all():
+        there = there[there > 0]
+    if not there.size:
+        return 0.0
     middle = (there.size - 1) // 2
-    return float(np.partition(there, middle)[middle]) if there.size else 0.0
+    there.partition(middle)
+    return float(there[middle])
 
 
 @dataclass(frozen=True)
@@ -96,14 +118,12 @@ def scales(
     """
     claim = g * move
     if floor or not claim.any():
-        flat = np.full(g.shape, floor)
+        flat = np.broadcast_to(floor, g.shape)
         return Scales(move, claim, flat, flat)
-    medians = {
-        part.start: (_median(np.abs(claim[part])), _median(np.abs(g[part]))) for part in parts
-    }
+    medians = {part.start: (_median(claim[part]), _median(g[part])) for part in parts}
     # A leaf whose claim is zero, or rounding of one that is (a bias before a normalisation), has no
     # scale: a slope that matters nowhere else matters not here. Unless that is all that there is.
-    zero = {p.start for p in parts if np.max(np.abs(claim[p]), initial=0.0) <= nothing}
+    zero = {p.start for p in parts if largest(claim[p]) <= nothing}
     if len(zero) < len(parts):
         medians.update(dict.fromkeys(zero, (0.0, 0.0)))
     least = [min((m[k] for m in medians.values() if m[k]), default=0.0) for k in (0, 1)]
@@ -111,8 +131,12 @@ def scales(
     for part in parts:
         own, unit = claim[part], move[part]
         per_move, per_x = (m or low for m, low in zip(medians[part.start], least, strict=True))
-        material[part] = np.maximum(np.abs(own), np.minimum(per_move, per_x * unit))
-        typical = np.minimum(rms(own), rms(g[part]) * unit)
-        least_seen = np.minimum(ordinary * typical, hidden)
-        resolved[part] = np.maximum(material[part], least_seen)
+        move_rms, x_rms = rms(own), rms(g[part])
+        for here in blocks(own.size):
+            at = slice(part.start + here.start, part.start + here.stop)
+            least_here = np.minimum(per_move, per_x * unit[here])
+            material[at] = np.maximum(np.abs(own[here]), least_here)
+            typical = np.minimum(move_rms, x_rms * unit[here])
+            least_seen = np.minimum(ordinary * typical, hidden)
+            resolved[at] = np.maximum(material[at], least_seen)
     return Scales(move, claim, material, resolved)

@@ -73,10 +73,10 @@ class SlopeValues(Values):
             raise ValueError(msg)
 
     def many(
-        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the slopes at x0 plus some displacements, measured anew, and what happened."""
-        del fresh  # nothing is kept
+        del fresh, overwrite  # nothing is kept
         happened: deque[np.ndarray] = deque()
 
         def places() -> Iterator[np.ndarray]:

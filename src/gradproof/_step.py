@@ -42,48 +42,66 @@ def displaced(backend: Backend, x: Array, step: Array, *, rel_step: float) -> Ar
 
 
 def displaced_along(
-    backend: Backend, x: Array, tangent: Array, *, step: float, rel_step: float, wide: Any
-) -> tuple[Array, Array, Any]:
+    backend: Backend, tangent: Array, x: Array, *, step: float, rel_step: float
+) -> tuple[Array, Any]:
     """
-    Return ``x + step * tangent``, the tangent that was taken, and the step along it.
+    Return ``x + step * tangent``, with no entry left where it was.
 
     Parameters
     ----------
     backend : Backend
         The adapter of the arrays.
-    x, tangent : arrays of one shape and dtype
-        Where to start, and the direction.
+    tangent, x : arrays of one shape and dtype
+        The direction, which is overwritten where that is possible, and where to start.
     step : float
         Multiple of the direction; not zero.
     rel_step : float
         For entries that would stay where they are, as in `displaced`.
-    wide : dtype
-        The dtype of the second result, at least that of `x`.
 
     Returns
     -------
     plus : array
         The sum, rounded in the dtype of `x`.
-    taken : array of dtype `wide`
-        ``(plus - x) / length``. In the widest dtype rounding takes 1e-8 of the tangent at most,
-        as much as a forward difference leaves out anyway: there it is `tangent`, SciPy's number,
-        but for the entries that would have stayed where they are.
-    length : number or 0-d array
-        `step`, unless entries would have stayed where they are and had to go further: then it is
-        so much longer, and the tangent is not.
+    far : number or 0-d array
+        How far the entries that would have stayed went, at most; 0 if there are none.
     """
-    xp, exact = backend.xp, x.dtype == wide
-    asked = _as_x(xp, x + tangent * step, x)
-    moved = asked - x
-    if 0 in x.shape or (exact and backend.all_nonzero(moved)):
-        return asked, tangent, step
-    lost = moved == 0
-    plus = _rescued(backend, x, asked, lost, rel_step)
-    happened, tangent = xp.astype(plus, wide) - xp.astype(x, wide), xp.astype(tangent, wide)
-    ratio = xp.max(xp.abs(happened)) / xp.max(xp.abs(tangent))
-    length = xp.where(xp.any(lost), math.copysign(1.0, step) * ratio, step)
-    taken = happened / length
-    return plus, xp.where(lost, taken, tangent * (step / length)) if exact else taken, length
+    tangent *= step
+    tangent += x
+    moved = tangent - x
+    if 0 in x.shape or backend.all_nonzero(moved):
+        return tangent, 0.0
+    xp, lost = backend.xp, moved == 0
+    plus = _rescued(backend, x, tangent, lost, rel_step)
+    return plus, xp.max(xp.where(lost, xp.abs(plus - x), xp.zeros_like(x)))
+
+
+def followed(
+    backend: Backend, tangent: Array, x: Array, *, step: float, rel_step: float
+) -> tuple[Array, Any]:
+    """Return a tangent that leads to where `displaced_along` does, and how far."""
+    moved = tangent * step
+    moved += x
+    moved -= x
+    if backend.all_nonzero(moved):
+        return tangent, 0.0
+    xp, lost = backend.xp, moved == 0
+    change = _rescued(backend, x, x, lost, rel_step) - x
+    far = xp.max(xp.where(lost, xp.abs(change), xp.zeros_like(x)))
+    return xp.where(lost, change / step, tangent), far
+
+
+def moved_along(_: Backend, tangent: Array, x: Array, *, step: float) -> tuple[Array, None]:
+    """Return ``x + step * tangent``, and nothing."""
+    tangent *= step
+    tangent += x
+    return tangent, None
+
+
+def along(backend: Backend, claim: Array, plus: Array, x: Array) -> Any:
+    """Return the sum over the entries of x of claim times displacement, in the widest dtype."""
+    xp: Any = backend.xp
+    wide = backend.widest(x)
+    return backend.contract(claim, xp.astype(plus, wide) - xp.astype(x, wide))
 
 
 def _rescued(backend: Backend, x: Array, plus: Array, lost: Array, rel_step: float) -> Array:

@@ -7,14 +7,16 @@ from all of these the step of the first difference of every entry.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ._blocks import blocks, dot, drawn, norm
 from ._fit import fitted, fitted_sides
 from ._ladder import NOTHING, Estimate, Rungs, estimate, grain, noise_bound, noise_level, one_sided
 from ._probe import Probe
-from ._scales import Scales, moves, rms, scales
+from ._scales import Scales, largest, moves, rms, rms_of, scales
 
 #: What a pass must have been able to see, in units of rtol: two bits of room between what is
 #: material and what is found in double precision, half a bit where rtol is coarse. Never more than
@@ -107,14 +109,16 @@ class Survey:
         self.sigma = self.floor
         self.grain = 0.0
         self.scales = self._scales(1.0, 1.0)
-        self.tau = np.zeros_like(self.g)
+        self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
 
     def _scales(
         self, floor: float, ordinary: float, nothing: float = 0.0, hidden: float = np.inf
     ) -> Scales:
-        g = np.where(np.isfinite(self.g), self.g, 0.0)
+        g = self.g
+        if not np.isfinite(largest(g)):
+            g = np.where(np.isfinite(g), g, 0.0)
         return scales(g, self.move, floor, ordinary, self.probe.parts, nothing, hidden)
 
     @property
@@ -135,19 +139,37 @@ class Survey:
     def _exponent(self, g: np.ndarray) -> int:
         size = self.probe.size
         sizes = [int(np.frexp(size)[1])] if size and np.isfinite(size) else []
-        there = np.isfinite(g) & (g != 0)
-        if there.any():
-            sizes.append(int((np.frexp(g[there])[1] + np.frexp(self.move[there])[1]).max()))
+        for part in blocks(g.size):
+            own = g[part]
+            there = np.isfinite(own) & (own != 0)
+            if there.any():
+                exponents = np.frexp(own[there])[1] + np.frexp(self.move[part][there])[1]
+                sizes.append(int(exponents.max()))
         return int(max(sizes, default=0))
+
+    def forget(self) -> None:
+        """Drop what is needed for measuring anew alone: an array as long as x0."""
+        self._wobble = None
 
     def signs(self) -> Any:
         """Return a random sign for each entry."""
-        return self.rng.choice([-1.0, 1.0], self.g.size)
+        return drawn(self.g.size, partial(self.rng.choice, [-1.0, 1.0]))
+
+    def aligned(self) -> Line:
+        """Return the line along which all entries move as the claim says that func grows."""
+        return self.line(self._aligned_signs())
+
+    def _aligned_signs(self) -> Any:
+        signs = self.signs()
+        np.copyto(signs, np.sign(self.g), where=self.g != 0)
+        return signs
 
     def line(self, signs: np.ndarray) -> Line:
         """Return a line along which all entries move, with the given signs."""
         # Magnitudes of 1 to 2: no entry has a small weight, and no two errors cancel for sure.
-        weights = signs * self.rng.uniform(1, 2, self.g.size)
+        weights = drawn(self.g.size, partial(self.rng.uniform, 1, 2))
+        weights *= signs
+        del signs
         steps = self.steps.line
         if self.short:
             # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
@@ -161,16 +183,19 @@ class Survey:
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
         self.lines = lines
+        del self.scales, self.tau  # arrays as long as x0: they come anew
+        if self._wobble is None:
+            self._wobble = self._claim_wobble()
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
         # A claim that is nothing but rounding of func's result is one of zero. (In half precision
         # one of a hundred ordinary entries is no more than that.)
         least = 0.0 if self.short else 16 * self.eps * self.probe.size
-        largest = float(np.abs(self.g * self.move).max())
-        floor = self._least_slope(lines) if largest <= least else 0.0
+        claimed = max(largest(self.g[part] * self.move[part]) for part in blocks(self.g.size))
+        floor = self._least_slope(lines) if claimed <= least else 0.0
         # That of one leaf may also be rounding of the claims of others, some operations of it.
-        shared = 4 * self.eps * largest
+        shared = 4 * self.eps * claimed
         # Nor has more to be seen of an entry in half precision, where designs average rounding
         # away: a share of the root mean square would let most entries hide behind a giant one.
         hidden = shared if self.short else np.inf
@@ -259,7 +284,9 @@ class Survey:
     def settled(self, lines: list[Line]) -> list[Line]:
         """Measure, and go on to finer steps while func is not smooth at the finest."""
         for _ in range(3):
-            self.measure(lines)
+            known = len(lines) == len(self.lines)
+            if not known or any(a is not b for a, b in zip(lines, self.lines, strict=True)):
+                self.measure(lines)
             finest = min(float(rungs.h[-1]) for _, rungs in lines)
             smooth = any(self._smooth_up_to(*line) >= finest for line in lines)
             if (smooth and not self._calmer(lines)) or finest < 64 * self.probe.x_eps:
@@ -336,50 +363,76 @@ class Survey:
         operations. Never more than what has to be resolved: a claim that rounding alone moves
         further is itself the defect, unless it is half precision.
         """
-        if self._wobble is None:
-            self._wobble = self._claim_wobble()
+        assert self._wobble is not None
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
         tau = np.empty_like(self.g)
         for part in self.probe.parts:
-            move, own = self.move[part], self._wobble[part] * self.move[part]
-            claim = np.abs(self.scales.claim[part])
-            largest = np.max(np.abs(self.g[part]), initial=0.0) * move
+            wobble, move, own = self._wobble[part], self.move[part], tau[part]
+            np.multiply(wobble, move, out=own)
+            claim, resolved = self.scales.claim[part], self.scales.resolved[part]
+            most = largest(claim)
             if self.short:
-                np.maximum(own, rms(self._wobble[part]) * move, out=own)
+                per_x, per_move = rms(wobble), np.inf
             else:
                 # What others share with it: not what kinks on x0 make of tied entries, which
                 # change on both sides; per move or per unit of x, whichever is less, as with the
                 # scales.
-                few = own < 0.5 * self.res * self.scales.resolved[part]
-                shared = rms(self._wobble[part] * few) * move
-                np.maximum(own, np.minimum(shared, rms(own * few), out=shared), out=own)
-                np.minimum(largest, np.max(claim, initial=0.0), out=largest)
-            claim *= self.eps
-            own += claim
-            own *= margin
-            largest *= self.eps
-            tau[part] = own + largest
-        if self.short:  # x may have no digits to compute it from: then nobody can tell
-            return tau
-        return np.minimum(tau, 0.5 * self.res * self.scales.resolved, out=tau)
+                few = np.empty(own.size, dtype=bool)
+                for here in blocks(own.size):
+                    few[here] = own[here] < 0.5 * self.res * resolved[here]
+                per_x = rms_of(own.size, partial(_product, wobble, few))
+                per_move = rms_of(own.size, partial(_product, own, few))
+            per_unit = largest(self.g[part])
+            for here in blocks(own.size):
+                unit = move[here]
+                total = np.maximum(own[here], np.minimum(per_x * unit, per_move))
+                total += np.abs(claim[here]) * self.eps
+                total *= margin
+                whole = per_unit * unit
+                total += (whole if self.short else np.minimum(whole, most)) * self.eps
+                # (In half precision x may have no digits to compute it from: nobody can tell.)
+                if not self.short:
+                    np.minimum(total, 0.5 * self.res * resolved[here], out=total)
+                own[here] = total
+        return tau
 
     def _claim_wobble(self) -> Any:
         """Return by how much each entry of the claim changes as x0 moves by an ulp, at least."""
-        least = np.full_like(self.g, np.inf)
+        least: Any = None
         ulp = self.signs()
         ulp *= self.probe.x_eps
         ulp *= self.probe.magnitude
         for _ in range(2):
             there = self._claim(ulp)
-            if there is not None and np.isfinite(there).all():
-                change = self._scaled(there)
+            if there is not None and np.isfinite(largest(there)):
+                change = np.ldexp(there, -self.exponent, out=there)
                 change -= self.g
-                np.minimum(least, np.abs(change, out=change), out=least)
+                np.abs(change, out=change)
+                least = change if least is None else np.minimum(least, change, out=least)
+                del change
+            del there  # before the claim is called again
             np.negative(ulp, out=ulp)
-        least[~np.isfinite(least)] = 0.0
-        return least
+        return np.zeros_like(self.g) if least is None else least
+
+    def size_along(self, weights: np.ndarray) -> float:
+        """Return the 2-norm of weights times material sizes."""
+        return norm(weights.size, partial(_product, weights, self.scales.material))
+
+    def rounding_along(self, weights: np.ndarray) -> tuple[float, float]:
+        """Return the sum, and the 2-norm, of what rounding may move the claim by along a line."""
+
+        def rounding(part: slice) -> Any:
+            return np.abs(weights[part]) * self.tau[part]
+
+        total = sum(float(rounding(part).sum()) for part in blocks(weights.size))
+        return total, norm(weights.size, rounding)
+
+    def claimed_along(self, weights: np.ndarray) -> float:
+        """Return the sum of the sizes of the claim along a line."""
+        claim = self.scales.claim
+        return dot(weights.size, partial(_absolute, weights), partial(_absolute, claim))
 
     def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
         """Return the largest step at which, and below which, truncation is immaterial."""
@@ -387,7 +440,7 @@ class Survey:
         rungs = rungs.both()
         if rungs.h.size < 2:  # the domain ends nearer than that: nothing is known of it
             return least
-        scale = float(np.linalg.norm(weights * self.scales.material))
+        scale = self.size_along(weights)
         limit, _ = estimate(rungs, self.sigma, self.rtol * scale)
         value = 0.0 if limit is NOTHING else limit.value
         material, excess = self.rtol / 8 * scale, np.abs(rungs.error - value)
@@ -398,3 +451,11 @@ class Survey:
                 return max(high, float(h * np.sqrt(material / left)))
             high = float(h)
         return high
+
+
+def _product(a: np.ndarray, b: np.ndarray, part: slice) -> Any:
+    return a[part] * b[part]
+
+
+def _absolute(a: np.ndarray, part: slice) -> Any:
+    return np.abs(a[part])

@@ -351,6 +351,13 @@ class Values:
         """
         Return func at x0 plus a displacement, and the one that happened.
 
+        Parameters
+        ----------
+        displacement : ndarray of shape (n,)
+            How far to go.
+        fresh : bool
+            Whether func is to be called even if its value there is known.
+
         Returns
         -------
         values : ndarray of shape (m,)
@@ -362,7 +369,7 @@ class Values:
         return found
 
     def many(
-        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """
         Yield func at x0 plus some displacements, and those that happened; see `at`.
@@ -374,6 +381,8 @@ class Values:
             once the next is asked for.
         fresh : bool
             Whether to call func where the result is known, too.
+        overwrite : bool
+            Whether what happened may be written over what was asked for.
 
         Yields
         ------
@@ -390,8 +399,10 @@ class Values:
                     yield Known(self._known[key])
                     continue
                 moved = self.point.moved(displacement)
-                called.append((key, self.point.happened(moved)))
+                happened = self.point.happened(moved, displacement if overwrite else None)
+                called.append((key, happened))
                 yield moved
+                del moved, displacement, happened  # as long as x0
 
         for outcome in self.calls.each(self._function, points()):
             if isinstance(outcome, Known):

@@ -11,11 +11,12 @@ import numpy as np
 
 from ._numpy import NumPyBackend
 from ._pytrees import Flat, flattened, one
-from ._standard import Leafwise, StandardBackend
+from ._standard import SHORTEST, Leafwise, StandardBackend
 
 Backend = StandardBackend
 
 __all__ = [
+    "SHORTEST",
     "Backend",
     "Flat",
     "Leafwise",

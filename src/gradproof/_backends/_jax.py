@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._typing import Array
+from .._typing import Array, Function
+from . import _jax_fused
 from . import _jax_programs as programs
+from ._jax_fused import Fused, random_entries
 from ._pytrees import Flat
-from ._standard import Leafwise, StandardBackend
+from ._standard import SHORTEST, Leafwise, StandardBackend
 
 # Points are made, and outputs gathered, by programs of this many at a time. One program for each
 # costs 18 us of dispatch, eight share it; 16 and more gain nothing and compile longer (measured
@@ -136,6 +138,11 @@ class JAXBackend(StandardBackend):
         # A func that donates its argument must not delete the user's x0.
         return jnp.copy(x)
 
+    def lent(self, func: Function, x: Any) -> Array:
+        # Nothing else can happen to x, and a copy of one that is huge is better saved.
+        huge = x.size >= _jax_fused.HUGE
+        return x if huge and not _jax_fused.donates(func, x) else self.copy(x)
+
     def widest(self, like: Array) -> Any:
         return _float_dtype()
 
@@ -234,6 +241,23 @@ class JAXBackend(StandardBackend):
         program = _normal_program(shape, dtype, like.sharding if several else None)
         return program(generator)
 
+    def tangent(self, generator: Any, like: Any) -> tuple[Array, float]:
+        several = len(like.sharding.device_set) > 1
+        program = _tangent_program(like.sharding if several else None)
+        return program(like, _words(generator)), 2 * SHORTEST
+
+    def own_generator(self, owner: StandardBackend, generator: Any, like: Any) -> Any:
+        return self.generator(owner.integer(generator), like, legacy=False)
+
+    def fused(
+        self, name: Function, func: Function, x: Any, generator: Any, step: float
+    ) -> Fused | None:
+        if x.size < _jax_fused.HUGE or x.weak_type:
+            return None
+        both = np.asarray([step, math.sqrt(self.eps(x.dtype))])
+        steps = self.from_host(both, x, _jax_fused.working(x.dtype))
+        return _jax_fused.fused(name, func, x, _words(generator), steps, _float_dtype())
+
 
 def _replicated(like: Any) -> Any:
     """Return a sharding that puts the whole of an array on each device of `like`."""
@@ -256,6 +280,19 @@ def _compiled(backend: JAXBackend, formula: Callable[..., Any]) -> Callable[...,
 @functools.lru_cache(maxsize=256)
 def _normal_program(shape: tuple[int, ...], dtype: Any, sharding: Any) -> Callable[..., Any]:
     return jax.jit(lambda key: jax.random.normal(key, shape, dtype), out_shardings=sharding)
+
+
+@functools.lru_cache(maxsize=256)
+def _tangent_program(sharding: Any) -> Callable[..., Any]:
+    def drawn(like: Any, words: Any) -> Any:
+        return random_entries(like, words).astype(like.dtype)
+
+    return jax.jit(drawn, out_shardings=sharding)
+
+
+@jax.jit
+def _words(key: Any) -> Any:
+    return jax.random.bits(key, (2,), jnp.uint32)
 
 
 def _float_dtype() -> Any:

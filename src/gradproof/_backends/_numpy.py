@@ -1,5 +1,6 @@
 """The adapter for NumPy: SciPy's habits to the bit, and a loop as lean as Python allows."""
 
+import math
 import numbers
 import sys
 from collections.abc import Callable
@@ -11,6 +12,11 @@ from .._typing import Array, Function
 from ._standard import StandardBackend
 
 _FLOAT64 = np.dtype(np.float64)
+
+# Entries that are worked on at once: what a block needs stays in the cache, and what it takes is
+# less than the 128 kB from which malloc asks the system for fresh pages each time, which costs ten
+# times the arithmetic.
+_BLOCK = 2**13
 
 # Only CPython tells how many references an object has. Elsewhere every point is a new copy.
 _references: Callable[[object], int] | None = getattr(sys, "getrefcount", None)
@@ -54,7 +60,16 @@ class NumPyBackend(StandardBackend):
         return _FLOAT64 if like.dtype.itemsize <= 8 else like.dtype
 
     def all_nonzero(self, x: Any) -> bool:
-        return bool(np.count_nonzero(x) == x.size)
+        return bool(x.all())
+
+    def block(self, x: Any) -> int:
+        return _BLOCK
+
+    def constant(self, value: float, x: Any) -> Any:
+        return x.dtype.type(value)  # bfloat16 in NumPy gives way to Python's numbers
+
+    def contracts_tangents(self, x: Any) -> bool:
+        return x.dtype == self.widest(x)  # as SciPy does
 
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
@@ -121,6 +136,17 @@ class NumPyBackend(StandardBackend):
                 point = np.array(x)
                 flat = point.flat
         return point
+
+    def normal(self, generator: Any, shape: tuple[int, ...], like: Any) -> Array:
+        size = math.prod(shape)
+        if like is None or like.dtype == _FLOAT64 or size <= _BLOCK:
+            return super().normal(generator, shape, like)
+        # The same numbers, without all of them in float64 first: generators give in blocks what
+        # they give at once.
+        drawn = np.empty(size, dtype=like.dtype)
+        for start in range(0, size, _BLOCK):
+            drawn[start : start + _BLOCK] = generator.standard_normal(min(_BLOCK, size - start))
+        return drawn.reshape(shape)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
