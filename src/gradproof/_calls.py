@@ -204,6 +204,7 @@ class Calls:
             else:
                 self.spend()
                 yield outcome(self.backend, func, point)
+            del point  # as long as x0
 
     def _by_workers(self, workers: Workers, func: Function, points: Iterator[Any]) -> Iterator[Any]:
         """Do the same, some points at a time; what a budget leaves is done before it ends."""

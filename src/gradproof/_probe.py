@@ -132,13 +132,12 @@ class Probe:
         several = self.weights.size > 1
         outputs = np.empty((2, steps.size, 1))
         moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
-        for (values, happened), (j, side) in zip(
-            self.values.many(moves, overwrite=True),
-            itertools.product(range(steps.size), (0, 1)),
-            strict=True,
-        ):
+        found = self.values.many(moves, overwrite=True)
+        for j, side in itertools.product(range(steps.size), (0, 1)):
+            values, happened = next(found)
             claimed[side, j] = claim @ happened
             share[side, j] = dot(claim.size, weight, partial(_absolute, happened))
+            del happened  # as long as x0
             if several:  # one by one: they may be many
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
             else:

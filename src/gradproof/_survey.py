@@ -183,7 +183,9 @@ class Survey:
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
         self.lines = lines
-        del self.scales, self.tau  # arrays as long as x0: they come anew
+        # Arrays as long as x0, which come anew: these stand for them if that is interrupted.
+        one = np.broadcast_to(1.0, self.g.shape)
+        self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
         if self._wobble is None:
             self._wobble = self._claim_wobble()
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:

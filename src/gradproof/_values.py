@@ -415,6 +415,7 @@ class Values:
                     self._known.pop(next(iter(self._known)))
                 self._known[key] = values, happened
             yield values, happened
+            del happened  # as long as x0
 
     def again(self, count: int) -> np.ndarray:
         """Return func at x0, called anew so many times, or as often as the budget allows."""
