@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from gradproof import Verdict, verify_grad, verify_hess, verify_hvp, verify_jac, verify_vjp
+from gradproof import (
+    Verdict,
+    verify_grad,
+    verify_hess,
+    verify_hvp,
+    verify_jac,
+    verify_jvp,
+    verify_vjp,
+)
 
 
 def test_report_on_an_hvp_names_the_dtype_of_the_arrays():
@@ -110,3 +118,40 @@ def test_tiny_entries_of_x_may_go_as_far_as_the_others():
     report = verify_grad(func, wrong, w, seed=0)
     assert report.verdict is Verdict.FAIL
     assert report.worst(1)[0]["index"] == (11,)
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_what_a_claim_returns_is_not_written_to(writeable):
+    """A claim of a linear function may return the same array every time."""
+    x0, v = np.linspace(0.5, 1.5, 5), np.linspace(-1, 1, 5)
+    H = np.diag(np.arange(1.0, 6.0))
+    cached = {"grad": v.copy(), "jac": H.copy(), "vjp": v.copy(), "jvp": H @ v, "hvp": H @ v}
+    before = {name: array.copy() for name, array in cached.items()}
+    for array in cached.values():
+        array.flags.writeable = writeable
+    assert verify_grad(lambda x: v @ x, lambda x: cached["grad"], x0, seed=0).ok
+    assert verify_jac(lambda x: H @ x, lambda x: cached["jac"], x0, seed=0).ok
+    # Of one fixed cotangent or tangent they are right; of others they are not.
+    for verdict in (
+        verify_vjp(lambda x: x, lambda x, ct: cached["vjp"], x0, seed=0).verdict,
+        verify_hvp(
+            lambda x: (x * (H @ x)).sum() / 2, lambda x, t: cached["hvp"], x0, seed=0
+        ).verdict,
+        verify_jvp(lambda x: H @ x, lambda x, t: cached["jvp"], x0, seed=0).verdict,
+    ):
+        assert verdict is Verdict.FAIL
+    for name, array in cached.items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_a_claim_of_zero_is_found_at_once(dtype):
+    """In half precision too, whose steps end far above those of the others."""
+    x0 = np.linspace(0.5, 1.5, 100).astype(dtype)
+    report = verify_grad(lambda x: np.sum(x**3, dtype=dtype), np.zeros_like, x0, seed=0)
+    assert report.verdict is Verdict.FAIL
+    assert report.nfev <= 40
+    # Where zero is right, it is: func moves along a line as soon as one entry is beside a step.
+    x0 = (np.linspace(0.5, 60, 100)).astype(dtype)
+    stairs = verify_grad(lambda x: np.sum(np.floor(x), dtype=dtype), np.zeros_like, x0, seed=0)
+    assert stairs.verdict is not Verdict.FAIL

@@ -274,7 +274,8 @@ class Decision:
             )
         if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
             return False
-        narrow = rungs.h <= _NARROW
+        # Half precision has no digits left there: its finest rungs, the first of them not alone.
+        narrow = rungs.h <= (4 * rungs.h[-1] if survey.short else _NARROW)
         if not survey.g.any() and (self._stands_still() or not rungs.changes[:, narrow].any()):
             return False
         direction = weights * survey.move

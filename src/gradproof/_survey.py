@@ -409,7 +409,7 @@ class Survey:
         for _ in range(2):
             there = self._claim(ulp)
             if there is not None and np.isfinite(largest(there)):
-                change = np.ldexp(there, -self.exponent, out=there)
+                change = np.ldexp(there, -self.exponent)  # it may be an array of the user's own
                 change -= self.g
                 np.abs(change, out=change)
                 least = change if least is None else np.minimum(least, change, out=least)
