@@ -151,7 +151,13 @@ def test_a_claim_of_zero_is_found_at_once(dtype):
     report = verify_grad(lambda x: np.sum(x**3, dtype=dtype), np.zeros_like, x0, seed=0)
     assert report.verdict is Verdict.FAIL
     assert report.nfev <= 40
-    # Where zero is right, it is: func moves along a line as soon as one entry is beside a step.
-    x0 = (np.linspace(0.5, 60, 100)).astype(dtype)
-    stairs = verify_grad(lambda x: np.sum(np.floor(x), dtype=dtype), np.zeros_like, x0, seed=0)
-    assert stairs.verdict is not Verdict.FAIL
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_claim_of_zero_on_a_staircase(dtype):
+    """A line crosses the steps of all entries, at any step; one entry by itself does not."""
+    x0 = (np.arange(100) % 60 + 0.5).astype(dtype)
+    report = verify_grad(lambda x: np.sum(np.floor(x), dtype=dtype), np.zeros_like, x0, seed=0)
+    assert report.verdict is not Verdict.FAIL
+    slanted = verify_grad(lambda x: np.sum(np.floor(x) + x, dtype=dtype), np.zeros_like, x0, seed=0)
+    assert slanted.verdict is Verdict.FAIL

@@ -276,7 +276,8 @@ class Decision:
             return False
         # Half precision has no digits left there: its finest rungs, the first of them not alone.
         narrow = rungs.h <= (4 * rungs.h[-1] if survey.short else _NARROW)
-        if not survey.g.any() and (self._stands_still() or not rungs.changes[:, narrow].any()):
+        still = not rungs.changes[:, narrow].any()
+        if not survey.g.any() and (still or self._stands_still(abs(first.value), weights)):
             return False
         direction = weights * survey.move
         again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
@@ -322,12 +323,23 @@ class Decision:
         again = values.again(1)
         return not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True)
 
-    def _stands_still(self) -> bool:
-        """Tell whether one entry does not move func, which a line did move: a staircase, maybe."""
+    def _stands_still(self, slope: float, weights: np.ndarray) -> bool:
+        """
+        Tell whether one entry does not move func, which a line did move: a staircase, maybe.
+
+        At a step so fine that an entry with an even share of the line's slope would move func by 16
+        units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
+        this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
+        most of them are as large, tries one of four times that.
+        """
         survey = self.survey
+        share = slope / float(np.linalg.norm(weights))
+        step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.probe.x_eps)
+        if step > STEP_OF_STAIRS and not survey.short:
+            return True
+        step = min(step, 4 * STEP_OF_STAIRS)
         i = int(survey.rng.integers(survey.g.size))
-        steps = STEP_OF_STAIRS * 2.0 ** np.array([2.0, 1.0, 0.0] if survey.short else [0.0])
-        rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), steps)
+        rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
         return not rungs.changes.any()
 
     def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
