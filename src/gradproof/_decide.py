@@ -56,6 +56,9 @@ _NARROW = 2.0**-11
 #: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
 _WITNESSES = 3
 
+#: The chance at most that a line of a staircase moves where it is taken for none.
+_HARDLY = 2.0**-8
+
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
 _RANDOM = "func is another one in each call, by more than what an entry seems to be off"
@@ -277,7 +280,7 @@ class Decision:
         # Half precision has no digits left there: its finest rungs, the first of them not alone.
         narrow = rungs.h <= (4 * rungs.h[-1] if survey.short else _NARROW)
         still = not rungs.changes[:, narrow].any()
-        if not survey.g.any() and (still or self._stands_still(abs(first.value), weights)):
+        if not survey.g.any() and (still or self._stands_still(abs(first.value), weights, rungs)):
             return False
         direction = weights * survey.move
         again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
@@ -323,24 +326,28 @@ class Decision:
         again = values.again(1)
         return not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True)
 
-    def _stands_still(self, slope: float, weights: np.ndarray) -> bool:
+    def _stands_still(self, slope: float, weights: np.ndarray, rungs: Rungs) -> bool:
         """
         Tell whether one entry does not move func, which a line did move: a staircase, maybe.
 
         At a step so fine that an entry with an even share of the line's slope would move func by 16
         units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
         this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
-        most of them are as large, tries one of four times that.
+        most of them are as large, tries one of four times that. Nor need it where the line has
+        moved func at a step so fine that hardly a plateau of all its entries could have ended there.
         """
         survey = self.survey
+        crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
+        if rungs.changes[:, -1].any() and crossed < _HARDLY:
+            return False
         share = slope / float(np.linalg.norm(weights))
         step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.probe.x_eps)
         if step > STEP_OF_STAIRS and not survey.short:
             return True
         step = min(step, 4 * STEP_OF_STAIRS)
         i = int(survey.rng.integers(survey.g.size))
-        rungs = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
-        return not rungs.changes.any()
+        alone = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
+        return not alone.changes.any()
 
     def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
         """Measure each entry by a difference or two, then examine what these do not settle."""
