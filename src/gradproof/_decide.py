@@ -333,8 +333,8 @@ class Decision:
         At a step so fine that an entry with an even share of the line's slope would move func by 16
         units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
         this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
-        most of them are as large, tries one of four times that. Nor need it where the line has
-        moved func at a step so fine that hardly a plateau of all its entries could have ended there.
+        most of them are as large, tries one of four times that. No need where the line has
+        moved func at a step so fine that hardly a plateau of any entry could have ended there.
         """
         survey = self.survey
         crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
