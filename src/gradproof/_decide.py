@@ -13,26 +13,15 @@ import numpy as np
 from ._directions import WHOLE as _WHOLE
 from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
-from ._evidence import (
-    DOUBT,
-    EXCUSE,
-    beyond_doubt,
-    confirmed,
-    integrates,
-    jumps,
-    kinked,
-    right_at_another_scale,
-    right_of_the_trend,
-    suspicious,
-)
 from ._findings import FAIL, OPEN, Column, Findings
-from ._ladder import NOISE, TRUNCATION, Rungs, noise_level
+from ._ladder import NOISE, TRUNCATION
 from ._probe import BudgetSpent
-from ._rough import STEP_OF_STAIRS, valid_together
+from ._rough import valid_together
 from ._rows import EachValue
 from ._scales import rms
 from ._survey import Line, Survey
 from ._weigh import Designs
+from ._whole import whole_is_wrong
 
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
@@ -48,16 +37,6 @@ _CALLS = 12
 #: What a budget that does not reach all entries leaves for the worst suspect: some 60 to 90 calls
 #: convict one.
 _CONVICTION = 100
-
-#: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
-#: a single entry would leave at steps a few times larger.
-_NARROW = 2.0**-11
-
-#: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
-_WITNESSES = 3
-
-#: The chance at most that a line of a staircase moves where it is taken for none.
-_HARDLY = 2.0**-8
 
 _ENTRY = "an entry is off, and a second look at other steps says the same"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
@@ -206,7 +185,7 @@ class Decision:
             return "there is no entry to be wrong"
         aligned = survey.aligned()
         survey.measure([aligned])
-        self.failed = self._wrong_as_a_whole(*aligned)
+        self.failed = whole_is_wrong(survey, found, *aligned)
         if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
             return _WHOLE
         lines = [aligned]
@@ -214,7 +193,7 @@ class Decision:
         enough = (survey.short or self.directions > 0) and survey.g.any()
         if survey.g.size > 1 and not enough:
             lines.append(survey.line(survey.signs()))
-        if len(lines) > 1 and not survey.g.any() and self._wrong_as_a_whole(*lines[1]):
+        if len(lines) > 1 and not survey.g.any() and whole_is_wrong(survey, found, *lines[1]):
             self.failed = True
             return _WHOLE
         lines = survey.settled(lines)
@@ -257,97 +236,6 @@ class Decision:
             entries.suspects()
             if found.failed or not found.unresolved.size:
                 return
-
-    def _wrong_as_a_whole(self, weights: np.ndarray, rungs: Rungs) -> bool:
-        """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
-        survey = self.survey
-        claimed = survey.claimed_along(weights)
-        scale = claimed or survey.size_along(weights)
-        # The roundings of the claim add up like noise, but for a share that they have in common.
-        total, root = survey.rounding_along(weights)
-        common = min(total, 2 * root + 2 * survey.eps * scale)
-        allowed, fine = survey.rtol * scale + common, survey.rtol * scale
-        first, _ = survey.estimate(rungs, fine)
-        sharp, _ = survey.estimate(rungs, 0.0)
-        self.findings.whole = min(abs(e.value) + e.bar for e in (first, sharp)) / (scale or 1.0)
-        if suspicious(sharp, common, DOUBT) and abs(sharp.value) + sharp.bar < allowed:
-            self.findings.remarks.append(
-                f"along the claim, func's slope differs by {abs(sharp.value) / scale:.0e} of it: "
-                "significant, but less than what matters"
-            )
-        if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
-            return False
-        # Half precision has no digits left there: its finest rungs, the first of them not alone.
-        narrow = rungs.h <= (4 * rungs.h[-1] if survey.short else _NARROW)
-        still = not rungs.changes[:, narrow].any()
-        if not survey.g.any() and (still or self._stands_still(abs(first.value), weights, rungs)):
-            return False
-        direction = weights * survey.move
-        again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
-        # A noise measured too low must not convict: measured more cautiously, on both ladders.
-        sigma = max(survey.sigma, noise_level([rungs, again], survey.floor, together=2))
-        first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
-        wrong = (
-            confirmed(survey, first, second, allowed)
-            and not right_at_another_scale([rungs, again], sigma, first, claimed)
-            and not right_of_the_trend([rungs, again], sigma, first, scale)
-            and not jumps(survey, rungs, first)
-            and not integrates(survey, rungs, direction, first, scale)
-            and self._witnessed()
-        )
-        if wrong and claimed:
-            ratio = 1 + (first.value + second.value) / 2 / claimed
-            self.findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
-        return wrong
-
-    def _witnessed(self) -> bool:
-        """
-        Tell whether single entries bear out that the gradient is wrong as a whole.
-
-        Lines that cross the jumps of all entries cannot tell. If all is wrong, each entry is.
-        What is another value in each call is no jump: of that the lines have the noise.
-        """
-        survey = self.survey
-        if not survey.jumpy or not survey.g.any() or not self._repeatable():
-            return True
-        size = np.abs(survey.scales.claim)
-        for i in np.argsort(-size)[:_WITNESSES]:
-            unit = float(survey.move[i])
-            rungs = survey.probe.entry_ladder(survey.g, int(i), unit, survey.steps.line)
-            sigma = noise_level([rungs], survey.rounding, together=2)
-            e, _ = survey.estimate(rungs, 0.0, sigma)
-            if not suspicious(e, EXCUSE * float(size[i]), 1.0):
-                return False
-        return True
-
-    def _repeatable(self) -> bool:
-        """Tell whether func returns the same at x0 when it is called again."""
-        values = self.survey.probe.values
-        again = values.again(1)
-        return not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True)
-
-    def _stands_still(self, slope: float, weights: np.ndarray, rungs: Rungs) -> bool:
-        """
-        Tell whether one entry does not move func, which a line did move: a staircase, maybe.
-
-        At a step so fine that an entry with an even share of the line's slope would move func by 16
-        units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
-        this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
-        most of them are as large, tries one of four times that. No need where the line has
-        moved func at a step so fine that hardly a plateau of any entry could have ended there.
-        """
-        survey = self.survey
-        crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
-        if rungs.changes[:, -1].any() and crossed < _HARDLY:
-            return False
-        share = slope / float(np.linalg.norm(weights))
-        step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.probe.x_eps)
-        if step > STEP_OF_STAIRS and not survey.short:
-            return True
-        step = min(step, 4 * STEP_OF_STAIRS)
-        i = int(survey.rng.integers(survey.g.size))
-        alone = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
-        return not alone.changes.any()
 
     def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
         """Measure each entry by a difference or two, then examine what these do not settle."""
