@@ -265,7 +265,7 @@ class TestWhen:
         notebook = type(sys)("IPython")
         monkeypatch.setattr(notebook, "get_ipython", Shell, raising=False)
         monkeypatch.setitem(sys.modules, "IPython", notebook)
-        monkeypatch.setattr(_progress, "find_spec", lambda name: widgets or None)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: widgets or None)
         monkeypatch.delenv("CI", raising=False)
         assert (progress_of(Settings()) is not None) == widgets
 

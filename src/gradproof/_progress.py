@@ -5,7 +5,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 from ._evaluation import Settings
@@ -112,8 +111,11 @@ def _is_terminal(stream: Any) -> bool:
 def _in_notebook() -> bool:
     """Tell whether there is a notebook, and the widgets that rich shows a bar with."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    kernel = getattr(shell, "kernel", None)
-    return kernel is not None and find_spec("ipywidgets") is not None
+    if getattr(shell, "kernel", None) is None:
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("ipywidgets") is not None
 
 
 def _bar(console: Any, clock: Callable[[], float]) -> Any:

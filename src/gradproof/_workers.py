@@ -4,7 +4,6 @@ import itertools
 import numbers
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
 from typing import Any, NoReturn
 
@@ -147,6 +146,8 @@ class _Explained(RuntimeError):  # noqa: N818  # what is raised to users is its 
 
 
 def _explain(err: Exception) -> NoReturn:
+    from concurrent.futures import BrokenExecutor  # which brings logging along
+
     if isinstance(err, _Explained):
         raise err
     given = f"{type(err).__name__}: {err}"
