@@ -1,5 +1,9 @@
 """What is timed: the checks of gradproof and of its peers, and the same evaluations done bare."""
 
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +22,28 @@ from .measure import Contestant, Workload
 
 def all_of(chosen: str = "") -> Iterator[Workload]:
     """Yield the workloads whose names contain a text, each when it is its turn."""
-    for build in (rosenbrock, logistic, mlp, directional, jacobian, tridiagonal, slow, many):
+    for build in (
+        imports, rosenbrock, logistic, mlp, directional, jacobian, tridiagonal, slow, many
+    ):  # fmt: skip
         if not chosen or chosen in build.__name__:
             yield from build()
+
+
+# --- import ---------------------------------------------------------------------------------------
+
+
+def imports() -> Iterator[Workload]:
+    """In new processes, which find compiled modules as those of users do."""
+    with tempfile.TemporaryDirectory() as compiled:
+        env = os.environ | {"PYTHONPYCACHEPREFIX": compiled}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+
+        def way(module: str) -> Contestant:
+            command = [sys.executable, "-c", f"import {module}"]
+            return lambda: subprocess.run(command, check=True, env=env)
+
+        ways = {f"import {module}": way(module) for module in ("numpy", "gradproof")}
+        yield Workload("import, in a new process", "import numpy", ways, {"import gradproof": 2.0})
 
 
 # --- a cheap function, entry by entry -------------------------------------------------------------
