@@ -510,8 +510,8 @@ def _listed(leaves: dict[str, Any], most: int = 12) -> str:
 
 def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
     """Return what a claim has for one leaf as an array of the host, real or complex."""
-    if value is None or str(getattr(value, "dtype", "")) == "[('float0', 'V')]":
-        what = "None" if value is None else "float0, JAX's tangent of whole numbers,"
+    what = backend.no_derivative(value)
+    if what:
         msg = (
             f"{name} returned {what} where a derivative is needed; return zeros if func does not "
             "depend on this."

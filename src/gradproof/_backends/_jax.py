@@ -94,6 +94,11 @@ class JAXBackend(StandardBackend):
             return np.zeros(leaf.shape, dtype=jax.dtypes.float0)
         return leaf
 
+    def no_derivative(self, value: Any) -> str:
+        if getattr(value, "dtype", None) == jax.dtypes.float0:
+            return "float0, JAX's tangent of whole numbers,"
+        return super().no_derivative(value)
+
     def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
         outputs, pullback = jax.vjp(func, leaves)
         return outputs, lambda cotangents: pullback(cotangents)[0]

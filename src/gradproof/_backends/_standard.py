@@ -79,6 +79,10 @@ class StandardBackend:
         """Return what stands in a tangent in the place of a leaf that is held fixed."""
         return self.xp.zeros_like(leaf) if self.is_native(leaf) else leaf
 
+    def no_derivative(self, value: Any) -> str:
+        """Return the words for what stands where there is no derivative; none for all else."""
+        return "None" if value is None else ""
+
     def default_dtype(self) -> Any:
         """Return the dtype that an x0 of integers is turned into."""
         return self.xp.__array_namespace_info__().default_dtypes()["real floating"]
