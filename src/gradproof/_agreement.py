@@ -8,7 +8,7 @@ import numpy as np
 from ._backends import Backend
 from ._batches import Leafed, Refused, batches, far_from
 from ._evaluation import Settings
-from ._point import flat_numbers
+from ._layout import flat_numbers
 from ._typing import Array
 
 #: Two ways of rounding a sum of a million terms differ by about its square root in units of eps.

@@ -12,8 +12,10 @@ from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent
 from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient, weights
-from ._point import ArgNums, Listed, Point, as_numbers, flat_numbers
+from ._layout import flat_numbers
+from ._point import ArgNums, Listed, Point
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
+from ._structure import as_numbers
 from ._tangents import lines
 from ._typing import Function
 from ._values import Values

@@ -8,9 +8,11 @@ import numpy as np
 
 from ._call import noted
 from ._claims import eps_of, pair
-from ._point import Leaf, Point, Span, matched
+from ._layout import Leaf
+from ._outputs import Outputs
+from ._point import Point, Span
+from ._structure import matched
 from ._typing import Function
-from ._values import Outputs
 
 #: Rows of a Jacobian that are copied at a time, where something is computed from all of it.
 _ROWS = 256

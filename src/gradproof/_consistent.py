@@ -7,7 +7,7 @@ import numpy as np
 from ._claims import Vjp
 from ._columns import Tangents
 from ._judge import Options, alike, weights
-from ._point import flat_numbers
+from ._layout import flat_numbers
 from ._report import Check
 from ._tangents import tangent
 from ._values import Values

@@ -13,7 +13,7 @@ from ._columns import Claimed
 from ._decide import Decision
 from ._directions import few_entries, number_of
 from ._findings import Column, Findings
-from ._point import leaf_of
+from ._layout import leaf_of
 from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import EachValue

@@ -1,77 +1,18 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
-import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import is_real
+from ._layout import Leaf, flat_numbers, layout, leaf_of
+from ._structure import leaves_by_path, listed, matched
 from ._typing import Array, Function
 
 #: Which of func's positional arguments are moved.
 ArgNums = int | tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """
-    The place of one array of a pytree in a flat vector of real numbers.
-
-    Attributes
-    ----------
-    path : str
-        Its place in the pytree, as Python code; empty if it is all that there is.
-    shape : tuple of int
-        Its shape.
-    where : slice
-        Its entries in the flat vector: of a complex leaf the real parts, then the imaginary ones.
-    complex : bool
-        Whether it is complex.
-    """
-
-    path: str
-    shape: tuple[int, ...]
-    where: slice
-    complex: bool
-
-    def index(self, i: int) -> tuple[int, ...]:
-        """Return the index in this leaf of entry `i` of the flat vector."""
-        place = (i - self.where.start) % math.prod(self.shape)
-        return tuple(int(k) for k in np.unravel_index(place, self.shape)) if self.shape else ()
-
-    def name(self, i: int) -> str:
-        """Return the words for entry `i` of the flat vector, which is one of this leaf."""
-        index = self.index(i)
-        inside = f"[{', '.join(map(str, index))}]" if index else ""
-        imaginary = i - self.where.start >= math.prod(self.shape)
-        return f"{self.path}{inside}{('.imag' if imaginary else '.real') if self.complex else ''}"
-
-    def shaped(self, flat: np.ndarray) -> np.ndarray:
-        """Return the numbers of this leaf from a flat vector."""
-        own = flat[self.where]
-        if self.complex:
-            real, imaginary = np.split(own, 2)
-            own = real + 1j * imaginary
-        return own.reshape(self.shape)
-
-
-def layout(paths: list[str], arrays: list[Any]) -> list[Leaf]:
-    """Return the places of arrays in a flat vector, one after the other."""
-    leaves, start = [], 0
-    for path, array in zip(paths, arrays, strict=True):
-        shape, is_complex = tuple(array.shape), "complex" in str(array.dtype)
-        stop = start + math.prod(shape) * (1 + is_complex)
-        leaves.append(Leaf(path, shape, slice(start, stop), is_complex))
-        start = stop
-    return leaves
-
-
-def leaf_of(leaves: list[Leaf], i: int) -> Leaf:
-    """Return the leaf that has entry `i` of the flat vector."""
-    return next(leaf for leaf in leaves if leaf.where.start <= i < leaf.where.stop)
 
 
 class Point:
@@ -152,7 +93,7 @@ class Point:
         if not self._moved:
             msg = (
                 f"x0 is a {type(tree).__name__} without a floating leaf: there is nothing to "
-                f"differentiate by. Its leaves: {_listed(_leaves_by_path(flat)) or 'none'}."
+                f"differentiate by. Its leaves: {listed(leaves_by_path(flat)) or 'none'}."
             )
             raise TypeError(msg)
         self.given = [found[i] for i in self._moved]
@@ -419,142 +360,6 @@ class Span:
     def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:  # noqa: ARG002
         """Return how far the leaves have moved along each tangent, rounding averaged out."""
         return self._point.happened(moved) @ self._inverse
-
-
-def matched(
-    point: "Point", claim: Any, name: str, rows: tuple[int, ...], *, real: bool = True
-) -> list[np.ndarray]:
-    """
-    Return an array of the host for each leaf of x0, of shape ``rows + leaf.shape``.
-
-    The structure of a claim is compared with that of x0, and the shapes leaf by leaf; nothing is
-    broadcast. What is held fixed needs no entry in a claim.
-    """
-    backend = point.backend
-    if point.single:
-        values = [claim]
-    else:
-        if is_array(claim):
-            _refuse_structure(point, claim, name, {})
-        known = _by_path(point, claim) or _leaves_by_path(backend.flatten(claim))
-        own = {leaf.path for leaf in point.leaves}
-        if not own <= known.keys() or known.keys() - set(point.flat.paths):
-            _refuse_structure(point, claim, name, known)
-        values = [known[leaf.path] for leaf in point.leaves]
-    found = []
-    for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
-        at = f" at leaf {leaf.path}" if leaf.path else ""
-        array = as_numbers(backend, value, f"{name}{at}")
-        # A claim sees a number as it was given, func as an array of one entry.
-        fits = [rows + leaf.shape, rows + tuple(given.shape)]
-        if not rows:
-            # A gradient in one row, and any single number for a single entry, as SciPy takes them.
-            fits.append((1,) * (array.ndim - len(leaf.shape)) + leaf.shape)
-            if math.prod(leaf.shape) == 1:
-                fits.append((1,) * array.ndim)
-        elif math.prod(rows) == 1 and len(rows) == 1:
-            fits.append(leaf.shape)  # the Jacobian of one value is a gradient too
-        if array.shape not in fits:
-            msg = f"{name} returned shape {array.shape}{at or ' for an x0'} of shape {leaf.shape}"
-            msg += f"; expected {fits[0]}."
-            if array.size == math.prod(fits[0]):
-                msg += " The number of entries fits: reshape or transpose the result."
-            raise ValueError(msg)
-        if real and array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
-            msg = (
-                f"{name} returned complex numbers{at}, where x0 is real; expected the slopes along "
-                "real directions, which are real. Return the real part if the other is rounding."
-            )
-            raise TypeError(msg)
-        found.append(array.reshape(fits[0]))
-    return found
-
-
-def _by_path(point: "Point", claim: Any) -> dict[str, Any]:
-    """Return gradients by the names of a module's parameters, which a dict may hold."""
-    names = {leaf.path for leaf in point.leaves}
-    by_name = isinstance(claim, dict) and all(f"[{key!r}]" in names for key in claim)
-    return {f"[{key!r}]": value for key, value in claim.items()} if by_name else {}
-
-
-def _leaves_by_path(flat: Flat) -> dict[str, Any]:
-    return dict(zip(flat.paths, flat.leaves, strict=True))
-
-
-def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
-    if found:
-        given = _listed(found)
-    elif is_array(claim):
-        given = f"one array of shape {np.shape(claim)}, and no container"
-    else:
-        given = f"{type(claim).__name__}, with no array in it"
-    own = dict(zip([leaf.path for leaf in point.leaves], point.arrays, strict=True))
-    msg = (
-        f"{name} returned another structure than that of x0.\n  returned: {given}\n  x0:       "
-        f"{_listed(own)}\nExpected one array for each floating leaf of x0, in the same containers."
-    )
-    if claim is None:
-        msg += " Is a `return` missing?"
-    raise TypeError(msg)
-
-
-def _listed(leaves: dict[str, Any], most: int = 12) -> str:
-    """Return the paths of leaves with their shapes."""
-    items = [
-        f"{path or 'array'} {tuple(leaf.shape) if hasattr(leaf, 'shape') else type(leaf).__name__}"
-        for path, leaf in leaves.items()
-    ]
-    more = f", and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
-
-
-def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
-    """Return what a claim has for one leaf as an array of the host, real or complex."""
-    what = backend.no_derivative(value)
-    if what:
-        msg = (
-            f"{name} returned {what} where a derivative is needed; return zeros if func does not "
-            "depend on this."
-        )
-        if value is None:
-            msg += " Is a `return` missing?"
-        raise TypeError(msg)
-    try:
-        array = np.asarray(backend.to_host([value])[0])
-    except (ValueError, TypeError) as err:
-        if not isinstance(value, (tuple, list)):
-            raise
-        # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
-        parts = _listed({f"[{i}]": part for i, part in enumerate(value)})
-        msg = (
-            f"{name} returned a {type(value).__name__} that does not become one array: {parts}. If "
-            "it is func's value and the derivative, pass value_and_grad=True to verify_grad, or "
-            "value_and_jac=True to verify_jac."
-        )
-        raise TypeError(msg) from err
-    if array.dtype.kind not in "fiuc":
-        msg = (
-            f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
-            "an array of numbers; expected a dense array or a list of numbers."
-        )
-        raise TypeError(msg)
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
-
-
-def flat_numbers(host: list[Any]) -> np.ndarray:
-    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
-    parts = []
-    for value in host:
-        array = np.asarray(value).reshape(-1)
-        if array.dtype.kind == "c":
-            parts += [array.real, array.imag]
-        else:
-            parts.append(array)
-    if not parts:
-        return np.empty(0)
-    if len(parts) == 1:  # itself, if it is of float64: for who does not write to it
-        return np.asarray(parts[0], dtype=np.float64)
-    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
 def checked_argnums(argnums: Any, count: int) -> ArgNums:

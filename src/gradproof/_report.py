@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ._point import Leaf, leaf_of
+from ._layout import Leaf, leaf_of
 
 
 class WrongDerivative(AssertionError):  # noqa: N818  # what is wrong is the derivative

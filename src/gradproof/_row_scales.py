@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._columns import Columns
-from ._point import Leaf
+from ._layout import Leaf
 from ._scales import Scales
 from ._survey import Survey
 

@@ -10,12 +10,13 @@ from ._columns import Columns, Jacobian, Tangents
 from ._consistent import linear_in_tangent
 from ._evaluation import Evaluation, Settings
 from ._judge import Options, alike, of_columns, of_gradient
+from ._outputs import Outputs
 from ._point import ArgNums, Point
 from ._report import Check, Report, Verdict, beside, together
 from ._slopes import SlopeValues
 from ._tangents import lines, tangent
 from ._typing import Function
-from ._values import Outputs, Values
+from ._values import Values
 
 
 def verify_hess(

@@ -19,10 +19,11 @@ import numpy as np
 from ._columns import Columns, Dense, Jacobian
 from ._findings import FAIL
 from ._judge import Options, of_columns
+from ._outputs import Outputs
 from ._point import Point, Span
 from ._report import Report
 from ._tangents import tangent
-from ._values import Outputs, Values
+from ._values import Values
 
 
 @dataclass(frozen=True)

@@ -9,197 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from ._backends import Backend, is_array
 from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
-from ._call import noted, output_shape
+from ._call import noted
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
-from ._point import Leaf, Point, Span, as_numbers, flat_numbers, layout, leaf_of
+from ._layout import Leaf, flat_numbers
+from ._outputs import Outputs, is_bare
+from ._point import Point, Span
 from ._typing import Array, Function
 
 __all__ = ["BudgetSpent", "Outputs", "Values", "each_alone"]
 
 #: Func at a displacement, the displacement that happened, and func at x0, computed alike.
 Beside = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-class Outputs:
-    """
-    The structure of what func returns, learnt from its first result.
-
-    Parameters
-    ----------
-    backend : Backend
-        The adapter of x0.
-    value : number, array or pytree
-        What func returned at x0. Whole numbers and booleans beside floating leaves have no
-        derivative and are left out; on their own they count as numbers.
-    name : str
-        What returned it, for messages.
-
-    Attributes
-    ----------
-    bare : bool
-        Whether it is one array and no pytree.
-    leaves : list of Leaf
-        The arrays in it, and their places in a flat vector of real numbers.
-    like : list of array
-        The arrays that func returned.
-    size : int
-        The length of that vector.
-    number : bool
-        Whether it is one array without an axis, or a number.
-    eps : float
-        Machine epsilon of the coarsest of their dtypes; 0 for whole numbers.
-    """
-
-    def __init__(self, backend: Backend, value: Any, name: str = "func") -> None:
-        self._backend, self._name = backend, name
-        self.bare = _is_bare(value)
-        self._kept: list[int] = [0]
-        self._paths = [""]
-        if self.bare:
-            self.like = [self._array(value)]
-        else:
-            self._flat = flat = backend.flatten(value)
-            self._paths = flat.paths
-            numbers = [backend.leaf(leaf) for leaf in flat.leaves]
-            self._kept = [i for i, number in enumerate(numbers) if number is not None]
-            if not self._kept:
-                msg = (
-                    f"{name} returned {value!r:.80} of type {type(value).__name__}, without a "
-                    "floating number in it; expected a number, an array or a pytree of them."
-                )
-                if value is None:
-                    msg += " Is a `return` missing?"
-                raise TypeError(msg)
-            self.like = [numbers[i] for i in self._kept]
-        self.leaves = layout([self._paths[i] for i in self._kept], self.like)
-        self.eps = max(map(self._eps, self.like))
-        self.size = self.leaves[-1].where.stop
-        self.number = self.bare and not self.leaves[0].shape
-
-    def _eps(self, array: Any) -> float:
-        native = self._backend.is_native(array)
-        return float(self._backend.eps(array.dtype)) if native else 0.0
-
-    def _array(self, value: Any) -> Any:
-        """Return the only leaf, if it is made of numbers."""
-        if "complex" in str(getattr(value, "dtype", "")) or isinstance(value, complex):
-            return value if hasattr(value, "dtype") else np.asarray(value)
-        output_shape(value, self._name)
-        return value if hasattr(value, "dtype") else np.asarray(self._backend.to_host([value])[0])
-
-    def arrays(self, value: Any, where: str) -> list[Any]:
-        """Return the leaves of another result; ValueError if its structure is another one."""
-        if self.number and type(value) in _PLAIN_NUMBERS:
-            return [value]
-        found = self.every(value, where)
-        for leaf, array in zip(self.leaves, found, strict=True):
-            shape = tuple(array.shape) if hasattr(array, "shape") else np.shape(array)
-            if shape != leaf.shape:
-                self._refuse(where, f"shape {shape}{_at(leaf)}", f"shape {leaf.shape}{_at(leaf)}")
-        return found
-
-    def every(self, value: Any, where: str = "near x0") -> list[Any]:
-        """Return the leaves of another result, of whatever shapes."""
-        if self.bare and _is_bare(value):
-            return [value]
-        paths, leaves = [""], [value]
-        if not _is_bare(value):
-            flat = self._backend.flatten(value)
-            paths, leaves = flat.paths, flat.leaves
-        if paths != self._paths:
-            self._refuse(where, f"{', '.join(paths) or 'no leaf'}", ", ".join(self._paths))
-        return [leaves[i] for i in self._kept]
-
-    def _refuse(self, where: str, now: str, before: str) -> None:
-        msg = (
-            f"{self._name} returned {now} {where}, but {before} at x0; expected the same structure "
-            "and shapes at all points."
-        )
-        raise ValueError(msg)
-
-    def name(self, k: int) -> str:
-        """Return the words for number `k` of the flat vector."""
-        return leaf_of(self.leaves, k).name(k)
-
-    def split(self, claim: Any, name: str) -> list[Any]:
-        """
-        Return the parts of a claim that has one for each leaf of func's result.
-
-        Each part may be a pytree itself: containers are opened as deep as those of func's result.
-        """
-        if self.bare:
-            return [claim]
-        try:
-            parts = self._flat.up_to(claim)
-        except (TypeError, ValueError) as err:
-            msg = f"{name} returned another structure than func: {err}"
-            raise TypeError(msg) from None
-        return [parts[i] for i in self._kept]
-
-    def flat_tangent(self, claim: Any, name: str) -> np.ndarray:
-        """Return a tangent of func's result, as a claim returned it, as a flat vector."""
-        found = []
-        for leaf, part in zip(self.leaves, self.split(claim, name), strict=True):
-            array = as_numbers(self._backend, part, f"{name}{_at(leaf)}")
-            if array.shape != leaf.shape and not (array.size == 1 == math.prod(leaf.shape)):
-                msg = (
-                    f"{name} returned shape {array.shape}{_at(leaf)}; expected that of func's "
-                    f"result, {leaf.shape}."
-                )
-                raise ValueError(msg)
-            if array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
-                msg = f"{name} returned complex numbers{_at(leaf)}, where func's result is real."
-                raise TypeError(msg)
-            found.append(array if leaf.complex else array.real)
-        return flat_numbers(found)
-
-    @property
-    def scalar(self) -> bool:
-        """Whether it is one real number; shape (1,) counts, as with SciPy."""
-        return self.size == 1 and len(self.leaves[0].shape) <= 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the only leaf."""
-        return self.leaves[0].shape
-
-    def cotangent(self, u: np.ndarray) -> list[Any]:
-        """Return a flat vector of weights as native cotangents, one for each leaf."""
-        found = []
-        for leaf, like in zip(self.leaves, self.like, strict=True):
-            weights = leaf.shaped(u)
-            if leaf.complex and self._backend.conjugation < 0:
-                weights = weights.conj()
-            native = self._backend.is_native(like)
-            found.append(self._backend.from_host(weights, like) if native else weights)
-        return found
-
-    def rebuilt(self, value: Any, arrays: list[Any]) -> Any:
-        """Return `value`, a result of func, with other arrays for its floating leaves."""
-        if self.bare:
-            return arrays[0]
-        flat = self._backend.flatten(value)
-        leaves = [self._backend.fixed_tangent(leaf) for leaf in flat.leaves]
-        for i, array in zip(self._kept, arrays, strict=True):
-            leaves[i] = array
-        return flat.rebuild(leaves)
-
-
-def _is_bare(value: Any) -> bool:
-    """Tell whether a result is one array; a list of numbers or of 0-d arrays is one too."""
-    if isinstance(value, list):
-        return all(_is_bare(item) and not isinstance(item, tuple) for item in value) and not any(
-            getattr(item, "shape", ()) for item in value
-        )
-    return is_array(value) and not isinstance(value, tuple)
-
-
-def _at(leaf: Leaf) -> str:
-    return f" at leaf {leaf.path}" if leaf.path else ""
 
 
 class Values:
@@ -295,7 +118,7 @@ class Values:
         value = self._output(value)
         if not self._vectorized:
             return value
-        if _is_bare(value):
+        if is_bare(value):
             return one_of(value, self.what)
         flat = self.backend.flatten(value)
         return flat.rebuild([one_of(leaf, self.what) for leaf in flat.leaves])

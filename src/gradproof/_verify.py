@@ -10,11 +10,12 @@ from ._columns import Jacobian
 from ._consistent import same_value
 from ._evaluation import Evaluation, Settings
 from ._judge import Options, of_columns, of_gradient
+from ._outputs import Outputs
 from ._point import ArgNums, Point
 from ._report import Report, together
 from ._sparse import SparseJacobian, of_sparse
 from ._typing import Function
-from ._values import Outputs, Values
+from ._values import Values
 
 
 def verify_grad(

@@ -12,9 +12,11 @@ from .._claims import Vjp
 from .._columns import Tangents
 from .._consistent import linear_in_cotangent, linear_in_tangent
 from .._judge import Options, alike, of_columns, of_gradient, weights
-from .._point import Point, Span, as_numbers, flat_numbers
+from .._layout import flat_numbers
+from .._point import Point, Span
 from .._report import Check, Report, Verdict, together, whole
 from .._scales import moves
+from .._structure import as_numbers
 from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
 from .._values import Values

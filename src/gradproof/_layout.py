@@ -1,0 +1,82 @@
+"""Arrays of a pytree as one flat vector of real numbers, and the places of its entries."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """
+    The place of one array of a pytree in a flat vector of real numbers.
+
+    Attributes
+    ----------
+    path : str
+        Its place in the pytree, as Python code; empty if it is all that there is.
+    shape : tuple of int
+        Its shape.
+    where : slice
+        Its entries in the flat vector: of a complex leaf the real parts, then the imaginary ones.
+    complex : bool
+        Whether it is complex.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    where: slice
+    complex: bool
+
+    def index(self, i: int) -> tuple[int, ...]:
+        """Return the index in this leaf of entry `i` of the flat vector."""
+        place = (i - self.where.start) % math.prod(self.shape)
+        return tuple(int(k) for k in np.unravel_index(place, self.shape)) if self.shape else ()
+
+    def name(self, i: int) -> str:
+        """Return the words for entry `i` of the flat vector, which is one of this leaf."""
+        index = self.index(i)
+        inside = f"[{', '.join(map(str, index))}]" if index else ""
+        imaginary = i - self.where.start >= math.prod(self.shape)
+        return f"{self.path}{inside}{('.imag' if imaginary else '.real') if self.complex else ''}"
+
+    def shaped(self, flat: np.ndarray) -> np.ndarray:
+        """Return the numbers of this leaf from a flat vector."""
+        own = flat[self.where]
+        if self.complex:
+            real, imaginary = np.split(own, 2)
+            own = real + 1j * imaginary
+        return own.reshape(self.shape)
+
+
+def layout(paths: list[str], arrays: list[Any]) -> list[Leaf]:
+    """Return the places of arrays in a flat vector, one after the other."""
+    leaves, start = [], 0
+    for path, array in zip(paths, arrays, strict=True):
+        shape, is_complex = tuple(array.shape), "complex" in str(array.dtype)
+        stop = start + math.prod(shape) * (1 + is_complex)
+        leaves.append(Leaf(path, shape, slice(start, stop), is_complex))
+        start = stop
+    return leaves
+
+
+def leaf_of(leaves: list[Leaf], i: int) -> Leaf:
+    """Return the leaf that has entry `i` of the flat vector."""
+    return next(leaf for leaf in leaves if leaf.where.start <= i < leaf.where.stop)
+
+
+def flat_numbers(host: list[Any]) -> np.ndarray:
+    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
+    parts = []
+    for value in host:
+        array = np.asarray(value).reshape(-1)
+        if array.dtype.kind == "c":
+            parts += [array.real, array.imag]
+        else:
+            parts.append(array)
+    if not parts:
+        return np.empty(0)
+    if len(parts) == 1:  # itself, if it is of float64: for who does not write to it
+        return np.asarray(parts[0], dtype=np.float64)
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])

@@ -1,0 +1,131 @@
+"""What a claim returned for each leaf of x0, its structure and shapes compared with theirs."""
+
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ._backends import Backend, Flat, is_array
+
+if TYPE_CHECKING:
+    from ._point import Point
+
+
+def matched(
+    point: "Point", claim: Any, name: str, rows: tuple[int, ...], *, real: bool = True
+) -> list[np.ndarray]:
+    """
+    Return an array of the host for each leaf of x0, of shape ``rows + leaf.shape``.
+
+    The structure of a claim is compared with that of x0, and the shapes leaf by leaf; nothing is
+    broadcast. What is held fixed needs no entry in a claim.
+    """
+    backend = point.backend
+    if point.single:
+        values = [claim]
+    else:
+        if is_array(claim):
+            _refuse_structure(point, claim, name, {})
+        known = _by_path(point, claim) or leaves_by_path(backend.flatten(claim))
+        own = {leaf.path for leaf in point.leaves}
+        if not own <= known.keys() or known.keys() - set(point.flat.paths):
+            _refuse_structure(point, claim, name, known)
+        values = [known[leaf.path] for leaf in point.leaves]
+    found = []
+    for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
+        at = f" at leaf {leaf.path}" if leaf.path else ""
+        array = as_numbers(backend, value, f"{name}{at}")
+        # A claim sees a number as it was given, func as an array of one entry.
+        fits = [rows + leaf.shape, rows + tuple(given.shape)]
+        if not rows:
+            # A gradient in one row, and any single number for a single entry, as SciPy takes them.
+            fits.append((1,) * (array.ndim - len(leaf.shape)) + leaf.shape)
+            if math.prod(leaf.shape) == 1:
+                fits.append((1,) * array.ndim)
+        elif math.prod(rows) == 1 and len(rows) == 1:
+            fits.append(leaf.shape)  # the Jacobian of one value is a gradient too
+        if array.shape not in fits:
+            msg = f"{name} returned shape {array.shape}{at or ' for an x0'} of shape {leaf.shape}"
+            msg += f"; expected {fits[0]}."
+            if array.size == math.prod(fits[0]):
+                msg += " The number of entries fits: reshape or transpose the result."
+            raise ValueError(msg)
+        if real and array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
+            msg = (
+                f"{name} returned complex numbers{at}, where x0 is real; expected the slopes along "
+                "real directions, which are real. Return the real part if the other is rounding."
+            )
+            raise TypeError(msg)
+        found.append(array.reshape(fits[0]))
+    return found
+
+
+def _by_path(point: "Point", claim: Any) -> dict[str, Any]:
+    """Return gradients by the names of a module's parameters, which a dict may hold."""
+    names = {leaf.path for leaf in point.leaves}
+    by_name = isinstance(claim, dict) and all(f"[{key!r}]" in names for key in claim)
+    return {f"[{key!r}]": value for key, value in claim.items()} if by_name else {}
+
+
+def leaves_by_path(flat: Flat) -> dict[str, Any]:
+    return dict(zip(flat.paths, flat.leaves, strict=True))
+
+
+def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
+    if found:
+        given = listed(found)
+    elif is_array(claim):
+        given = f"one array of shape {np.shape(claim)}, and no container"
+    else:
+        given = f"{type(claim).__name__}, with no array in it"
+    own = dict(zip([leaf.path for leaf in point.leaves], point.arrays, strict=True))
+    msg = (
+        f"{name} returned another structure than that of x0.\n  returned: {given}\n  x0:       "
+        f"{listed(own)}\nExpected one array for each floating leaf of x0, in the same containers."
+    )
+    if claim is None:
+        msg += " Is a `return` missing?"
+    raise TypeError(msg)
+
+
+def listed(leaves: dict[str, Any], most: int = 12) -> str:
+    """Return the paths of leaves with their shapes."""
+    items = [
+        f"{path or 'array'} {tuple(leaf.shape) if hasattr(leaf, 'shape') else type(leaf).__name__}"
+        for path, leaf in leaves.items()
+    ]
+    more = f", and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
+    """Return what a claim has for one leaf as an array of the host, real or complex."""
+    what = backend.no_derivative(value)
+    if what:
+        msg = (
+            f"{name} returned {what} where a derivative is needed; return zeros if func does not "
+            "depend on this."
+        )
+        if value is None:
+            msg += " Is a `return` missing?"
+        raise TypeError(msg)
+    try:
+        array = np.asarray(backend.to_host([value])[0])
+    except (ValueError, TypeError) as err:
+        if not isinstance(value, (tuple, list)):
+            raise
+        # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
+        parts = listed({f"[{i}]": part for i, part in enumerate(value)})
+        msg = (
+            f"{name} returned a {type(value).__name__} that does not become one array: {parts}. If "
+            "it is func's value and the derivative, pass value_and_grad=True to verify_grad, or "
+            "value_and_jac=True to verify_jac."
+        )
+        raise TypeError(msg) from err
+    if array.dtype.kind not in "fiuc":
+        msg = (
+            f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
+            "an array of numbers; expected a dense array or a list of numbers."
+        )
+        raise TypeError(msg)
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
