@@ -236,7 +236,7 @@ def test_a_design_measures_every_entry():
         g=g, move=move, rng=rng, probe=probe, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3, tau=0 * g,
         scales=SimpleNamespace(material=move, resolved=move), steps=Steps.of(2.0**-7),
         signs=lambda: rng.choice([-1.0, 1.0], n),
-        explained=lambda up, down, integrate: float(g @ (up - down)),
+        near=SimpleNamespace(explained=lambda up, down, integrate: float(g @ (up - down))),
     )  # fmt: skip
     for which in (np.arange(n), np.array([3, 7])):
         error[np.setdiff1d(np.arange(n), which)] = 0.0

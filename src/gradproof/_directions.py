@@ -353,7 +353,7 @@ class Directions:
         if self.hopeless:
             return sight
         rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
-        rungs = survey.integrated(rungs, sight.weights * survey.move)
+        rungs = survey.near.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
         if not better.resolved(survey.res) or suspicious(e, sight.common, DOUBT):

@@ -124,10 +124,10 @@ def integrates(
     nothing of a claim at x0 that is another one than beside it.
     """
     near = rungs.finest(e.step)
-    beside = survey.changes_of_claim(4 * survey.probe.x_eps * direction, direction)
-    far = survey.changes_of_claim(near.h[0] * direction, direction)
+    beside = survey.near.changes(4 * survey.probe.x_eps * direction, direction)
+    far = survey.near.changes(near.h[0] * direction, direction)
     # Nor can an integral over what hardly changes explain it.
     if min(beside, default=0.0) > abs(e.value) / 2 or max(far, default=0.0) < abs(e.value) / 2:
         return False
-    whole, _ = survey.estimate(survey.integrated(near, direction), survey.rtol * scale)
+    whole, _ = survey.estimate(survey.near.integrated(near, direction), survey.rtol * scale)
     return abs(whole.value) <= survey.rtol * scale + whole.bar and DOUBT * whole.bar < abs(e.value)

@@ -6,7 +6,7 @@ from all of these the step of the first difference of every entry.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from ._blocks import blocks, dot, drawn, norm
 from ._fit import fitted, fitted_sides
 from ._ladder import NOTHING, Estimate, Rungs, estimate, grain, noise_bound, noise_level, one_sided
+from ._near import NearClaim
 from ._probe import Probe
 from ._scales import Scales, largest, moves, rms, rms_of, scales
 
@@ -67,6 +68,8 @@ class Survey:
 
     Attributes
     ----------
+    near : NearClaim
+        The claim near x0, in the units of the survey.
     exponent : int
         func and claim are scaled by ``2**-exponent``, so that f and its changes are about 1: that
         is exact, and no square or quotient overflows or underflows.
@@ -102,8 +105,8 @@ class Survey:
             self.move[part] = moves(probe.magnitude[part], eps)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)
-        self.g = self._scaled(g)
-        self._claim = claim
+        self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
+        self.g = self.near.g
         self.floor = 0.3 * probe.output_eps * probe.size
         self.rounding = 0.3 * eps * probe.size
         self.sigma = self.floor
@@ -187,7 +190,10 @@ class Survey:
         one = np.broadcast_to(1.0, self.g.shape)
         self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
         if self._wobble is None:
-            self._wobble = self._claim_wobble()
+            ulp = self.signs()
+            ulp *= self.probe.x_eps
+            ulp *= self.probe.magnitude
+            self._wobble = self.near.wobble(ulp)
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
@@ -230,58 +236,6 @@ class Survey:
             if not low - right.bar - left.bar <= 0 <= high + right.bar + left.bar:
                 return False
         return bool(self.lines)
-
-    def integrated(self, rungs: Rungs, direction: np.ndarray) -> Rungs:
-        """Return rungs with the claim integrated along their line, not taken at x0."""
-        nodes, weights = np.polynomial.legendre.leggauss(8)
-        claimed = rungs.claimed.copy()
-        for j, h in enumerate(rungs.h):
-            for side, sign in enumerate((1.0, -1.0)):
-                d = sign * h * direction
-                for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-                    there = self._claim(node * d)
-                    change = np.nan if there is None else (self._scaled(there) - self.g) @ d
-                    claimed[side, j] += weight * change
-        return replace(rungs, claimed=claimed)
-
-    def changes_of_claim(self, displacement: np.ndarray, direction: np.ndarray) -> list[float]:
-        """Return by how much the claim along a line changes, on either side of x0."""
-        near = [self._claim(sign * displacement) for sign in (1.0, -1.0)]
-        changes = [abs((self._scaled(g) - self.g) @ direction) for g in near if g is not None]
-        return [float(change) for change in changes if np.isfinite(change)]
-
-    def explained(self, up: np.ndarray, down: np.ndarray, *, integrate: bool) -> float:
-        """Return the change of func from one displacement to another that the claim explains."""
-        mean = self.g
-        if integrate:  # Gauss with three nodes, x0 in the middle: exact up to the fifth power
-            mean = (
-                8 * self.g + 5 * self._beside(0.6**0.5 * up) + 5 * self._beside(0.6**0.5 * down)
-            ) / 18
-        return float(mean @ (up - down))
-
-    def bend_of_claim(self, step: np.ndarray) -> tuple[Any, Any]:
-        """
-        Return how far the mean of the claim over a line differs from that at x0, and is in doubt.
-
-        By Gauss with three nodes; what that leaves out is less than its difference to two nodes,
-        of which x0 is none: a claim that is another one there than beside it is in doubt as well.
-        """
-        d = step * self.signs() * self.move
-        far, near = 0.6**0.5 * d, d / 3**0.5
-        three = (8 * self.g + 5 * self._beside(far) + 5 * self._beside(-far)) / 18
-        two = (self._beside(near) + self._beside(-near)) / 2
-        with np.errstate(invalid="ignore"):
-            bend, doubt = np.abs(three - self.g) * self.move, np.abs(three - two) * self.move
-        bend, doubt = (np.where(np.isfinite(part), part, np.inf) for part in (bend, doubt))
-        return bend, doubt
-
-    def _beside(self, displacement: np.ndarray) -> Any:
-        """Return the claim at a displaced point, NaN where it has none."""
-        there = self._claim(displacement)
-        return np.full(self.g.shape, np.nan) if there is None else self._scaled(there)
-
-    def _scaled(self, claim: np.ndarray) -> Any:
-        return np.ldexp(claim, -self.exponent)
 
     def settled(self, lines: list[Line]) -> list[Line]:
         """Measure, and go on to finer steps while func is not smooth at the finest."""
@@ -399,24 +353,6 @@ class Survey:
                     np.minimum(total, 0.5 * self.res * resolved[here], out=total)
                 own[here] = total
         return tau
-
-    def _claim_wobble(self) -> Any:
-        """Return by how much each entry of the claim changes as x0 moves by an ulp, at least."""
-        least: Any = None
-        ulp = self.signs()
-        ulp *= self.probe.x_eps
-        ulp *= self.probe.magnitude
-        for _ in range(2):
-            there = self._claim(ulp)
-            if there is not None and np.isfinite(largest(there)):
-                change = np.ldexp(there, -self.exponent)  # it may be an array of the user's own
-                change -= self.g
-                np.abs(change, out=change)
-                least = change if least is None else np.minimum(least, change, out=least)
-                del change
-            del there  # before the claim is called again
-            np.negative(ulp, out=ulp)
-        return np.zeros_like(self.g) if least is None else least
 
     def size_along(self, weights: np.ndarray) -> float:
         """Return the 2-norm of weights times material sizes."""

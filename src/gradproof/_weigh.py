@@ -191,7 +191,8 @@ class Designs:
         self.shrink = np.ones(survey.g.size)
         least = 2 * survey.probe.x_eps
         for _ in range(_HALVINGS):
-            bend, doubt = survey.bend_of_claim(step * self.shrink)
+            d = step * self.shrink * survey.signs() * survey.move
+            bend, doubt = survey.near.bend(d, survey.move)
             rough = doubt[block] > self.visible[block] / 8 + survey.tau[block]
             if not rough.any():
                 break
@@ -295,7 +296,7 @@ class Designs:
             f_up, up = survey.probe.at(move)
             f_down, down = survey.probe.at(-move)
             matrix[k] = (up - down)[block] / survey.move[block]
-            y[k] = f_up - f_down - survey.explained(up, down, integrate=integrate)
+            y[k] = f_up - f_down - survey.near.explained(up, down, integrate=integrate)
             same += f_up == f_down
             if not np.isfinite(y[k]):
                 return np.full(n, np.nan), np.empty(0), False
