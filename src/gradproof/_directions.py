@@ -87,57 +87,6 @@ def calls_of(directions: int) -> int:
     return 2 * _RUNGS * directions
 
 
-def few_entries(
-    survey: Survey, found: Findings, claimed: np.ndarray
-) -> tuple[dict[str, np.ndarray], tuple[float, float]]:
-    """
-    Return the numbers of each entry for a report, and what one entry alone would have shown.
-
-    Returns
-    -------
-    flat : dict of str to ndarray of shape (n,)
-        Where nothing was looked at by itself, the arrays are views of one number.
-    alone : tuple of float
-        The smallest relative error of an entry that the directions would have shown if all others
-        are right: of the median entry, and of that which is the least visible.
-    """
-    # What the user's units need of the few entries that were looked at.
-    state, error = cast(Column, found.state), cast(Column, found.error)
-    looked_at = [i for i in error.other if np.isfinite(error[i])]
-    columns = {name: Column(claimed.size, np.nan) for name in _NUMBERS}
-    columns["truncation"].usual = columns["noise"].usual = np.inf
-    resolved = survey.scales.resolved
-    with np.errstate(all="ignore"):
-        seen = np.divide(found.alone, resolved, dtype=np.float32)
-        for i in looked_at:
-            unit = 1 / float(survey.move[i])
-            for name, source in _NUMBERS.items():
-                value = float(getattr(found, source)[i])
-                if source == "step":
-                    columns[name][i] = value / unit
-                    continue
-                value = float(np.ldexp(value * unit, survey.exponent))
-                columns[name][i] = value + (claimed[i] if source in _CLAIMED else 0.0)
-            bar = abs(found.error[i]) + found.truncation[i] + found.noise[i]
-            seen[i] = bar / float(resolved[i])
-        seen[np.isnan(seen)] = np.inf
-    middle = seen.size // 2
-    worst = float(seen.max())
-    alone = float(np.partition(seen, middle)[middle]), worst
-    flat = {name: column.full(float) for name, column in columns.items()}
-    flat |= {"claimed": claimed, "resolution": seen, "state": state.full("U10")}
-    return flat, alone
-
-
-#: What a report calls numbers of an entry, and what findings call them; of these, which are errors
-#: of the claim and become slopes.
-_NUMBERS = {
-    "measured": "error", "truncation": "truncation", "noise": "noise", "step": "step",
-    "right": "right", "left": "left",
-}  # fmt: skip
-_CLAIMED = ("error", "right", "left")
-
-
 @dataclass(frozen=True)
 class Sight:
     """

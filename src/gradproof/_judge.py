@@ -11,9 +11,10 @@ import numpy as np
 from ._claims import Claim
 from ._columns import Claimed
 from ._decide import Decision
-from ._directions import few_entries, number_of
+from ._directions import number_of
 from ._findings import Column, Findings
 from ._layout import leaf_of
+from ._numbers import all_entries, few_entries, worst_of_columns
 from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
@@ -116,29 +117,8 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     if isinstance(found.state, Column):
         flat, alone = few_entries(survey, found, claim.at_x0)
     else:
-        flat = _all_entries(survey, found, claim.at_x0)
+        flat = all_entries(survey, found, claim.at_x0)
     return _report(survey, found, verdict, reason, flat, options, (claim.calls, claim.eps), alone)
-
-
-def _all_entries(survey: Survey, found: Findings, claimed: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the numbers of each entry, in the user's units."""
-    with np.errstate(all="ignore"):
-        seen = (np.abs(found.error) + found.truncation + found.noise) / survey.scales.resolved
-        error, truncation, noise, right, left = (
-            np.ldexp(quantity / survey.move, survey.exponent)
-            for quantity in (found.error, found.truncation, found.noise, found.right, found.left)
-        )
-    return {
-        "claimed": claimed,
-        "measured": claimed + error,
-        "truncation": truncation,
-        "noise": noise,
-        "step": found.step * survey.move,
-        "right": claimed + right,
-        "left": claimed + left,
-        "resolution": np.where(np.isnan(seen), np.inf, seen),
-        "state": found.state.astype(str),
-    }
 
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
@@ -152,22 +132,7 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     decision = Decision(survey, each=EachValue(columns))
     verdict, reason = decision.run()
     found = decision.findings
-    if not found.row.size:  # decided before any entry was looked at
-        nothing = np.full(survey.g.size, np.nan)
-        found.row, found.claimed = np.full(survey.g.size, -1), nothing
-        found.resolution = np.full(survey.g.size, np.inf)
-    flat = {
-        "row": found.row,
-        "claimed": found.claimed,
-        "measured": found.claimed + found.error,
-        "truncation": found.truncation,
-        "noise": found.noise,
-        "step": found.step * survey.move,
-        "right": found.claimed + found.right,
-        "left": found.claimed + found.left,
-        "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
-        "state": found.state.astype(str),
-    }
+    flat = worst_of_columns(survey, found)
     return _report(survey, found, verdict, reason, flat, options, (claim.calls, columns.eps))
 
 
