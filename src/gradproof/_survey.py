@@ -190,10 +190,7 @@ class Survey:
         one = np.broadcast_to(1.0, self.g.shape)
         self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
         if self._wobble is None:
-            ulp = self.signs()
-            ulp *= self.probe.x_eps
-            ulp *= self.probe.magnitude
-            self._wobble = self.near.wobble(ulp)
+            self._wobble = self.near.wobble(self._ulps())
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
@@ -213,6 +210,13 @@ class Survey:
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
         self.sigma = max(self.noise(ladders), self.grain / 3)
+
+    def _ulps(self) -> Any:
+        """Return a move of each entry by an ulp, in a random direction."""
+        ulps = self.signs()
+        ulps *= self.probe.x_eps
+        ulps *= self.probe.magnitude
+        return ulps
 
     def noise(self, ladders: list[Rungs]) -> float:
         """Return the noise of func that some ladders show, measured cautiously where it rules."""
