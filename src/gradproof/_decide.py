@@ -16,7 +16,7 @@ from ._entries import Entries
 from ._findings import FAIL, OPEN, Column, Findings
 from ._ladder import NOISE, TRUNCATION
 from ._probe import BudgetSpent
-from ._rough import valid_together
+from ._rough import on_no_step, valid_together
 from ._rows import EachValue
 from ._scales import rms
 from ._survey import Line, Survey
@@ -235,7 +235,10 @@ class Decision:
             designs.run(share * (_CALLS * survey.g.size + 100))
             entries.suspects()
             if found.failed or not found.unresolved.size:
-                return
+                break
+        # Four roundings of func's result and more: sixteen of those inside of it, or its steps.
+        if not found.failed and designs.sigma > 4 * survey.rounding:
+            on_no_step(survey, found)
 
     def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
         """Measure each entry by a difference or two, then examine what these do not settle."""

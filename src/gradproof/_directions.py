@@ -105,6 +105,8 @@ class Sight:
     scale : float
         What errors are compared with: the 2-norm of weights times material sizes, to which errors
         of random signs add up.
+    visible : float
+        An error that must have been seen.
     state : str
         `FAIL` where the claim is off, `OPEN` where that cannot be told; else empty.
     """
@@ -114,13 +116,13 @@ class Sight:
     e: Estimate
     common: float
     scale: float
+    visible: float
     state: str = ""
 
-    def resolved(self, res: float) -> bool:
-        """Tell whether an error that must be seen would have been."""
-        return abs(self.e.value) + self.e.bar + self.common <= max(
-            res * self.scale, 2 * self.common
-        )
+    @property
+    def resolved(self) -> bool:
+        """Whether an error that must be seen would have been."""
+        return abs(self.e.value) + self.e.bar + self.common <= max(self.visible, 2 * self.common)
 
     @property
     def seen(self) -> float:
@@ -210,7 +212,7 @@ class Directions:
             return True, _DIRECTION
         if settled[-1].state == OPEN:
             return False, _SOMETHING
-        if not all(sight.resolved(survey.res) for sight in settled):
+        if not all(sight.resolved for sight in settled):
             return False, _OPEN
         found.pass_rest()
         return False, _AGREES
@@ -236,7 +238,7 @@ class Directions:
         last = float(base.h[-1]) if sharp is NOTHING else sharp.step
         ratio = survey.steps.ratio
         # Where noise is a quarter of what must be seen: weights have a root mean square of 1.53.
-        visible = survey.res * 1.53 * norm(survey.g.size, survey.scales.material.__getitem__)
+        visible = survey.res * 1.53 * norm(survey.g.size, survey.scales.resolved.__getitem__)
         last = max(last, 4 * NOISE * np.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
         steps = min(last * ratio ** (_RUNGS - 1), survey.steps.top) / ratio ** np.arange(_RUNGS)
         # A random factor, so that no function is resonant with the steps.
@@ -251,7 +253,7 @@ class Directions:
         rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
         sight = self._sight(weights, rungs)
         for _ in range(2):
-            if sight.resolved(survey.res):
+            if sight.resolved:
                 break
             noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
             more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
@@ -263,12 +265,18 @@ class Directions:
 
     def _sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
         survey = self.survey
-        scale = survey.size_along(weights)
+        scale, seen = survey.size_along(weights), survey.size_along(weights, "resolved")
         # The roundings of the claim add up like noise, but for a share that they have in common.
         total, root = survey.rounding_along(weights)
         common = 2 * root + 2 * survey.eps * scale
+        if survey.short and not survey.g.any():
+            # A gradient left out adds up along its own signs, as no random direction shows: less
+            # has to be seen of a func of few values, to each of which all entries add. (Other
+            # dtypes have digits enough to see it along any direction.)
+            n, m = survey.g.size, survey.probe.weights.size
+            seen *= float(np.sqrt(min(m, n) / n))
         e, _ = survey.estimate(rungs, 0.0)
-        return Sight(weights, rungs, e, min(total, common), scale)
+        return Sight(weights, rungs, e, min(total, common), scale, survey.res * seen)
 
     # --- judging -----------------------------------------------------------------------------
 
@@ -277,7 +285,7 @@ class Directions:
         survey = self.survey
         sight = self._explained(sight)
         if not suspicious(sight.e, sight.common, DOUBT):
-            return sight if sight.resolved(survey.res) else self._integrated(sight)
+            return sight if sight.resolved else self._integrated(sight)
         steps = base.h / np.sqrt(base.h[0] / base.h[1])
         if survey.probe.left() < 2 * steps.size:
             raise BudgetSpent
@@ -305,7 +313,7 @@ class Directions:
         rungs = survey.near.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
-        if not better.resolved(survey.res) or suspicious(e, sight.common, DOUBT):
+        if not better.resolved or suspicious(e, sight.common, DOUBT):
             self.hopeless = True  # nor will it help along the others, at a hundred calls each
             return sight
         if _INTEGRATED not in self.findings.remarks:

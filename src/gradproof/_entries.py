@@ -116,12 +116,15 @@ class Entries:
         excuse = at_a_kink(entry) or beside_x0(entry, e)
         if excuse or entry.explained(said):
             return excuse or OPEN
+        # Chords across a kink beside x0 say what neither side of x0 does.
+        if any(abs(side.value) + side.bar < abs(said.value) for side in entry.sides()):
+            return OPEN
         # A ladder that is too blurred to contradict them still has to side with them, and where
         # their rows cross the jumps of all entries it has to tell by itself.
         e, _ = self.survey.estimate(entry.ladder, entry.fine)
         sides = abs(e.value - said.value) < abs(e.value)
         tells = not self.survey.jumpy or suspicious(e, entry.allowed, 1.0)
-        return FAIL if sides and tells else OPEN
+        return on_a_step(entry, said) or (FAIL if sides and tells else OPEN)
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
         """Return the state of an entry that one ladder convicts."""

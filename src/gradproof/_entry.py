@@ -114,6 +114,15 @@ class Entry:
         sharper, _ = self.survey.estimate(rungs, (abs(e.value) - self.allowed) / 3, sigma)
         return sharper
 
+    @property
+    def near(self) -> Rungs:
+        """The ladder as far as x itself: beyond, what bends func is no kink at x0."""
+        return self.ladder.part(self.ladder.h <= 1.5 * self.survey.steps.top)
+
+    def sides(self) -> tuple[Estimate, Estimate]:
+        """Return the claim's error on either side of x0."""
+        return self.survey.sides(self.near, self.noise_of(self.near))
+
     def noise_of(self, rungs: Rungs) -> float:
         """
         Return the noise of func on this line, if it is clearly less than on the first ones.

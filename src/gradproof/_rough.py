@@ -5,7 +5,8 @@ import numpy as np
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
-from ._ladder import NOISE, NOTHING, Estimate, Rungs, at_an_edge
+from ._ladder import NOISE, NOTHING, Estimate, at_an_edge
+from ._probe import BudgetSpent
 from ._survey import Survey
 
 #: A plateau narrower than this share of x is the grain of a func with a slope, as likely as a step
@@ -38,13 +39,35 @@ def standing_still(entry: Entry) -> str:
 
 def on_a_step(entry: Entry, e: Estimate) -> str:
     """Return OPEN if the claim is zero and func stands still where its trend would show."""
-    survey = entry.survey
-    # A smooth func would move by 64 deviations of its rounding.
-    step = max(64 * survey.rounding / abs(e.value), 4 * survey.probe.x_eps)
-    if survey.g[entry.i] or step >= e.step or entry.at(np.array([step])).changes.any():
+    if entry.survey.g[entry.i] or not _stands_still(entry.survey, entry.i, e.value, e.step):
         return ""
     entry.remark(_STAIRS)
     return OPEN
+
+
+def on_no_step(survey: Survey, findings: Findings) -> None:
+    """Leave open what steps as large as x pass, while func, nearer to x0, does not move at all."""
+    passed = np.flatnonzero((findings.state == PASS) & (survey.g != 0))
+    findings.state[passed] = OPEN  # until func was seen to move
+    for i in passed:
+        if _stands_still(survey, int(i), survey.scales.claim[i], findings.step[i] / 2):
+            findings.remarks.append(f"entry {i}: {_STAIRS}")
+            return
+        findings.state[i] = PASS
+
+
+def _stands_still(survey: Survey, i: int, slope: float, below: float) -> bool:
+    """Tell whether an entry leaves func as it is, on both sides, at a step that shows a slope."""
+    # A smooth func would move by 64 deviations of its rounding; half precision has no such room,
+    # and takes what rounding does not reach.
+    shown = (NOISE if survey.short else 64) * survey.rounding
+    step = max(shown / max(abs(slope), 1e-300), 2 * survey.probe.x_eps)
+    if step >= below:
+        return False
+    if survey.probe.left() < 2:
+        raise BudgetSpent
+    unit = float(survey.move[i])
+    return not survey.probe.entry_ladder(survey.g, i, unit, np.array([step])).changes.any()
 
 
 def at_a_wall(entry: Entry) -> str:
@@ -69,9 +92,7 @@ def at_a_wall(entry: Entry) -> str:
 def at_a_kink(entry: Entry) -> str:
     """Return PASS for a valid subgradient at a kink, OPEN for an unusual one, else ''."""
     survey, found = entry.survey, entry.findings
-    # Beyond x itself, what bends func is no kink at x0.
-    near = entry.ladder.part(entry.ladder.h <= 1.5 * survey.steps.top)
-    right, left = survey.sides(near, entry.noise_of(near))
+    right, left = entry.sides()
     if survey.short:
         # A kink may lie beside x0, nearer than steps can get: it bends one side only.
         for side in (right, left):
@@ -81,7 +102,7 @@ def at_a_kink(entry: Entry) -> str:
                 entry.record(side)
                 return PASS
     bars, gap = right.bar + left.bar, abs(right.value - left.value)
-    if not np.isfinite(bars) or gap <= max(bars, entry.allowed) or not _lasts(entry, near):
+    if not np.isfinite(bars) or gap <= max(bars, entry.allowed) or not _lasts(entry):
         return ""
     found.right[entry.i], found.left[entry.i] = right.value, left.value
     middle = (right.value + left.value) / 2
@@ -103,11 +124,11 @@ def at_a_kink(entry: Entry) -> str:
     return OPEN
 
 
-def _lasts(entry: Entry, ladder: Rungs) -> bool:
+def _lasts(entry: Entry) -> bool:
     """Tell whether the gap between the sides stays as steps fall; curvature's would shrink."""
     if not entry.survey.short:
         return True  # many decades of steps: the one-sided slopes tell
-    rungs = ladder.both()
+    rungs = entry.near.both()
     seen = np.abs(rungs.bend) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
     gaps = np.abs(rungs.bend / rungs.h)[seen][-3:]
     return bool(gaps.size == 3 and gaps.max() <= 1.5 * gaps.min())

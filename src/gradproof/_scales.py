@@ -90,7 +90,7 @@ class Scales:
 def scales(
     g: np.ndarray,
     move: np.ndarray,
-    floor: float,
+    floor: tuple[float, float] | None,
     ordinary: float,
     parts: list[slice],
     nothing: float = 0.0,
@@ -105,8 +105,9 @@ def scales(
         The claim.
     move : ndarray of shape (n,)
         From `moves`.
-    floor : float
-        A slope per move that func is known to have, where the claim is zero; else 0.
+    floor : tuple of two floats, or None
+        Where the claim is zero, a slope per move that func is known to have, and one that has to be
+        seen.
     ordinary : float
         The share of the root mean square that an entry must reach to be resolved on its own.
     parts : list of slice
@@ -118,8 +119,8 @@ def scales(
     """
     claim = g * move
     if floor or not claim.any():
-        flat = np.broadcast_to(floor, g.shape)
-        return Scales(move, claim, flat, flat)
+        material, resolved = (np.broadcast_to(slope, g.shape) for slope in floor or (0.0, 0.0))
+        return Scales(move, claim, material, resolved)
     medians = {part.start: (_median(claim[part]), _median(g[part])) for part in parts}
     # A leaf whose claim is zero, or rounding of one that is (a bias before a normalisation), has no
     # scale: a slope that matters nowhere else matters not here. Unless that is all that there is.

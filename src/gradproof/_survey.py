@@ -111,13 +111,17 @@ class Survey:
         self.rounding = 0.3 * eps * probe.size
         self.sigma = self.floor
         self.grain = 0.0
-        self.scales = self._scales(1.0, 1.0)
+        self.scales = self._scales((1.0, 1.0), 1.0)
         self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
 
     def _scales(
-        self, floor: float, ordinary: float, nothing: float = 0.0, hidden: float = np.inf
+        self,
+        floor: tuple[float, float] | None,
+        ordinary: float,
+        nothing: float = 0.0,
+        hidden: float = np.inf,
     ) -> Scales:
         g = self.g
         if not np.isfinite(largest(g)):
@@ -198,7 +202,7 @@ class Survey:
         # one of a hundred ordinary entries is no more than that.)
         least = 0.0 if self.short else 16 * self.eps * self.probe.size
         claimed = max(largest(self.g[part] * self.move[part]) for part in blocks(self.g.size))
-        floor = self._least_slope(lines) if claimed <= least else 0.0
+        floor = self._least_slopes(lines) if claimed <= least else None
         # That of one leaf may also be rounding of the claims of others, some operations of it.
         shared = 4 * self.eps * claimed
         # Nor has more to be seen of an entry in half precision, where designs average rounding
@@ -304,15 +308,18 @@ class Survey:
         low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
         return low, min(self._smooth_up_to(*line) for line in lines)
 
-    def _least_slope(self, lines: list[Line]) -> float:
-        """Return, for a claim of zero, the least slope per move that func shows for sure."""
+    def _least_slopes(self, lines: list[Line]) -> tuple[float, float]:
+        """Return, for a claim of zero, a slope per move that func has at least, and one to see."""
         shown = [np.abs(r.changes).max(axis=0) / (r.h * np.linalg.norm(w)) for w, r in lines]
         moved = np.concatenate(shown)
         moved = moved[np.isfinite(moved) & (moved > 0)]
-        # No less than the share of f that half of its digits make up: slopes below that matter to
+        least = float(moved.min()) if moved.size else 0.0
+        # The share of f that half of its digits make up: slopes that add up to less matter to
         # nobody, even if func does not move at all.
-        least = float(np.sqrt(self.eps)) * self.probe.size or 1.0
-        return max(float(moved.min(initial=np.inf)) if moved.size else 0.0, least)
+        seen, n = float(np.sqrt(self.eps)) * self.probe.size or 1.0, self.g.size
+        # Half precision has few digits: each of many entries is below that share, all together
+        # change f as a whole. Designs see the less of each the more there are, like a root.
+        return max(least, seen / n), max(least, seen / (float(np.sqrt(n)) if self.short else 1.0))
 
     def _claim_noise(self) -> Any:
         """
@@ -358,9 +365,9 @@ class Survey:
                 own[here] = total
         return tau
 
-    def size_along(self, weights: np.ndarray) -> float:
-        """Return the 2-norm of weights times material sizes."""
-        return norm(weights.size, partial(_product, weights, self.scales.material))
+    def size_along(self, weights: np.ndarray, kind: str = "material") -> float:
+        """Return the 2-norm of weights times sizes: of what is material, or to be resolved."""
+        return norm(weights.size, partial(_product, weights, getattr(self.scales, kind)))
 
     def rounding_along(self, weights: np.ndarray) -> tuple[float, float]:
         """Return the sum, and the 2-norm, of what rounding may move the claim by along a line."""
