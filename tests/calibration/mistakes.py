@@ -23,7 +23,7 @@ def mistakes(problem: Problem, dtype: str, seed: int) -> dict[str, Claim]:
     free = ~problem.kinks if problem.kinks is not None else torch.ones_like(g, dtype=torch.bool)
     size = _lengths(x0.double(), EPS[dtype])
     weight = g.abs() * size
-    typical = weight[weight > 0].median() if weight.any() else torch.tensor(0.0)
+    typical = _median(weight)
 
     found: dict[str, Claim] = {}
     for name, values in _altered(g, free & (weight >= typical) & (g != 0), dtype, seed).items():
@@ -36,11 +36,13 @@ def mistakes(problem: Problem, dtype: str, seed: int) -> dict[str, Claim]:
 
     # What moves no entry by a share that has to be found, of itself and of the median entry, is
     # no mistake; nor is any slope on a kink, where several are valid. Half the slope always is one.
+    # The median is also that of the wrong claim, the only one that a checker knows.
     share = 0.9 * min(ENTRY[dtype], 0.5)
-    least = share * torch.maximum(weight, typical)
 
     def matters(claim: Claim) -> bool:
-        moved = (claim(x0).double() - g).abs()
+        wrong = claim(x0).double()
+        moved = (wrong - g).abs()
+        least = share * weight.clamp(min=max(typical, _median(wrong.abs() * size)))
         return bool((free & (moved != 0) & ~(moved * size < least)).any())
 
     return {name: claim for name, claim in found.items() if matters(claim)}
@@ -67,6 +69,11 @@ def _altered(g: Any, ordinary: Any, dtype: str, seed: int) -> dict[str, Any]:
     if g.ndim == 2:
         found["transposed"] = g.T.reshape(g.shape)
     return found
+
+
+def _median(weight: Any) -> float:
+    there = weight[weight > 0]
+    return float(there.median()) if there.numel() else 0.0
 
 
 def _moved(right: Claim, offset: Any, x: Any) -> Any:
