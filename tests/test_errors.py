@@ -94,6 +94,10 @@ class TestClaims:
         with pytest.raises(ValueError, match=r"grad returned shape .* for an x0 of shape \(2,\)"):
             check_grad(never, lambda x: claim, wide([1.0, 2.0]))
 
+    def test_no_func_could_fit_an_empty_x0(self, wide):
+        with pytest.raises(ValueError, match=r"grad returned shape \(1,\) for an x0 of shape \(0,"):
+            check_grad(never, lambda x: [1.0], wide(np.ones(0)))
+
     def test_transposed_jacobian(self, wide):
         def func(x):
             return [x[0], x[1], x[0] * x[1]]

@@ -267,7 +267,6 @@ class Line:
                     f"{where(i - 1)}. Expected the same shape at all points."
                 )
                 raise ValueError(msg)
-            f = np.asarray(values, dtype=np.float64)  # fractions, whole numbers beyond 64 bits
         with np.errstate(all="ignore"):  # NaN and infinities are answers too
             quotients = (f[1:] - f[0]) / displacement.reshape((-1,) + (1,) * (f.ndim - 1))
         return np.asarray(quotients, dtype=np.float64)
