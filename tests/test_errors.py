@@ -33,6 +33,11 @@ class TestBeforeAnythingIsCalled:
                 r"epsilon has shape \(3,\); expected one number, or one .* shape \(2,\)",
             ),
             (
+                lambda x: check_grad(never, never, x, epsilon=[[1e-6]] * 2),
+                ValueError,
+                r"epsilon has shape \(2, 1\); expected one number, or one .* shape \(2,\)",
+            ),
+            (
                 lambda x: check_grad(never, never, x, epsilon=[1e-6] * 2, direction="random"),
                 ValueError,
                 r"epsilon has shape \(2,\); expected one number \(with direction='random'",

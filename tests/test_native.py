@@ -7,7 +7,7 @@ import pytest
 from tests import claims
 from tests.backends import Arrays
 
-from gradproof import Verdict, approx_fprime, check_grad, verify_grad
+from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_jac
 
 
 class Spy:
@@ -172,6 +172,12 @@ class TestFunctionsWithHabits:
 
         got = approx_fprime(mutable([1.5, 2.5]), func)
         np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
+        x0, slopes = mutable([1.5, 2.5]), 2.0 * np.eye(2)
+        reused, fresh = (
+            verify_jac(f, lambda x: slopes, x0, seed=0) for f in (func, lambda x: 2.0 * x)
+        )
+        assert reused.ok
+        assert reused.to_dict() == fresh.to_dict()
 
 
 def cubes(x):

@@ -222,6 +222,14 @@ class TestChecks:
         assert "30/30 calls of func" in screen.text
         assert screen.removed
 
+    def test_check_grad_in_batches(self, screen):
+        x = point(n=30)
+        func = screen.slow(lambda x: (x * x * x).sum(-1))
+        assert check_grad(func, cube_grad, x, vectorized=True, batch_size=4) < 1e-5
+        assert "15/30 calls of func" in screen.text
+        assert "30/30 calls of func" in screen.text
+        assert screen.removed
+
     def test_approx_fprime(self, screen):
         x = point(n=30)
         wanted = approx_fprime(x, cube, progress=False)

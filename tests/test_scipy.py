@@ -347,6 +347,31 @@ class TestSparse:
         assert report.worst(1)[0]["name"] == "[40] by [41]"
         assert report.worst(1)[0]["measured"] == pytest.approx(self.dense(x)[40, 41])
 
+    def test_repeated_entries(self):
+        """Their sum counts."""
+        x, k = np.linspace(0.5, 1.5, 6), np.arange(6)
+
+        def jac(x):
+            numbers, rows = np.concatenate([x, 2 * x**2, -x, x**2]), np.tile(k, 4)
+            return scipy.sparse.coo_array((numbers, (rows, rows)), shape=(6, 6))
+
+        def func(x):
+            y = x**3
+            y[2] += x[5]
+            return y
+
+        assert gradproof.verify_jac(lambda x: x**3, jac, x, seed=0).ok
+        report = gradproof.verify_jac(func, jac, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        assert report.worst(1)[0]["name"] == "[2] by [5]"
+
+    def test_another_shape(self):
+        for shape in ((6, 5), (5, 6)):
+            with pytest.raises(ValueError, match=r"sparse matrix of shape .*; expected \(6, 6\)"):
+                gradproof.verify_jac(
+                    np.sin, lambda x, s=shape: scipy.sparse.coo_array(s), np.ones(6), seed=0
+                )
+
     def test_outside_the_pattern(self):
         def wrong(x):
             found = self.dense(x)
