@@ -386,6 +386,35 @@ class TestTorch:
         rows = approx_fprime(self.x, lambda x: Square.apply(x)[None] * x[:2])
         assert abs(float(rows[0, 5]) - 2 * float(self.x[5] * self.x[0])) < 1e-5
 
+    def test_workers_come_first(self):
+        import torch
+
+        given = []
+
+        def recorded(task, pieces):
+            given.extend(len(piece) for piece in pieces)
+            return map(task, pieces)
+
+        def func(x):
+            assert not torch._C._functorch.is_batchedtensor(x)
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, self.x, workers=recorded) < 1e-5
+        assert sum(given) == N
+
+    def test_operations_that_vmap_does_one_by_one(self, no_loops):
+        """What PyTorch warns of is what plain calls would do anyway."""
+        import warnings
+
+        import torch
+
+        def func(x):
+            if torch._C._functorch.is_batchedtensor(x):
+                warnings.warn("There is a performance drop because", UserWarning, stacklevel=1)
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, self.x) < 1e-5
+
     def test_from_how_many_entries_on(self, monkeypatch):
         import torch
 

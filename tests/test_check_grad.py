@@ -108,6 +108,12 @@ class TestApproxFprime:
             arrays.numpy(got), expected, atol=allowed(arrays, expected), rtol=0
         )
 
+    def test_more_entries_than_are_laid_out_at_once(self, wide):
+        """Of JAX 8, of PyTorch 64: each block goes on where the one before has ended."""
+        x = claims.point(n=150)
+        got = approx_fprime(wide(x), lambda x: wide.xp.sum(x * x), vectorize=False)
+        np.testing.assert_allclose(wide.numpy(got), 2 * x, atol=2000 * math.sqrt(wide.eps) / 10)
+
     @pytest.mark.parametrize(
         ("shape", "f", "expected"),
         [

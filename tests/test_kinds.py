@@ -507,6 +507,18 @@ class TestStructures:
         assert verify_jac(func, claim(1.0003), x0).ok  # in float64 alone, this would matter
         assert verify_jac(func, claim(1.1), x0).verdict is Verdict.FAIL
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+    def test_claims_shorter_than_x0(self, dtype):
+        x0 = np.linspace(0.5, 1.5, 6)
+        for factor, verdict in ((1.0, Verdict.PASS), (1.2, Verdict.FAIL)):
+            jac = verify_jac(
+                lambda x: x**3, lambda x, k=factor: np.diag(k * 3 * x**2).astype(dtype), x0
+            )
+            jvp = verify_jvp(
+                lambda x: x**3, lambda x, t, k=factor: (k * 3 * x**2 * t).astype(dtype), x0
+            )
+            assert jac.verdict == jvp.verdict == verdict
+
     def test_the_first_exception_is_named(self):
         calls = 0
 

@@ -278,6 +278,8 @@ class TestTorch:
             return outputs[-1]
 
         assert check_grad(func, lambda x: 2 * x, self.x0) < 1e-6
+        report = verify_grad(func, lambda x: 2 * x, self.x0, seed=0, vectorize=False)
+        assert report.ok
         assert all(y.grad_fn is None for y in outputs)
 
     def test_requires_grad(self):
@@ -294,6 +296,30 @@ class TestTorch:
             return self.torch.autograd.grad((x * x).sum(), x)[0]
 
         assert check_grad(lambda x: (x * x).sum(), grad, x0, direction=direction) < 1e-6
+
+    def test_claim_by_autograd_near_x0(self):
+        x0, seen = self.x0.clone().requires_grad_(), []
+
+        def grad(x):
+            seen.append(x.requires_grad)
+            return self.torch.autograd.grad((x * x).sum(), x)[0]
+
+        assert verify_grad(lambda x: (x * x).sum(), grad, x0, seed=0).ok
+        assert len(seen) > 1
+        assert all(seen)
+
+    def test_points_laid_out_at_once_are_bounded(self, monkeypatch):
+        from gradproof._backends import _torch
+
+        monkeypatch.setattr(_torch, "_ENTRIES", 5000)
+        x0, held = self.torch.ones(1000, dtype=self.torch.float64), set()
+
+        def func(x):
+            held.add(x.untyped_storage().nbytes() // x.itemsize)
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, x0, vectorize=False) < 1e-5
+        assert held == {1000, 5000}
 
     def test_func_that_differentiates_itself(self):
         def func(x):

@@ -165,3 +165,19 @@ def test_many_extra_arguments(wide):
 
     x0 = wide(claims.point())
     assert check_grad(func, grad, x0, 1, 2, 3, 4, 5, direction="random", seed=1) < 0.1
+
+
+@pytest.mark.library("torch")
+def test_many_entries_do_not_repeat_in_step(monkeypatch):
+    """Of PyTorch's, the same numbers serve again: from another place on, told by the seed."""
+    import torch
+
+    from gradproof._backends import _torch
+
+    monkeypatch.setattr(_torch, "_BLOCK", 64)
+    backend, like = _torch.TorchBackend(), torch.zeros(64 * 16)
+    drawn = [backend.tangent(torch.Generator().manual_seed(s), like)[0] for s in (1, 1, 2)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    rows = drawn[0].reshape(16, 64)
+    assert len({tuple(row.tolist()) for row in rows}) > 8

@@ -345,14 +345,19 @@ class TestSparse:
         report = gradproof.verify_jac(self.func, wrong, x, seed=0)
         assert report.verdict is gradproof.Verdict.FAIL
         assert report.worst(1)[0]["name"] == "[40] by [41]"
-        assert report.worst(1)[0]["measured"] == pytest.approx(self.dense(x)[40, 41])
+        worst = report.worst(1)[0]
+        assert worst["measured"] == pytest.approx(self.dense(x)[40, 41])
+        assert worst["claimed"] == pytest.approx(1.001 * self.dense(x)[40, 41])
+        # Sizes, whatever the sign of a tangent.
+        assert min(report.flat["noise"].min(), report.flat["truncation"].min()) >= 0
 
-    def test_repeated_entries(self):
+    @pytest.mark.parametrize("big", [100.0, -100.0])
+    def test_repeated_entries(self, big):
         """Their sum counts."""
         x, k = np.linspace(0.5, 1.5, 6), np.arange(6)
 
         def jac(x):
-            numbers, rows = np.concatenate([x, 2 * x**2, -x, x**2]), np.tile(k, 4)
+            numbers, rows = np.concatenate([x + big, 3 * x**2 - x - big]), np.tile(k, 2)
             return scipy.sparse.coo_array((numbers, (rows, rows)), shape=(6, 6))
 
         def func(x):
@@ -382,4 +387,7 @@ class TestSparse:
         report = gradproof.verify_jac(self.func, wrong, x, seed=0)
         assert report.verdict is gradproof.Verdict.FAIL
         assert "[30] by [31] is not zero, and outside the pattern" in str(report)
-        assert report.worst(1)[0]["name"] == "[30] by [31]"
+        worst = report.worst(1)[0]
+        assert worst["name"] == "[30] by [31]"
+        assert worst["claimed"] == 0
+        assert worst["measured"] == pytest.approx(self.dense(x)[30, 31], rel=1e-5)
