@@ -389,17 +389,18 @@ class TestTorch:
     def test_workers_come_first(self):
         import torch
 
-        given = []
+        given, batched = [], []
 
         def recorded(task, pieces):
             given.extend(len(piece) for piece in pieces)
             return map(task, pieces)
 
         def func(x):
-            assert not torch._C._functorch.is_batchedtensor(x)
+            batched.append(torch._C._functorch.is_batchedtensor(x))
             return (x * x).sum()
 
         assert check_grad(func, lambda x: 2 * x, self.x, workers=recorded) < 1e-5
+        assert not any(batched)
         assert sum(given) == N
 
     def test_operations_that_vmap_does_one_by_one(self, no_loops):

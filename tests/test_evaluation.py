@@ -9,7 +9,7 @@ import gradproof
 from gradproof import Evaluation
 from gradproof._evaluation import Settings
 from gradproof._point import Point, Span
-from gradproof._values import Values
+from gradproof._values import BudgetSpent, Values
 
 X = np.linspace(0.5, 1.5, 4)
 
@@ -125,6 +125,15 @@ class TestValues:
         span = Span(self.point, np.diag([1.0, 2.0, 3.0, 4.0]), list("abcd"))
         found, _ = values.along(span).at(d)
         np.testing.assert_allclose(found, (X + d * [1, 2, 3, 4]) ** 3, rtol=1e-14)
+        assert values.nfev == 3
+
+    def test_a_sweep_that_the_budget_does_not_allow(self):
+        values = Values(func, Point((X,), 0, None), 3)
+        with pytest.raises(BudgetSpent):
+            values.sweep(np.full(4, 0.5), range(3))
+        assert values.nfev == 1
+        changes = values.sweep(np.full(4, 0.5), range(1, 3))
+        np.testing.assert_allclose(changes, ((X + 0.5) ** 3 - X**3)[1:3])
         assert values.nfev == 3
 
     def test_again_as_often_as_the_budget_allows(self):

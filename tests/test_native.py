@@ -172,6 +172,8 @@ class TestFunctionsWithHabits:
 
         got = approx_fprime(mutable([1.5, 2.5]), func)
         np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
+        got = approx_fprime(mutable([1.5, 2.5]), lambda x: [func(x)])  # in a list of its own
+        np.testing.assert_allclose(mutable.numpy(got), [2 * np.eye(2)], atol=2e-3)
         x0, slopes = mutable([1.5, 2.5]), 2.0 * np.eye(2)
         reused, fresh = (
             verify_jac(f, lambda x: slopes, x0, seed=0) for f in (func, lambda x: 2.0 * x)
@@ -217,6 +219,18 @@ class TestNumPy:
         approx_fprime(np.ones(5, dtype=dtype) / 3, func)
         assert len(func.seen) == 6
         assert {x.dtype for x in func.seen} == {np.dtype(dtype)}
+
+    def test_number_of_calls_of_a_func_that_writes(self):
+        """It does so at once: what it was given is known to be its own from then on."""
+        calls = []
+
+        def func(x):
+            calls.append(None)
+            x *= x
+            return x.sum()
+
+        np.testing.assert_allclose(approx_fprime(np.full(5, 1.5), func), 3, atol=1e-6)
+        assert len(calls) == 6
 
     @pytest.mark.library("jax")  # which brings the dtype
     def test_bfloat16(self):
