@@ -368,7 +368,10 @@ class TestSparse:
         assert gradproof.verify_jac(lambda x: x**3, jac, x, seed=0).ok
         report = gradproof.verify_jac(func, jac, x, seed=0)
         assert report.verdict is gradproof.Verdict.FAIL
-        assert report.worst(1)[0]["name"] == "[2] by [5]"
+        worst = report.worst(1)[0]
+        assert worst["name"] == "[2] by [5]"
+        # Without what is claimed of the column of the same colour that the pattern has there.
+        assert (worst["claimed"], worst["measured"]) == (0, pytest.approx(1, rel=1e-5))
 
     def test_another_shape(self):
         for shape in ((6, 5), (5, 6)):
