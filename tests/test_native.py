@@ -242,6 +242,8 @@ class TestNumPy:
             assert check_grad(func, grad, x0, direction=direction, seed=0) < 0.6
             assert check_grad(func, lambda x: -grad(x), x0, direction=direction, seed=0) > 2
         assert approx_fprime(x0, func).dtype == x0.dtype
+        large = np.array([1024.0, -512.0], dtype=x0.dtype)  # where the step moves nothing
+        assert np.isfinite(approx_fprime(large, func, 1e-3).astype(float)).all()
         assert {x.dtype for x in func.seen + grad.seen} == {x0.dtype}
         # ... and in the results of functions of float64.
         x0, narrow = x0.astype(float), ml_dtypes.bfloat16
