@@ -153,6 +153,7 @@ def test_several_leaves(wide: Arrays):
 
     def func(tree):
         few = tree["few"]
+        assert few.shape[:-1] == tree["a"].shape[:-1]  # of a batch, all leaves are
         return p.func(tree["a"]) * p.xp.sum(few * few, axis=-1)
 
     def grad(tree):
@@ -214,24 +215,54 @@ def test_complex(library):
 
 def test_same_count_and_verdict_as_one_by_one(wide: Arrays):
     p, x = problem(wide), wide(point())
+    ways = ({"vectorize": False}, way(wide))
     for grad in (p.grad, planted("one entry", p.grad, wide)):
         alone, batch = (
-            verify_grad(p.func, grad, x, seed=0, directions="all", **how)
-            for how in ({"vectorize": False}, way(wide))
+            verify_grad(p.func, grad, x, seed=0, directions="all", **how) for how in ways
         )
         assert (batch.verdict, batch.nfev) == (alone.verdict, alone.nfev)
 
+    def both(tree):
+        return p.func(tree["a"]) + p.func(tree["b"])
+
+    def slopes(tree):
+        return {name: p.grad(leaf) for name, leaf in tree.items()}
+
+    tree = {"a": x, "b": x}
+    alone, batch = (verify_grad(both, slopes, tree, seed=0, directions="all", **h) for h in ways)
+    assert (batch.verdict, batch.nfev) == (alone.verdict, alone.nfev)
+
+    def each(x):
+        return p.each(x) + x * p.xp.roll(x, 1, axis=-1)
+
+    def jac(x):
+        x, diagonal = wide.numpy(x), wide.numpy(p.slope(x))
+        return np.diag(diagonal + np.roll(x, 1)) + x[:, None] * np.roll(np.eye(N), -1, axis=1)
+
+    alone, batch = (verify_jac(each, jac, x, seed=0, **how) for how in ways)
+    assert batch.ok
+    assert (batch.verdict, batch.nfev) == (alone.verdict, alone.nfev)
+
 
 def test_budget(wide: Arrays):
-    p, x = problem(wide), wide(point())
-    for budget in (30, 50, 90):
+    p, x, calls = problem(wide), wide(point()), []
+
+    def each(x):
+        calls.append(None)
+        return p.each(x)
+
+    def jac(x):
+        return np.diag(wide.numpy(p.slope(x)))
+
+    report = verify_jac(each, jac, x, seed=0, budget=1000, **way(wide))
+    assert len(calls) < report.nfev / 2  # one that is large enough is no reason for plain calls
+    for budget in (30, 50, 90, 110):
         how = {"seed": 0, "budget": budget, **way(wide)}
         report = verify_grad(p.func, p.grad, x, directions="all", **how)
         assert report.nfev <= budget
         assert report.verdict is Verdict.INCONCLUSIVE
-        assert (
-            verify_jac(p.each, lambda x: np.diag(wide.numpy(p.slope(x))), x, **how).nfev <= budget
-        )
+        alone = verify_jac(p.each, jac, x, seed=0, budget=budget, vectorize=False)
+        assert verify_jac(p.each, jac, x, **how).nfev == alone.nfev <= budget
 
 
 # --- where a function cannot be batched ----------------------------------------------------------
@@ -349,8 +380,41 @@ class TestTorch:
         values = Values(Square.apply, Point((self.x,), 0, None), None, Settings())
         changes = values.sweep(np.full(N, 1e-9), range(N))
         np.testing.assert_allclose(changes, 2e-9 * point(), atol=1e-13)
+        for i, sides in enumerate(values.each_entry(np.full(N, 1e-9))):
+            up, down = (float(value[0] - at_x0[0]) for value, _, at_x0 in sides)
+            np.testing.assert_allclose([up, -down], 2e-9 * point()[i], atol=1e-13)
         rows = approx_fprime(self.x, lambda x: Square.apply(x)[None] * x[:2])
         assert abs(float(rows[0, 5]) - 2 * float(self.x[5] * self.x[0])) < 1e-5
+
+    def test_workers_come_first(self):
+        import torch
+
+        given, batched = [], []
+
+        def recorded(task, pieces):
+            given.extend(len(piece) for piece in pieces)
+            return map(task, pieces)
+
+        def func(x):
+            batched.append(torch._C._functorch.is_batchedtensor(x))
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, self.x, workers=recorded) < 1e-5
+        assert not any(batched)
+        assert sum(given) == N
+
+    def test_operations_that_vmap_does_one_by_one(self, no_loops):
+        """What PyTorch warns of is what plain calls would do anyway."""
+        import warnings
+
+        import torch
+
+        def func(x):
+            if torch._C._functorch.is_batchedtensor(x):
+                warnings.warn("There is a performance drop because", UserWarning, stacklevel=1)
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, self.x) < 1e-5
 
     def test_from_how_many_entries_on(self, monkeypatch):
         import torch
@@ -648,6 +712,29 @@ class TestBatchAxis:
         assert check_grad(func, p.grad, x, vectorized=True, batch_size=1) < 0.1
         assert set(shapes) == {(1, N)}
 
+    def test_batches_are_full(self, monkeypatch):
+        """Whatever is done in a row; and no larger than memory allows, other leaves included."""
+        sizes = set()
+
+        def func(tree):
+            sizes.add(len(tree["a"]))
+            return (tree["a"] ** 2).sum(-1) + tree["b"].sum(-1)
+
+        def grad(tree):
+            return {"a": 2 * tree["a"], "b": np.ones(250)}
+
+        def run(**how):
+            sizes.clear()
+            tree = {"a": np.linspace(1, 2, 1000), "b": np.ones(250)}
+            how |= {"seed": 0, "directions": "all", "vectorized": True}
+            assert verify_grad(func, grad, tree, **how).ok
+            return sizes
+
+        # Single points, those to compare at, full ones, and what is left of either leaf.
+        assert run(batch_size=16) == {1, 2, 16, 1 + 1000 % 15, 1 + 250 % 15}
+        monkeypatch.setattr(batches, "_BYTES", 10 * 8 * 1250)
+        assert run() == {1, 2, 10, 1 + 1000 % 9, 1 + 250 % 9}
+
     def test_auxiliary_output_and_pytrees(self, wide: Arrays):
         p, x = problem(wide), wide(point())
 
@@ -668,6 +755,11 @@ class TestBatchAxis:
             check_grad(lambda x: p.xp.sum(x * x), p.grad, x, vectorized=True)
         with pytest.raises(ValueError, match=r"shape \(\) for a batch of one point"):
             verify_grad(lambda x: p.xp.sum(x * x), p.grad, x, vectorized=True)
+        with pytest.raises(ValueError, match=r"shape \(40,\) for a batch of one point"):
+            check_grad(lambda x: p.xp.reshape(x, (-1,)), p.grad, x, vectorized=True)
+        # One that returns another shape for several points:
+        with pytest.raises(ValueError, match=r"shape \(2, 2\) for 2 points, and \(40,\) for one"):
+            approx_fprime(x, lambda x: x if x.shape[0] == 1 else x[:, :2], vectorized=True)
         # One that keeps the axis for one point only:
         keep = {"keepdims": True}
         with pytest.raises(ValueError, match=r"returned shape \(1,\) for 2 points, and \(\) for"):
@@ -687,6 +779,18 @@ class TestBatchAxis:
                     func, p.grad, x, vectorized=True, **({} if check is check_grad else {"seed": 0})
                 )
 
+    @pytest.mark.parametrize("x0", [point(), 0 * point()], ids=["", "zeros"])
+    def test_a_func_that_does_not_move_the_points(self, x0):
+        """What a batch says at x0 is right: only at another point can it be told."""
+
+        def func(x):
+            return (x if len(x) == 1 else np.repeat(x0[None], len(x), axis=0)).cumsum(-1)[:, -1]
+
+        with pytest.raises(ValueError, match="a batch is not what plain calls return"):
+            check_grad(func, np.zeros_like, x0, vectorized=True)
+        with pytest.raises(ValueError, match="a batch is not what plain calls return"):
+            verify_grad(func, np.ones_like, x0, seed=0, directions="all", vectorized=True)
+
     def test_one_that_raises_for_a_batch(self, wide: Arrays):
         """Is called with batches of one, and what it raises for a point is about that point."""
         p, x = problem(wide), wide(point())
@@ -701,6 +805,34 @@ class TestBatchAxis:
         assert report.ok
         assert "MemoryError: too much" in remark(report)
         assert check_grad(func, p.grad, x, vectorized=True) < 0.1
+
+    def test_another_shape_away_from_x0(self):
+        """Is called one by one, which says what is wrong."""
+        x0 = point()
+
+        def func(x):
+            return x[:, :2] if len(x) == 1 and x[0, 0] != x0[0] else x
+
+        with pytest.raises(ValueError, match=r"shape \(40,\) at x0, but shape \(2,\) when called"):
+            approx_fprime(x0, func, vectorized=True)
+
+    def test_complex_values(self):
+        x = point()
+
+        def func(x):
+            return (1 + 2j) * x * x
+
+        for slope, verdict in ((2 + 4j, Verdict.PASS), (2 - 4j, Verdict.FAIL)):
+            report = verify_jac(func, lambda x, s=slope: np.diag(s * x), x, seed=0, vectorized=True)
+            assert report.verdict is verdict
+
+    def test_long_doubles(self):
+        """Differences of them have more digits than those of double precision."""
+        x = point().astype(np.longdouble) / 3
+        limit = 1e3 * np.finfo(x.dtype).eps / 1e-8  # a double has as many, here and there
+        found = approx_fprime(x, lambda x: 100 + (x**3).sum(-1), 1e-8, vectorized=True)
+        error = found - 3 * x * x
+        assert np.abs(error - 3e-8 * x).max() < limit
 
     def test_numpy_cannot_vectorize(self):
         x = point()
@@ -728,6 +860,21 @@ def test_an_exception_away_from_x0():
     with pytest.raises(ValueError, match="beyond") as caught:
         check_grad(func, lambda x: 2 * x, x, vectorized=True)
     assert "x0[39] moved from 2.0 to" in caught.value.__notes__[0]
+
+
+def test_an_exception_at_the_point_to_compare_at():
+    x = np.linspace(1, 2, N)
+
+    def func(y):
+        if len(y) == 1 and np.abs(y - x).max() > 0.01:
+            msg = "far away"
+            raise ValueError(msg)
+        return (y * y).sum(-1)
+
+    report = verify_grad(func, lambda x: 2 * x, x, seed=0, directions="all", vectorized=True)
+    assert "ValueError: far away" in remark(report)
+    assert report.ok
+    assert check_grad(func, lambda x: 2 * x, x, vectorized=True) < 1e-5
 
 
 def test_values_that_are_not_finite():

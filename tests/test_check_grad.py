@@ -108,6 +108,12 @@ class TestApproxFprime:
             arrays.numpy(got), expected, atol=allowed(arrays, expected), rtol=0
         )
 
+    def test_more_entries_than_are_laid_out_at_once(self, wide):
+        """Of JAX 8, of PyTorch 64: each block goes on where the one before has ended."""
+        x = claims.point(n=150)
+        got = approx_fprime(wide(x), lambda x: wide.xp.sum(x * x), vectorize=False)
+        np.testing.assert_allclose(wide.numpy(got), 2 * x, atol=2000 * math.sqrt(wide.eps) / 10)
+
     @pytest.mark.parametrize(
         ("shape", "f", "expected"),
         [
@@ -180,6 +186,24 @@ class TestSteps:
         if noise < 0.5:
             np.testing.assert_allclose(got[:2], [1.0, -1.0], atol=noise)
         assert np.isfinite(got).all()
+
+    @pytest.mark.parametrize("how", [{}, {"vectorized": True}, {"direction": "random", "seed": 1}])
+    def test_the_displacement_that_happened_is_taken_exactly(self, how):
+        """In the dtype of x it would be rounded, where a step is larger than x."""
+        x = np.array([0.001, -0.7, 0.1], dtype=np.float32)
+        weights = np.array([3.0, 5.0, -7.0])
+
+        def func(x):
+            return x.astype(np.float64) @ weights
+
+        for epsilon in (0.3, -2.0, 1.1):
+            assert check_grad(func, lambda x: weights, x, epsilon=epsilon, **how) < 1e-13
+
+    def test_values_that_are_not_finite_are_answers(self):
+        """Without a warning: func has given none."""
+        slopes = approx_fprime(np.array([0.0, 1.0]), lambda x: math.inf if x[1] == 1 else 2.0)
+        assert math.isnan(slopes[0])
+        assert slopes[1] == -math.inf
 
     def test_random_direction_where_the_step_vanishes(self, arrays):
         """At large x an absolute step is less than an ulp: SciPy compares with a zero slope."""

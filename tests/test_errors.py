@@ -33,6 +33,11 @@ class TestBeforeAnythingIsCalled:
                 r"epsilon has shape \(3,\); expected one number, or one .* shape \(2,\)",
             ),
             (
+                lambda x: check_grad(never, never, x, epsilon=[[1e-6]] * 2),
+                ValueError,
+                r"epsilon has shape \(2, 1\); expected one number, or one .* shape \(2,\)",
+            ),
+            (
                 lambda x: check_grad(never, never, x, epsilon=[1e-6] * 2, direction="random"),
                 ValueError,
                 r"epsilon has shape \(2,\); expected one number \(with direction='random'",
@@ -93,6 +98,10 @@ class TestClaims:
         claim = np.ones(shape).tolist()
         with pytest.raises(ValueError, match=r"grad returned shape .* for an x0 of shape \(2,\)"):
             check_grad(never, lambda x: claim, wide([1.0, 2.0]))
+
+    def test_no_func_could_fit_an_empty_x0(self, wide):
+        with pytest.raises(ValueError, match=r"grad returned shape \(1,\) for an x0 of shape \(0,"):
+            check_grad(never, lambda x: [1.0], wide(np.ones(0)))
 
     def test_transposed_jacobian(self, wide):
         def func(x):

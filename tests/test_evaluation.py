@@ -8,6 +8,8 @@ import pytest
 import gradproof
 from gradproof import Evaluation
 from gradproof._evaluation import Settings
+from gradproof._point import Point, Span
+from gradproof._values import BudgetSpent, Values
 
 X = np.linspace(0.5, 1.5, 4)
 
@@ -83,6 +85,62 @@ def test_options_are_the_documented_ones():
     for name in Evaluation.__annotations__:
         assert f"\n{name} : " in inspect.cleandoc(Evaluation.__doc__)  # as Python 3.13 keeps it
     assert Settings.checked({}) == Settings()
+
+
+class TestValues:
+    """Evaluations of several values, which may come up again."""
+
+    def values(self, budget=None):
+        self.calls = 0
+
+        def func(x):
+            self.calls += 1
+            return x**3
+
+        self.point = Point((X,), 0, None)
+        return Values(func, self.point, budget)
+
+    def test_known_ones_are_not_called_again(self):
+        values, d = self.values(), np.full(4, 0.5)
+        for fresh, calls in ((False, 2), (False, 2), (True, 3)):
+            found, happened = values.at(d, fresh=fresh)
+            np.testing.assert_array_equal(found, (X + d) ** 3)
+            np.testing.assert_array_equal(happened, X + d - X)
+            assert self.calls == values.nfev == calls
+
+    def test_the_last_ones_are_kept(self):
+        values, many = self.values(), Values._KEPT + 1
+        for k in range(many):
+            values.at(np.full(4, k / 64))
+        assert self.calls == 1 + many
+        values.at(np.full(4, 1 / 64))
+        assert self.calls == 1 + many
+        values.at(np.zeros(4))  # the first has made room
+        assert self.calls == 2 + many
+
+    def test_along_other_lines(self):
+        """The same numbers are another displacement there."""
+        values, d = self.values(), np.full(4, 0.5)
+        values.at(d)
+        span = Span(self.point, np.diag([1.0, 2.0, 3.0, 4.0]), list("abcd"))
+        found, _ = values.along(span).at(d)
+        np.testing.assert_allclose(found, (X + d * [1, 2, 3, 4]) ** 3, rtol=1e-14)
+        assert values.nfev == 3
+
+    def test_a_sweep_that_the_budget_does_not_allow(self):
+        values = Values(func, Point((X,), 0, None), 3)
+        with pytest.raises(BudgetSpent):
+            values.sweep(np.full(4, 0.5), range(3))
+        assert values.nfev == 1
+        changes = values.sweep(np.full(4, 0.5), range(1, 3))
+        np.testing.assert_allclose(changes, ((X + 0.5) ** 3 - X**3)[1:3])
+        assert values.nfev == 3
+
+    def test_again_as_often_as_the_budget_allows(self):
+        values = self.values(budget=3)
+        np.testing.assert_array_equal(values.again(5), [X**3, X**3])
+        assert values.again(5).shape == (0, 4)
+        assert values.nfev == 3
 
 
 def test_calls_are_made_one_by_one_up_to_the_budget():

@@ -359,15 +359,25 @@ class TestComplex:
         report = verify_jac(lambda x: np.exp(1j * x), lambda x: np.diag(-1j * np.exp(1j * x)), x)
         assert report.verdict is Verdict.FAIL
 
-    def test_names_of_parts(self):
+    @pytest.mark.parametrize("k", [0, 1, 2])
+    def test_names_of_parts(self, k):
         def wrong(z):
             g = 2 * z
-            g[1] = g[1].conj()
+            g[k] += 0.125j
             return g
 
         report = verify_grad(lambda z: (abs(z) ** 2).sum(), wrong, self.Z, directions="all")
         assert report.verdict is Verdict.FAIL
-        assert report.worst(1)[0]["name"] == "[1].imag"
+        assert report.worst(1)[0]["name"] == f"[{k}].imag"
+
+    def test_cost_is_that_of_both_parts(self):
+        def func(x):
+            return (abs(x) ** 2).sum()
+
+        parts = np.concatenate([self.Z.real, self.Z.imag])
+        both, real = (verify_grad(func, lambda x: 2 * x, x) for x in (self.Z, parts))
+        assert both.ok
+        assert both.nfev == real.nfev
 
     @pytest.mark.library("torch")
     def test_torch(self):
@@ -457,6 +467,72 @@ class TestStructures:
 
         with pytest.raises(ValueError, match=r"func returned \['y'\] near x0, but"):
             verify_vjp(func, lambda x, ct: 2 * x * ct, np.ones(3))
+
+    @pytest.mark.parametrize(
+        ("claim", "words"),
+        [
+            (lambda d: {"a": (1 + 1j) * d["a"]}, "grad returned complex numbers at leaf .*'a'"),
+            (lambda d: d | {"b": 1.0}, r"(?s)another structure .*returned: \['a'\] .*, \['b'\]"),
+            (lambda d: {"a": np.array(["x", "y", "z"])}, "of dtype <U1, which does not become"),
+        ],
+    )
+    def test_what_is_no_gradient(self, claim, words):
+        with pytest.raises(TypeError, match=words):
+            verify_grad(lambda d: (d["a"] ** 2).sum(), claim, {"a": np.ones(3)})
+
+    def test_complex_tangents_of_real_values(self):
+        with pytest.raises(TypeError, match="jvp returned complex numbers, where func's result is"):
+            verify_jvp(np.sin, lambda x, t: (1 + 1j) * np.cos(x) * t, np.ones(3))
+
+    def test_func_without_a_result(self):
+        with pytest.raises(TypeError, match="func returned None .* Is a `return` missing"):
+            verify_jac(lambda x: None, lambda x: np.eye(3), np.ones(3))
+
+    @pytest.mark.parametrize("value", [[1.0], (1.0, 2.0, 3.0)])
+    def test_func_without_what_comes_beside(self, value):
+        with pytest.raises(TypeError, match="has_aux=True, but func returned .*a pair of its"):
+            verify_grad(lambda x: value, lambda x: x, np.ones(3), has_aux=True)
+
+    def test_values_shorter_than_x0(self):
+        """What matters is told by the coarsest dtype, whichever leaf of the result has it."""
+
+        def func(x):
+            return {"a": x**3, "b": (x**3).astype(np.float32)}
+
+        def claim(factor):
+            return lambda x: {name: np.diag(factor * 3 * x**2) for name in "ab"}
+
+        x0 = np.linspace(0.5, 1.5, 6)
+        assert verify_jac(func, claim(1), x0).ok
+        assert verify_jac(func, claim(1.0003), x0).ok  # in float64 alone, this would matter
+        assert verify_jac(func, claim(1.1), x0).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+    def test_claims_shorter_than_x0(self, dtype):
+        x0 = np.linspace(0.5, 1.5, 6)
+        for factor, verdict in ((1.0, Verdict.PASS), (1.2, Verdict.FAIL)):
+            jac = verify_jac(
+                lambda x: x**3, lambda x, k=factor: np.diag(k * 3 * x**2).astype(dtype), x0
+            )
+            jvp = verify_jvp(
+                lambda x: x**3, lambda x, t, k=factor: (k * 3 * x**2 * t).astype(dtype), x0
+            )
+            assert jac.verdict == jvp.verdict == verdict
+
+    def test_the_first_exception_is_named(self):
+        calls = 0
+
+        def func(x):
+            nonlocal calls
+            calls += 1
+            if calls > 3:
+                msg = f"in call {calls}"
+                raise ArithmeticError(msg)
+            return (x**3).sum()
+
+        report = verify_grad(func, lambda x: 3 * x**2, np.ones(3))
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert "ArithmeticError: in call 4" in str(report)
 
     def test_nothing_to_move(self):
         with pytest.raises(TypeError, match="without a floating leaf"):

@@ -7,7 +7,7 @@ import pytest
 from tests import claims
 from tests.backends import Arrays
 
-from gradproof import Verdict, approx_fprime, check_grad, verify_grad
+from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_jac
 
 
 class Spy:
@@ -172,6 +172,14 @@ class TestFunctionsWithHabits:
 
         got = approx_fprime(mutable([1.5, 2.5]), func)
         np.testing.assert_allclose(mutable.numpy(got), 2 * np.eye(2), atol=2e-3)
+        got = approx_fprime(mutable([1.5, 2.5]), lambda x: [func(x)])  # in a list of its own
+        np.testing.assert_allclose(mutable.numpy(got), [2 * np.eye(2)], atol=2e-3)
+        x0, slopes = mutable([1.5, 2.5]), 2.0 * np.eye(2)
+        reused, fresh = (
+            verify_jac(f, lambda x: slopes, x0, seed=0) for f in (func, lambda x: 2.0 * x)
+        )
+        assert reused.ok
+        assert reused.to_dict() == fresh.to_dict()
 
 
 def cubes(x):
@@ -212,6 +220,18 @@ class TestNumPy:
         assert len(func.seen) == 6
         assert {x.dtype for x in func.seen} == {np.dtype(dtype)}
 
+    def test_number_of_calls_of_a_func_that_writes(self):
+        """It does so at once: what it was given is known to be its own from then on."""
+        calls = []
+
+        def func(x):
+            calls.append(None)
+            x *= x
+            return x.sum()
+
+        np.testing.assert_allclose(approx_fprime(np.full(5, 1.5), func), 3, atol=1e-6)
+        assert len(calls) == 6
+
     @pytest.mark.library("jax")  # which brings the dtype
     def test_bfloat16(self):
         import ml_dtypes
@@ -222,6 +242,8 @@ class TestNumPy:
             assert check_grad(func, grad, x0, direction=direction, seed=0) < 0.6
             assert check_grad(func, lambda x: -grad(x), x0, direction=direction, seed=0) > 2
         assert approx_fprime(x0, func).dtype == x0.dtype
+        large = np.array([1024.0, -512.0], dtype=x0.dtype)  # where the step moves nothing
+        assert np.isfinite(approx_fprime(large, func, 1e-3).astype(float)).all()
         assert {x.dtype for x in func.seen + grad.seen} == {x0.dtype}
         # ... and in the results of functions of float64.
         x0, narrow = x0.astype(float), ml_dtypes.bfloat16
@@ -272,6 +294,8 @@ class TestTorch:
             return outputs[-1]
 
         assert check_grad(func, lambda x: 2 * x, self.x0) < 1e-6
+        report = verify_grad(func, lambda x: 2 * x, self.x0, seed=0, vectorize=False)
+        assert report.ok
         assert all(y.grad_fn is None for y in outputs)
 
     def test_requires_grad(self):
@@ -288,6 +312,30 @@ class TestTorch:
             return self.torch.autograd.grad((x * x).sum(), x)[0]
 
         assert check_grad(lambda x: (x * x).sum(), grad, x0, direction=direction) < 1e-6
+
+    def test_claim_by_autograd_near_x0(self):
+        x0, seen = self.x0.clone().requires_grad_(), []
+
+        def grad(x):
+            seen.append(x.requires_grad)
+            return self.torch.autograd.grad((x * x).sum(), x)[0]
+
+        assert verify_grad(lambda x: (x * x).sum(), grad, x0, seed=0).ok
+        assert len(seen) > 1
+        assert all(seen)
+
+    def test_points_laid_out_at_once_are_bounded(self, monkeypatch):
+        from gradproof._backends import _torch
+
+        monkeypatch.setattr(_torch, "_ENTRIES", 5000)
+        x0, held = self.torch.ones(1000, dtype=self.torch.float64), set()
+
+        def func(x):
+            held.add(x.untyped_storage().nbytes() // x.itemsize)
+            return (x * x).sum()
+
+        assert check_grad(func, lambda x: 2 * x, x0, vectorize=False) < 1e-5
+        assert held == {1000, 5000}
 
     def test_func_that_differentiates_itself(self):
         def func(x):

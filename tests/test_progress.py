@@ -222,6 +222,14 @@ class TestChecks:
         assert "30/30 calls of func" in screen.text
         assert screen.removed
 
+    def test_check_grad_in_batches(self, screen):
+        x = point(n=30)
+        func = screen.slow(lambda x: (x * x * x).sum(-1))
+        assert check_grad(func, cube_grad, x, vectorized=True, batch_size=4) < 1e-5
+        assert "15/30 calls of func" in screen.text
+        assert "30/30 calls of func" in screen.text
+        assert screen.removed
+
     def test_approx_fprime(self, screen):
         x = point(n=30)
         wanted = approx_fprime(x, cube, progress=False)
@@ -292,8 +300,16 @@ SCRIPT = textwrap.dedent(
 
     assert "rich" not in sys.modules
     _progress._AFTER = float(sys.argv[1])
-    x = np.ones(20)
-    report = verify_grad(lambda x: (x**2).sum(), lambda x: 2 * x, x)
+    x, calls = np.ones(20), 0
+
+    def func(x):
+        global calls
+        calls += 1
+        if calls == 50:
+            print("hello")
+        return (x**2).sum()
+
+    report = verify_grad(func, lambda x: 2 * x, x)
     print(report.verdict, "rich" in sys.modules)
     """
 )
@@ -329,16 +345,16 @@ class TestProcess:
 
     def test_terminal(self):
         said, shown = self.run(0)
-        assert said == ["pass", "True"]
+        assert said == ["hello", "pass", "True"]  # to the pipe, not above the bar
         assert "calls of func" in shown
         assert shown.endswith("\x1b[1A\x1b[2K")
 
     def test_soon_done(self):
         """Rich is not even imported."""
-        assert self.run(3600) == (["pass", "False"], "")
+        assert self.run(3600) == (["hello", "pass", "False"], "")
 
     @pytest.mark.parametrize(("terminal", "variables"), [(True, {"CI": "1"}), (False, {})])
     def test_never(self, terminal, variables):
         said, shown = self.run(0, terminal=terminal, **variables)
-        assert said == ["pass", "False"]
+        assert said == ["hello", "pass", "False"]
         assert not shown

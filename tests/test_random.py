@@ -8,6 +8,7 @@ from tests import claims
 from tests.backends import REQUIRED
 
 from gradproof import check_grad
+from gradproof._blocks import BLOCK, dot, drawn, norm
 
 
 def wrong(x):
@@ -165,3 +166,39 @@ def test_many_extra_arguments(wide):
 
     x0 = wide(claims.point())
     assert check_grad(func, grad, x0, 1, 2, 3, 4, 5, direction="random", seed=1) < 0.1
+
+
+@pytest.mark.library("torch")
+def test_many_entries_do_not_repeat_in_step(monkeypatch):
+    """Of PyTorch's, the same numbers serve again: from another place on, told by the seed."""
+    import torch
+
+    from gradproof._backends import _torch
+
+    monkeypatch.setattr(_torch, "_BLOCK", 64)
+    backend, like = _torch.TorchBackend(), torch.zeros(64 * 16)
+    found = [backend.tangent(torch.Generator().manual_seed(s), like)[0] for s in (1, 1, 2)]
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+    numbers = backend.to_host([found[0]])[0]
+    assert len({tuple(row) for row in numbers.reshape(16, 64).tolist()}) > 8
+
+
+@pytest.mark.library("jax")
+def test_all_digits_of_a_seed_count():
+    import jax.numpy as jnp
+
+    def found(seed):
+        x = jnp.asarray(claims.point())
+        return check_grad(claims.func, wrong, x, direction="random", seed=seed)
+
+    assert len({found(seed) for seed in (7, 7 + 2**32, 7 + 2**40)}) == 3
+
+
+def test_blocks_are_what_all_at_once_is():
+    n = 2 * BLOCK + 5
+    whole = np.random.default_rng(7).standard_normal(n)
+    np.testing.assert_array_equal(drawn(n, np.random.default_rng(7).standard_normal), whole)
+    assert norm(n, whole.__getitem__) == pytest.approx(np.linalg.norm(whole), rel=1e-14)
+    half = whole / 2
+    assert dot(n, whole.__getitem__, half.__getitem__) == pytest.approx(whole @ half, rel=1e-12)

@@ -345,7 +345,40 @@ class TestSparse:
         report = gradproof.verify_jac(self.func, wrong, x, seed=0)
         assert report.verdict is gradproof.Verdict.FAIL
         assert report.worst(1)[0]["name"] == "[40] by [41]"
-        assert report.worst(1)[0]["measured"] == pytest.approx(self.dense(x)[40, 41])
+        worst = report.worst(1)[0]
+        assert worst["measured"] == pytest.approx(self.dense(x)[40, 41])
+        assert worst["claimed"] == pytest.approx(1.001 * self.dense(x)[40, 41])
+        # Sizes, whatever the sign of a tangent.
+        assert min(report.flat["noise"].min(), report.flat["truncation"].min()) >= 0
+
+    @pytest.mark.parametrize("big", [100.0, -100.0])
+    def test_repeated_entries(self, big):
+        """Their sum counts."""
+        x, k = np.linspace(0.5, 1.5, 6), np.arange(6)
+
+        def jac(x):
+            numbers, rows = np.concatenate([x + big, 3 * x**2 - x - big]), np.tile(k, 2)
+            return scipy.sparse.coo_array((numbers, (rows, rows)), shape=(6, 6))
+
+        def func(x):
+            y = x**3
+            y[2] += x[5]
+            return y
+
+        assert gradproof.verify_jac(lambda x: x**3, jac, x, seed=0).ok
+        report = gradproof.verify_jac(func, jac, x, seed=0)
+        assert report.verdict is gradproof.Verdict.FAIL
+        worst = report.worst(1)[0]
+        assert worst["name"] == "[2] by [5]"
+        # Without what is claimed of the column of the same colour that the pattern has there.
+        assert (worst["claimed"], worst["measured"]) == (0, pytest.approx(1, rel=1e-5))
+
+    def test_another_shape(self):
+        for shape in ((6, 5), (5, 6)):
+            with pytest.raises(ValueError, match=r"sparse matrix of shape .*; expected \(6, 6\)"):
+                gradproof.verify_jac(
+                    np.sin, lambda x, s=shape: scipy.sparse.coo_array(s), np.ones(6), seed=0
+                )
 
     def test_outside_the_pattern(self):
         def wrong(x):
@@ -357,4 +390,7 @@ class TestSparse:
         report = gradproof.verify_jac(self.func, wrong, x, seed=0)
         assert report.verdict is gradproof.Verdict.FAIL
         assert "[30] by [31] is not zero, and outside the pattern" in str(report)
-        assert report.worst(1)[0]["name"] == "[30] by [31]"
+        worst = report.worst(1)[0]
+        assert worst["name"] == "[30] by [31]"
+        assert worst["claimed"] == 0
+        assert worst["measured"] == pytest.approx(self.dense(x)[30, 31], rel=1e-5)

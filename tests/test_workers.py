@@ -13,7 +13,10 @@ import pytest
 from tests.backends import imported
 
 import gradproof
-from gradproof import _workers
+from gradproof import _calls, _workers
+from gradproof._backends import backend_of
+from gradproof._calls import Calls, Known
+from gradproof._evaluation import Settings
 
 X0 = np.linspace(0.3, 1.7, 12)
 
@@ -158,6 +161,19 @@ class TestKinds:
             assert helped.to_dict() == alone.to_dict()
             assert helped.nfev <= budget
 
+    def test_one_point_is_not_sent(self):
+        """To start workers for it would take longer than the point."""
+        sent = []
+
+        def recorded(task, pieces):
+            sent.append(sum(map(len, pieces)))
+            return map(task, pieces)
+
+        assert gradproof.check_grad(cubes, slopes, X0[:1], workers=recorded) < 1e-6
+        assert not sent
+        assert gradproof.verify_grad(cubes, slopes, X0, seed=3, workers=recorded).ok
+        assert min(sent) > 1
+
     def test_edge_of_a_domain(self):
         """An exception in a worker shortens the ladder, as it does without one."""
 
@@ -207,6 +223,37 @@ def test_libraries(library):
                 assert helped.verdict == verdict
 
 
+class TestPoints:
+    """Points on their way to workers: all of them, in order, large ones a few at a time."""
+
+    @staticmethod
+    def total(leaves):
+        return leaves[0].sum()
+
+    def test_all_in_order(self):
+        def found(**how):
+            calls = Calls(backend_of(X0), Settings(progress=False, **how))
+            points = (Known(-i) if i % 7 == 3 else [np.full(2, float(i))] for i in range(200))
+            return list(calls.each(self.total, points)), calls.nfev
+
+        assert found(workers=map) == found()
+
+    def test_no_more_at_once_than_there_is_room_for(self, monkeypatch):
+        monkeypatch.setattr(_calls, "_ROOM", 10)
+        made = 0
+
+        def points():
+            nonlocal made
+            for made in range(1, 21):
+                yield [np.full(4, float(made))]
+
+        calls = Calls(backend_of(X0), Settings(progress=False, workers=map))
+        for done, value in enumerate(calls.each(self.total, points()), 1):
+            assert value == 4 * done
+            assert made - done < 3
+        assert made == done == 20
+
+
 @pytest.mark.library("dask")
 class TestErrors:
     def test_exception_of_func(self):
@@ -245,6 +292,18 @@ class TestErrors:
         with processes() as pool, pytest.raises(RuntimeError, match="a worker died.*fewer"):
             gradproof.check_grad(func, slopes, X0, workers=pool)
 
+    def test_dead_worker_of_dask(self):
+        """Known by its name: Dask need not be imported for it."""
+
+        class KilledWorker(Exception):  # noqa: N818  # as Dask calls it
+            pass
+
+        def dead(task, pieces):
+            raise KilledWorker("task-1")
+
+        with pytest.raises(RuntimeError, match="a worker died.*KilledWorker: task-1"):
+            gradproof.check_grad(cubes, slopes, X0, workers=dead)
+
     def test_what_cannot_be_sent(self):
         lock = threading.Lock()
 
@@ -264,7 +323,8 @@ class TestErrors:
 
     def test_without_joblib(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "joblib", None)
-        with pytest.raises(RuntimeError, match=r"pip install 'gradproof\[parallel\]'"):
+        expected = r"^workers=2 needs joblib.*pip install 'gradproof\[parallel\]'"
+        with pytest.raises(RuntimeError, match=expected):
             gradproof.check_grad(cubes, slopes, X0, workers=2)
 
     def test_no_map(self):

@@ -316,7 +316,8 @@ class Calls:
         at_x0 : ndarray of shape (m,)
             The real numbers in what a plain call returned at x.
         entries : range
-            The entries to do.
+            The entries to do. Those that the budget does not allow are not to be asked for: what a
+            batch costs is counted once it is there.
 
         Yields
         ------
@@ -331,8 +332,6 @@ class Calls:
         ValueError
             In its place, if the user wants batches.
         """
-        if self.left() < len(entries):
-            raise BudgetSpent
         before = leafed.compile_time
         try:
             given = self.backend, self.settings, leafed

@@ -291,8 +291,7 @@ def _beside(claim: Any, primal: Primal) -> Any:
     if shape[len(shape) - len(primal.shape) :] == primal.shape and len(shape) >= len(primal.shape):
         return claim
     rows = math.prod(shape) // (math.prod(primal.shape) or 1)
-    fitting = primal.shape if rows == 1 else (rows, *primal.shape)
-    return backend.native(_reshaped)(claim, shape=fitting)
+    return backend.native(_reshaped)(claim, shape=(rows, *primal.shape))
 
 
 def _reshaped(backend: Backend, claim: Any, *, shape: Shape) -> Any:

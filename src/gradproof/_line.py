@@ -186,7 +186,7 @@ class Line:
         x, backend = self._primal.x, self._primal.backend
         before, moved, f0 = (np.asarray(array) for array in backend.to_host([x, plus, self.f0]))
         n, done = math.prod(self._primal.shape), 0
-        slopes = np.empty((n, math.prod(self.shape)), dtype=np.result_type(f0, np.float64))
+        slopes = np.empty((n, math.prod(self.shape)))
         alone = np.asarray(f0, dtype=np.float64).ravel()
         try:
             with self._calls.shown(n):
@@ -199,7 +199,7 @@ class Line:
             return None
         with np.errstate(all="ignore"):
             slopes /= (_wide(moved).ravel() - _wide(before).ravel())[:, None]
-        return np.asarray(slopes, dtype=np.float64).reshape(-1, *self.shape)
+        return slopes.reshape(-1, *self.shape)
 
     def _leafed(self) -> Leafed:
         def arrays(value: Any) -> list[Any]:
@@ -267,7 +267,6 @@ class Line:
                     f"{where(i - 1)}. Expected the same shape at all points."
                 )
                 raise ValueError(msg)
-            f = np.asarray(values, dtype=np.float64)  # fractions, whole numbers beyond 64 bits
         with np.errstate(all="ignore"):  # NaN and infinities are answers too
             quotients = (f[1:] - f[0]) / displacement.reshape((-1,) + (1,) * (f.ndim - 1))
         return np.asarray(quotients, dtype=np.float64)

@@ -87,12 +87,13 @@ class Ray:
         claimed : float or ndarray
             What the claim says of the slopes along the direction.
         length : float
-            The step that slopes are to be divided by.
+            What slopes are to be divided by; positive, so that those of a negative step are slopes
+            against the direction, as is claimed too.
         """
         count = len(self._sums)
         f0, f1, *rest = self._backend.to_host([f0, f1, *self._sums, *self._far])
         far = max(map(float, rest[count:]))
-        length = math.copysign(max(abs(self.step), far / self._longest), self.step)
+        length = max(abs(self.step), far / self._longest)
         total: Any = rest[0] if count == 1 else np.sum(rest[:count], axis=0)
         if not self._exact:
             return f0, f1, np.asarray(total, dtype=np.float64) / length, length

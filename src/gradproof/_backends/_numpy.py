@@ -73,8 +73,6 @@ class NumPyBackend(StandardBackend):
 
     def contract(self, claim: Any, tangent: Any) -> Array:
         # np.dot, whose sum SciPy's number hangs on.
-        if claim.ndim == 1:
-            return np.dot(claim, tangent)
         rows = claim.shape[: claim.ndim - tangent.ndim]
         return np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
 
@@ -139,7 +137,7 @@ class NumPyBackend(StandardBackend):
 
     def normal(self, generator: Any, shape: tuple[int, ...], like: Any) -> Array:
         size = math.prod(shape)
-        if like is None or like.dtype == _FLOAT64 or size <= _BLOCK:
+        if like is None or like.dtype == _FLOAT64:
             return super().normal(generator, shape, like)
         # The same numbers, without all of them in float64 first: generators give in blocks what
         # they give at once.
