@@ -161,3 +161,71 @@ def test_a_claim_of_zero_on_a_staircase(dtype):
     assert report.verdict is not Verdict.FAIL
     slanted = verify_grad(lambda x: np.sum(np.floor(x) + x, dtype=dtype), np.zeros_like, x0, seed=0)
     assert slanted.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("n", [3, 8, 40])
+def test_staircase_in_half_precision(n):
+    """Designs move by steps as large as x: the trend and zero are slopes of different scales."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x0 = np.floor(4 * rng.normal(size=n)) / 4 + rng.uniform(0.25, 0.75, n) / 4
+        x0 = x0.astype("float16")
+
+        def func(x):
+            return np.sum(np.floor(4 * x) / 4, dtype="float16")
+
+        straight = verify_grad(func, np.ones_like, x0, seed=seed)
+        assert straight.verdict is not Verdict.PASS, str(straight)
+        assert verify_grad(func, np.zeros_like, x0, seed=seed).verdict is not Verdict.FAIL
+        slanted = verify_grad(lambda x: func(x) + 2 * x.sum(), np.ones_like, x0, seed=seed)
+        assert slanted.verdict is not Verdict.PASS
+
+
+def test_staircase_with_a_budget():
+    """What a budget does not let anybody look at near x0 is not passed."""
+    x0 = (np.arange(8) / 4 + 0.125).astype("float16")
+
+    def func(x):
+        return np.sum(np.floor(4 * x) / 4, dtype="float16")
+
+    whole = verify_grad(func, np.ones_like, x0, seed=0)
+    assert whole.verdict is Verdict.INCONCLUSIVE
+    for budget in range(40, whole.nfev):
+        report = verify_grad(func, np.ones_like, x0, seed=0, budget=budget)
+        assert report.verdict is not Verdict.PASS, str(report)
+
+
+@pytest.mark.parametrize("result", ["float16", "float32"])
+@pytest.mark.parametrize("n", [36, 300, 1000, 30000])
+def test_a_mean_whose_gradient_is_left_out(n, result):
+    """The slope of each of many entries is below half of func's digits, all are not."""
+    x0 = np.random.default_rng(0).normal(size=n).astype("float16")
+
+    def func(x):
+        return np.mean(np.logaddexp(0, x.astype("float32"))).astype(result)
+
+    report = verify_grad(func, np.zeros_like, x0, seed=0)
+    assert report.verdict is not Verdict.PASS, str(report)
+    if result == "float32":
+        assert report.verdict is Verdict.FAIL
+        assert report.nfev <= 40
+
+
+@pytest.mark.parametrize("at", [0.0, 1.0])
+@pytest.mark.parametrize("n", [1, 5, 40, 250])
+def test_a_claim_of_zero_that_is_right(n, at):
+    x0 = (at * np.random.default_rng(0).normal(size=n)).astype("float16")
+
+    def flat(x):
+        return np.cos(x).sum(dtype="float16") if not at else np.float16(5) + 0 * x.sum()
+
+    assert verify_grad(flat, np.zeros_like, x0, seed=0).ok
+
+
+def test_a_mean_of_many_in_single_precision():
+    x0 = np.random.default_rng(0).normal(size=300_000).astype("float32")
+
+    def func(x):
+        return np.mean(np.logaddexp(np.float32(0), x))
+
+    assert verify_grad(func, np.zeros_like, x0, seed=0).verdict is Verdict.FAIL

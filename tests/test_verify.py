@@ -297,6 +297,25 @@ class TestPathologies:
         report = verify_grad(lambda x: np.floor(x).sum(), lambda x: 0 * x, X + 0.01)
         assert report.ok
 
+    @pytest.mark.parametrize(("dtype", "w"), [("float64", 1e8), ("float64", 1e9), ("float32", 1e3)])
+    @pytest.mark.parametrize("factor", [1, 2, -1])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_oscillation_beyond_the_steps(self, dtype, w, factor, seed):
+        """At all steps of a ladder func looks like noise about a constant, at ulps it does not."""
+        x = np.random.default_rng(seed).uniform(0.5, 1.5, 5).astype(dtype)
+        w, slope = np.dtype(dtype).type(w), np.dtype(dtype).type(factor * w)
+        gradient = gradproof.verify_grad(
+            lambda x: np.sin(w * x).sum(), lambda x: slope * np.cos(w * x), x, seed=seed
+        )
+        jacobian = gradproof.verify_jac(
+            lambda x: np.sin(w * x), lambda x: np.diag(slope * np.cos(w * x)), x, seed=seed
+        )
+        unwanted = Verdict.FAIL if factor == 1 else Verdict.PASS
+        assert gradient.verdict is not unwanted, str(gradient)
+        assert jacobian.verdict is not unwanted, str(jacobian)
+        if w < 1e9:
+            assert gradient.verdict is (Verdict.PASS if factor == 1 else Verdict.FAIL)
+
     @pytest.mark.parametrize("distance", [1e-7, 1e-4, 1.0])
     def test_edge_of_the_domain(self, distance):
         def func(x):

@@ -5,7 +5,7 @@ import numpy as np
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
-from ._ladder import NOISE, NOTHING, Estimate, at_an_edge
+from ._ladder import NOISE, NOTHING, Estimate, at_an_edge, noise_bound
 from ._probe import BudgetSpent
 from ._survey import Survey
 
@@ -14,6 +14,8 @@ from ._survey import Survey
 STEP_OF_STAIRS = 2.0**-7
 #: Entries that are asked whether func is a staircase.
 _FEW = 16
+#: Steps of some ulps that are tried where func looks noisy: down from those that have three digits.
+_CALM = 8
 _STAIRS = "func is a staircase here; zero is its slope, and not that of its trend"
 
 
@@ -143,6 +145,27 @@ def _lasts(entry: Entry) -> bool:
     seen = np.abs(rungs.bend) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
     gaps = np.abs(rungs.bend / rungs.h)[seen][-3:]
     return bool(gaps.size == 3 and gaps.max() <= 1.5 * gaps.min())
+
+
+def calm_nearer(entry: Entry, e: Estimate) -> str:
+    """
+    Return what steps of some ulps say of a claim, if func looks noisy at those that convict it.
+
+    Where func oscillates faster than these show, they say that it is noise about a constant. Nearer
+    to x0 it is smooth, and the claim right there, or not.
+    """
+    survey = entry.survey
+    noise = entry.noise_of(entry.ladder)
+    finer = e.step / survey.steps.ratio ** np.arange(1.0, 40.0)
+    finer = finer[finer >= 4 * survey.probe.x_eps][-_CALM:]
+    if survey.short or noise <= 16 * survey.rounding or finer.size < 3:
+        return ""
+    near = entry.at(finer)
+    nearer, _ = survey.estimate(near, entry.fine, noise_bound(near, survey.floor))
+    if not entry.agrees(nearer) or not nearer.bar < EXCUSE * abs(e.value):
+        return ""
+    entry.record(nearer)
+    return PASS if entry.passes(nearer) else OPEN
 
 
 def beside_x0(entry: Entry, e: Estimate) -> str:

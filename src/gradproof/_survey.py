@@ -185,7 +185,29 @@ class Survey:
             excess = claimed / max(64 * self.eps * self.probe.size, 1e-300)
             lower = min(max(excess, 1.0), max(steps[-1] / self.probe.x_eps, 1.0))
             steps = steps * 2.0 ** -np.floor(np.log2(lower))
-        return weights, self.probe.ladder(self.g, weights * self.move, steps)
+        rungs = self.probe.ladder(self.g, weights * self.move, steps)
+        return weights, rungs if self.short else self._down_to_calm(weights * self.move, rungs)
+
+    def _down_to_calm(self, direction: np.ndarray, rungs: Rungs) -> Rungs:
+        """
+        Return rungs down to steps at which func is smooth, if it looks noisy and is not.
+
+        Where func oscillates faster than the finest step shows, all steps say that it is noise, of
+        a size with its changes or with changes that are nothing beside the claim; six bits less
+        is neither. Three steps of some ulps tell: four bits less noise is none.
+        """
+        noise = noise_level([rungs], self.floor)
+        changes = np.abs(rungs.changes[np.isfinite(rungs.changes)])
+        moved, claimed = float(changes.max(initial=0.0)), float(np.abs(rungs.claimed).max())
+        finer = float(rungs.h[-1]) / float(rungs.h[-2] / rungs.h[-1]) ** np.arange(1.0, 20.0)
+        finer = finer[finer >= 4 * self.probe.x_eps]
+        odd = 64 * noise * max(claimed, moved) > moved**2
+        if noise <= 16 * self.rounding or not odd or finer.size < 3:
+            return rungs
+        last = self.probe.ladder(self.g, direction, finer[-3:])
+        if noise_bound(last, self.floor) > noise / 16:
+            return rungs
+        return rungs.joined(self.probe.ladder(self.g, direction, finer[:-3])).joined(last)
 
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""

@@ -17,6 +17,13 @@ def oscillation(draw):
 
 
 @case("length scale", SINGLE)
+def oscillation_beyond_the_steps(draw):
+    # A period of some millions of ulps in double precision, of fifty thousand in single.
+    w = 1e8 if draw.eps < 2.0**-40 else 1e3
+    return Problem(lambda x: torch.sin(w * x).sum(), draw.uniform(0.5, 1.5, 4))
+
+
+@case("length scale", SINGLE)
 def far_from_the_origin(draw):
     far = 1e4 if draw.eps < 2.0**-40 else 30.0
     return Problem(lambda x: torch.sin(x).sum(), far + draw.normal(12))
