@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-import scipy.sparse
 from tests.claims import point
 
 import gradproof
@@ -365,27 +364,6 @@ class TestOthers:
             known = report.reason.startswith("the gradient as a whole is off")
             assert report.verdict is (Verdict.FAIL if known else Verdict.INCONCLUSIVE)
             assert states(report)[2] == "unresolved"
-
-    def test_sparse_jacobian(self):
-        """While the entry is looked for that is not zero, too."""
-        x = point(n=7)
-
-        def jac(x):
-            return scipy.sparse.diags_array(3 * x**2)
-
-        def func(x):
-            y = x**3
-            y[2] += x[5]
-            return y
-
-        whole = verify_jac(func, jac, x)
-        assert "[2] by [5] is not zero" in str(whole)
-        named = []
-        for k in range(2, whole.nfev + 1):
-            report = verify_jac(Stopped(func, k), jac, x)
-            assert report.interrupted
-            named.append("[2] by [5] is not zero" in str(report))
-        assert not any(named)
 
     @staticmethod
     def vjp(x, ct):

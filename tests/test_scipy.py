@@ -9,6 +9,8 @@ import scipy.optimize
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.claims import point
+from tests.test_interrupt import Stopped
 
 import gradproof
 
@@ -394,3 +396,22 @@ class TestSparse:
         assert worst["name"] == "[30] by [31]"
         assert worst["claimed"] == 0
         assert worst["measured"] == pytest.approx(self.dense(x)[30, 31], rel=1e-5)
+
+    def test_interrupted(self):
+        """While the entry is looked for that is not zero, too."""
+        x = point(n=7)
+
+        def jac(x):
+            return scipy.sparse.diags_array(3 * x**2)
+
+        def func(x):
+            y = x**3
+            y[2] += x[5]
+            return y
+
+        whole = gradproof.verify_jac(func, jac, x, seed=0)
+        assert "[2] by [5] is not zero" in str(whole)
+        for k in range(2, whole.nfev + 1):
+            report = gradproof.verify_jac(Stopped(func, k), jac, x, seed=0)
+            assert report.interrupted
+            assert "[2] by [5] is not zero" not in str(report)
