@@ -1,11 +1,10 @@
 """What is checked of a derivative of a function of leaves, whoever computes it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .._claims import Vjp
@@ -21,6 +20,7 @@ from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
 from .._values import Values
 from ._jax_leaves import Compiled, Results
+from ._jax_values import LeafValues, Tolerances
 
 #: Up to this many entries each is measured by itself in reverse mode, which takes two calls of f;
 #: more are measured along lines.
@@ -30,127 +30,10 @@ _SINGLE = 2.0**-23
 #: How much shorter lines are where longer ones could not tell.
 _NEAR = (2.0**-6, 2.0**-11)
 
-#: A number, or one for each dtype.
-Tolerance = float | Mapping[Any, float] | None
-
 #: Takes leaves and tangents of them; returns results and their tangents.
 Push = Callable[[list[Any], list[Any]], tuple[Results, Results]]
 #: Takes leaves and cotangents of results; returns results and gradients by the leaves.
 Pull = Callable[[list[Any], list[Any]], tuple[Results, list[Any]]]
-
-
-class Tolerances:
-    """
-    Tolerances as JAX takes them: they excuse, they do not judge.
-
-    Parameters
-    ----------
-    atol, rtol : float or dict of dtype to float or None
-        As given.
-    eps : float or None
-        Step of a central difference.
-    """
-
-    def __init__(self, atol: Tolerance, rtol: Tolerance, eps: float | None) -> None:
-        for name, value in (("atol", atol), ("rtol", rtol)):
-            for number in value.values() if isinstance(value, Mapping) else [value or 0]:
-                if not number >= 0:
-                    msg = f"{name}={value!r}; expected numbers that are not negative, or None."
-                    raise ValueError(msg)
-        if eps is not None and not (np.isfinite(eps) and eps >= 0):
-            msg = f"eps={eps!r}; expected a step, positive and finite, or None."
-            raise ValueError(msg)
-        self._atol, self._rtol, self._eps = atol, rtol, eps
-
-    def options(self, values: "LeafValues") -> Options:
-        """Return the options of a check; always the same directions, as by JAX."""
-        rtol = self._of(self._rtol, values)
-        return Options.checked(rtol if rtol is not None and 0 < rtol < 1 else None, None, 0)
-
-    @staticmethod
-    def _of(tolerance: Tolerance, values: "LeafValues") -> float | None:
-        """Return the largest tolerance for a dtype that is involved; None if there is none."""
-        if not isinstance(tolerance, Mapping):
-            return tolerance
-        dtypes = {array.dtype for array in (*values.point.arrays, *values.outputs.like)}
-        known = {
-            jax.dtypes.canonicalize_dtype(np.dtype(key)): tol for key, tol in tolerance.items()
-        }
-        return max((known[dtype] for dtype in dtypes if dtype in known), default=None)
-
-    def excuse(self, values: "LeafValues", rtol: float, claimed: Callable[..., Any]) -> bool:
-        """
-        Tell whether a product with a tangent is within the tolerances, if there are any.
-
-        Parameters
-        ----------
-        values : LeafValues
-            Evaluations of f.
-        rtol : float
-            For where only `atol` was given.
-        claimed : callable
-            From changes of f's values for a tangent, and that tangent, to two arrays to compare.
-        """
-        given = self._of(self._atol, values), self._of(self._rtol, values)
-        if given == (None, None):
-            return False
-        absolute, relative = given[0] or 0.0, rtol if given[1] is None else given[1]
-        point = values.point
-        tangent = np.random.RandomState(0).randn(point.x.size)
-        size = float(np.max(np.abs(point.x), initial=0.0)) or 1.0
-        step = self._eps or values.eps ** (1 / 3) * size
-        (up, _), (down, _) = values.at(step * tangent), values.at(-step * tangent)
-        with np.errstate(all="ignore"):
-            actual, expected = claimed((up - down) / (2 * step), tangent)
-            return bool((np.abs(actual - expected) <= absolute + relative * np.abs(expected)).all())
-
-
-class LeafValues(Values):
-    """Evaluations of a function of leaves."""
-
-    point: Point
-
-    def narrows(self) -> bool:
-        """Tell whether a function of double precision computes in single precision inside."""
-        if self.eps > 2.0**-40:
-            return False
-        try:
-            program = str(jax.make_jaxpr(self._func)(self.point.arrays))
-        except Exception:  # Python that looks at numbers
-            return False
-        return "f32[" in program or "c64[" in program
-
-    def widened(self) -> "LeafValues | None":
-        """Return the same function in single precision; None if it is not, or not the same."""
-        leaves: list[Any] = [
-            jnp.astype(array, "float32")
-            if float(self.backend.eps(array.dtype)) > 2.0**-15
-            else array
-            for array in self.point.arrays
-        ]
-        point = Point((leaves,), 0, None)
-        point.leaves = self.point.leaves
-        try:
-            found = LeafValues(self._func, point, None)
-        except Exception:  # written for half precision alone
-            return None
-        found.outputs.leaves = self.outputs.leaves
-        if found.eps > 2.0**-15 or found.at_x0.shape != self.at_x0.shape:
-            return None
-        size = float(np.max(np.abs(self.at_x0), initial=0.0))
-        same = alike("value", found.at_x0, self.at_x0, size, self.eps**0.5, "")
-        return found if same.verdict is Verdict.PASS else None
-
-
-@np.errstate(all="ignore")
-def values_of(function: Function, names: list[str], point: Point) -> LeafValues | None:
-    """Return evaluations of a function of leaves; None if there is nothing to differentiate."""
-    if not names or not point.x.size:
-        return None
-    values = LeafValues(function, point, None)
-    for i, name in enumerate(names):
-        values.outputs.leaves[i] = replace(values.outputs.leaves[i], path=name)
-    return values if values.outputs.size else None
 
 
 class Derivatives:
@@ -218,9 +101,7 @@ class _Pulled(Vjp):
     name = "vjp"
     value: Any
 
-    def __init__(
-        self, pull: Pull, values: "LeafValues", narrow: "LeafValues", u: np.ndarray
-    ) -> None:
+    def __init__(self, pull: Pull, values: LeafValues, narrow: LeafValues, u: np.ndarray) -> None:
         self._pull, self._narrow = pull, narrow
         super().__init__(pull, values.point, values, u, pullback=True)
 
@@ -246,8 +127,8 @@ class _Pushed(Tangents):
     def __init__(
         self,
         push: Push,
-        values: "LeafValues",
-        narrow: "LeafValues",
+        values: LeafValues,
+        narrow: LeafValues,
         span: Span,
         tangents: np.ndarray,
     ) -> None:

@@ -15,7 +15,8 @@ from .._point import Point
 from .._report import Inconclusive, Report, Verdict, WrongDerivative
 from .._typing import Function
 from ._jax_leaves import Arguments, LeafFunction, Results
-from ._jax_rules import Derivatives, Tolerance, Tolerances, forward, reverse, values_of
+from ._jax_rules import Derivatives, forward, reverse
+from ._jax_values import Tolerance, Tolerances, values_of
 
 __all__ = ["check_grads", "check_jvp", "check_vjp"]
 
