@@ -211,6 +211,21 @@ def test_a_mean_whose_gradient_is_left_out(n, result):
         assert report.nfev <= 40
 
 
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("n", [300, 30000])
+def test_a_mean_that_hides_its_gradient(n):
+    """Rounded to two digits it stands still along random directions, and says nothing."""
+    import torch
+
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        x0 = torch.randn(n, generator=generator).bfloat16()
+        report = verify_grad(
+            lambda x: torch.nn.functional.softplus(x).mean(), torch.zeros_like, x0, seed=seed
+        )
+        assert report.verdict is not Verdict.PASS, str(report)
+
+
 @pytest.mark.parametrize("at", [0.0, 1.0])
 @pytest.mark.parametrize("n", [1, 5, 40, 250])
 def test_a_claim_of_zero_that_is_right(n, at):
@@ -229,3 +244,37 @@ def test_a_mean_of_many_in_single_precision():
         return np.mean(np.logaddexp(np.float32(0), x))
 
     assert verify_grad(func, np.zeros_like, x0, seed=0).verdict is Verdict.FAIL
+
+
+def test_a_side_of_a_kink_speaks_for_the_claim():
+    """Chords of designs cross a kink beside x0 that one side of it knows nothing of."""
+    a = np.random.default_rng(72).normal(size=(30, 8)).astype("float16")
+    x0 = np.random.default_rng(1072).normal(size=8).astype("float16")
+
+    def func(x):
+        return np.maximum(a @ x, 0).sum(dtype="float16")
+
+    def grad(x):
+        return a.T @ (a @ x > 0).astype("float16")
+
+    assert verify_grad(func, grad, x0, seed=72).verdict is not Verdict.FAIL
+    assert verify_grad(func, lambda x: -grad(x), x0, seed=72).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_rounding_inside_is_no_staircase(seed):
+    """An entry or two stand still where func rounds on the way, in half precision."""
+    rng = np.random.default_rng(seed)
+    b, a = rng.normal(size=(6, 8)).astype("float16"), rng.normal(size=(5, 6)).astype("float16")
+    x0 = rng.normal(size=8).astype("float16")
+
+    def func(x):
+        return np.exp(a @ np.tanh(b @ x)).sum(dtype="float16")
+
+    def grad(x):
+        wide_a, wide_b = a.astype(float), b.astype(float)
+        hidden = np.tanh(wide_b @ x.astype(float))
+        inner = wide_a.T @ np.exp(wide_a @ hidden)
+        return (wide_b.T @ ((1 - hidden**2) * inner)).astype("float16")
+
+    assert verify_grad(func, grad, x0, seed=seed).ok

@@ -12,9 +12,11 @@ from ._survey import Survey
 #: A plateau narrower than this share of x is the grain of a func with a slope, as likely as a step
 #: of one without.
 STEP_OF_STAIRS = 2.0**-7
-#: Entries that are asked whether func is a staircase.
+#: Entries that are asked whether func is a staircase. If a quarter of them stand still by rounding
+#: inside of func, most of 16 do once in 100 (binomial, 9 or more: 0.0075).
 _FEW = 16
-#: Steps of some ulps that are tried where func looks noisy: down from those that have three digits.
+#: The finest steps, from four ulps on, that are tried where func looks noisy: a window of five
+#: depths takes six, and two finer ones have to agree with it.
 _CALM = 8
 _STAIRS = "func is a staircase here; zero is its slope, and not that of its trend"
 
@@ -43,7 +45,7 @@ def standing_still(entry: Entry) -> str:
 
 def on_a_step(entry: Entry, e: Estimate) -> str:
     """Return OPEN if the claim is zero and func stands still where its trend would show."""
-    if entry.survey.g[entry.i] or not _stands_still(entry.survey, entry.i, e.value, e.step):
+    if entry.survey.g[entry.i] or not _unmoved(entry.survey, entry.i, e.value, e.step):
         return ""
     entry.remark(_STAIRS)
     return OPEN
@@ -61,7 +63,7 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     still = [
         int(i)
         for i in few
-        if _stands_still(survey, int(i), survey.scales.claim[i], findings.step[i] / 2)
+        if _unmoved(survey, int(i), survey.scales.claim[i], findings.step[i] / 2)
     ]
     if 2 * len(still) <= few.size:
         still = []
@@ -69,7 +71,7 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     findings.remarks += [f"entry {i}: {_STAIRS}" for i in still]
 
 
-def _stands_still(survey: Survey, i: int, slope: float, below: float) -> bool:
+def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:
     """Tell whether an entry leaves func as it is, on both sides, at a step that shows a slope."""
     # A smooth func would move by 64 deviations of its rounding; half precision has no such room,
     # and takes what rounding does not reach.

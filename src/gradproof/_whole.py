@@ -101,14 +101,13 @@ def _repeatable(survey: Survey) -> bool:
 
 def _stands_still(survey: Survey, slope: float, weights: np.ndarray, rungs: Rungs) -> bool:
     """
-    Tell whether single entries do not move func, which a line did move: a staircase, maybe.
+    Tell whether one entry does not move func, which a line did move: a staircase, maybe.
 
     At a step so fine that an entry with an even share of the line's slope would move func by 16
     units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
     this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
-    most of them are as large, tries one of four times that, and two of three entries. No need where
-    the line has moved func at a step so fine that hardly a plateau of any entry could have ended
-    there.
+    most of them are as large, tries one of four times that. No need where the line has
+    moved func at a step so fine that hardly a plateau of any entry could have ended there.
     """
     crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
     if rungs.changes[:, -1].any() and crossed < _HARDLY:
@@ -118,8 +117,6 @@ def _stands_still(survey: Survey, slope: float, weights: np.ndarray, rungs: Rung
     if step > STEP_OF_STAIRS and not survey.short:
         return True
     step = min(step, 4 * STEP_OF_STAIRS)
-    few = survey.rng.choice(survey.g.size, min(_WITNESSES if survey.short else 1, survey.g.size))
-    ladders = (
-        survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step])) for i in few
-    )
-    return 2 * sum(not rungs.changes.any() for rungs in ladders) > few.size
+    i = int(survey.rng.integers(survey.g.size))
+    alone = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
+    return not alone.changes.any()
