@@ -1,6 +1,8 @@
 """The contract with SciPy: its numbers to the bit on NumPy float64, its own test cases anywhere."""
 
+import copy
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -415,3 +417,17 @@ class TestSparse:
             report = gradproof.verify_jac(Stopped(func, k), jac, x, seed=0)
             assert report.interrupted
             assert "[2] by [5] is not zero" not in str(report)
+
+    def test_report_is_a_value(self):
+        """Its numbers are about colours, and their names about columns."""
+
+        def wrong(x):
+            factors = np.where(np.arange(6) == 4, 1.01, 1.0)
+            return scipy.sparse.diags_array(3 * factors * x**2)
+
+        report = gradproof.verify_jac(lambda x: x**3, wrong, point(), seed=0)
+        other = pickle.loads(pickle.dumps(report))
+        assert other == report == copy.deepcopy(report)
+        names = [entry["name"] for entry in other.worst()]
+        assert names == [entry["name"] for entry in report.worst()]
+        assert names[0] == "[4] by [4]"

@@ -27,3 +27,9 @@ __all__ = [
     "verify_jvp",
     "verify_vjp",
 ]
+
+# Their private modules are nobody's business: not in a traceback, a pickle or a page of the docs.
+for _name in __all__:
+    if _name != "__version__":
+        globals()[_name].__module__ = __name__
+del _name

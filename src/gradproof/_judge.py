@@ -2,7 +2,6 @@
 
 import numbers
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from ._columns import Claimed
 from ._decide import Decision
 from ._directions import number_of
 from ._findings import Column, Findings
-from ._layout import leaf_of
+from ._layout import Pairs
 from ._numbers import all_entries, few_entries, worst_of_columns
 from ._probe import Probe
 from ._report import Check, Report, Verdict
@@ -178,7 +177,7 @@ def _report(
         interrupted=found.interrupted,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        pair_name=_pair_name(values) if "row" in flat else None,
+        pairs=_pairs(values) if "row" in flat else None,
     )
 
 
@@ -209,15 +208,9 @@ def _stands_still(survey: Survey) -> bool:
     return bool(finest) and not any(finest)
 
 
-def _pair_name(values: Values) -> Callable[[int, int], str]:
-    """Return a function that names an entry of a Jacobian: a value of func, by one of x0."""
-    outputs, leaves = values.outputs, values.point.leaves
-
-    def name(row: int, i: int) -> str:
-        by = leaf_of(leaves, i).name(i)
-        return f"{outputs.name(row) or 'func'}{f' by {by}' if by else ''}"
-
-    return name
+def _pairs(values: Values) -> Pairs:
+    """Return the names of the entries of a Jacobian."""
+    return Pairs(tuple(values.outputs.leaves), tuple(values.point.leaves))
 
 
 def alike(

@@ -50,6 +50,34 @@ class Leaf:
         return own.reshape(self.shape)
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """
+    The names of what a Jacobian has entries for: a value of func, by an entry of x0.
+
+    Attributes
+    ----------
+    values, leaves : tuple of Leaf
+        The places of func's values, and of the entries of x0.
+    columns : tuple of int or None
+        The entry of x0 that each number of a report is about, where that is not the number's own
+        place: one for each colour of a sparse claim, -1 where it is several.
+    """
+
+    values: tuple[Leaf, ...]
+    leaves: tuple[Leaf, ...]
+    columns: tuple[int, ...] | None = None
+
+    def name(self, row: int, i: int) -> str:
+        """Return the words for value `row` of func, by number `i` of the report."""
+        column = i if self.columns is None else self.columns[i]
+        by = f"columns of colour {i}"
+        if column >= 0:
+            by = leaf_of(list(self.leaves), column).name(column)
+        value = leaf_of(list(self.values), row).name(row)
+        return f"{value or 'func'}{f' by {by}' if by else ''}"
+
+
 def layout(paths: list[str], arrays: list[Any]) -> list[Leaf]:
     """Return the places of arrays in a flat vector, one after the other."""
     leaves, start = [], 0

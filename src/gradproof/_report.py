@@ -2,14 +2,14 @@
 
 import enum
 import math
-import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ._layout import Leaf, leaf_of
+from ._layout import Leaf, Pairs, leaf_of
+from ._text import GRAVITY, in_lines, in_one_line
 
 
 class WrongDerivative(AssertionError):  # noqa: N818  # what is wrong is the derivative
@@ -30,9 +30,6 @@ class Verdict(enum.StrEnum):
 
 #: What is said of a check that Ctrl-C came before.
 NOT_REACHED = "not reached: interrupted"
-
-#: From the one that decides to the one that does not.
-_GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Check:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """
     The result of a check.
@@ -114,9 +111,9 @@ class Report:
     nfev: int
     ngev: int
     seed: int
-    flat: dict[str, np.ndarray] = field(repr=False)
-    leaves: tuple[Leaf, ...] = field(repr=False)
-    pair_name: Callable[[int, int], str] | None = field(default=None, repr=False)
+    flat: dict[str, np.ndarray]
+    leaves: tuple[Leaf, ...]
+    pairs: Pairs | None = None
     checks: tuple[Check, ...] = ()
     alone: tuple[float, float] | None = None
     compile_time: float = 0.0
@@ -176,8 +173,8 @@ class Report:
         numbers = {name: values[i].item() for name, values in self.flat.items()}
         name = leaf.name(i)
         row = numbers.get("row", -1)
-        if self.pair_name is not None and row >= 0:
-            name = self.pair_name(row, i)
+        if self.pairs is not None and row >= 0:
+            name = self.pairs.name(row, i)
         return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
 
     def to_dict(self) -> dict[str, Any]:
@@ -226,48 +223,21 @@ class Report:
         if self.verdict is Verdict.INCONCLUSIVE:
             raise Inconclusive(str(self))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether all is the same, numbers of entries and NaN among it."""
+        if not isinstance(other, Report):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.verdict, self.reason, self.nfev, self.seed))
+
     def __str__(self) -> str:
-        states = self.flat["state"]
-        lines = [f"{self.verdict}: {self.reason}"]
-        if not self.ok:
-            unsettled = [entry for entry in self.worst(4) if entry["state"] != "pass"]
-            lines += [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
-        seen = self.flat["resolution"]
-        known = seen[np.isfinite(seen)] if self.alone is None else np.empty(0)
-        if self.alone is not None and math.isfinite(self.alone[0]):
-            lines.append(
-                f"  not every entry was measured: an error of one entry alone would have been seen "
-                f"from {self.alone[0]:.1e} times its size on (median entry; {self.alone[1]:.1e} at "
-                "worst)"
-            )
-        if known.size:
-            lines.append(
-                f"  {known.size} of {states.size} entries measured; resolution {known.max():.1e} "
-                f"(worst), {np.median(known):.1e} (median)"
-            )
-        if self.whole < 1 or (self.verdict is Verdict.FAIL and math.isfinite(self.whole)):
-            lines.append(f"  along the claim itself: off by {self.whole:.1e} of it at most")
-        # The reason tells of the one that decides; whatever else fails has a text of its own.
-        lines += [
-            f"  {check.name}: {check.text}"
-            for check in self.checks
-            if check.verdict is Verdict.FAIL and f"{check.name}: {check.text}" != self.reason
-        ]
-        for verdict in _GRAVITY:
-            names = [check.name for check in self.checks if check.verdict is verdict]
-            if names:
-                words = textwrap.wrap(", ".join(names), 90, break_long_words=False)
-                lines.append(f"  {verdict}: " + "\n    ".join(words))
-        lines.append(
-            f"  errors above {self.rtol:.1e} matter ({self.dtype}); {self.nfev} calls of func, "
-            f"{self.ngev} of the claim; seed={self.seed}"
-        )
-        if self.compile_time:
-            lines.append(f"  func was compiled for batches in {self.compile_time:.1f} s")
-        lines += [f"  {remark}" for remark in self.remarks[:6]]
-        if len(self.remarks) > 6:
-            lines.append(f"  ... and {len(self.remarks) - 6} more remarks")
-        return "\n".join(lines)
+        return in_lines(self)
+
+    def __repr__(self) -> str:
+        # What a prompt shows, and pytest of `assert report.ok`.
+        return f"<Report {in_one_line(self)}>"
 
 
 def together(
@@ -291,8 +261,8 @@ def together(
         With the worst verdict of all; its numbers are those of the report that decides.
     """
     every = [Check(name, r.verdict, r.reason) for name, r in reports] + checks
-    decides = min(every, key=lambda check: _GRAVITY.index(check.verdict))
-    _, main = min(reports, key=lambda item: _GRAVITY.index(item[1].verdict))
+    decides = min(every, key=lambda check: GRAVITY.index(check.verdict))
+    _, main = min(reports, key=lambda item: GRAVITY.index(item[1].verdict))
     alone = len(every) == 1
     several = decides.verdict is Verdict.PASS or alone
     remarks = dict.fromkeys(remark for _, r in reports for remark in r.remarks)
@@ -335,15 +305,18 @@ def beside(report: Report, pending: dict[str, Callable[[], Check]]) -> tuple[Rep
     return report, checks
 
 
-def _line(entry: dict[str, Any]) -> str:
-    bar = entry["truncation"] + entry["noise"]
-    text = (
-        f"  {entry['name'] or 'the entry'}: claimed {entry['claimed']:.6g}, measured "
-        f"{entry['measured']:.6g} +- {bar:.1g}"
-    )
-    if math.isfinite(entry["right"]):
-        text += f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
-    return text
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two fields of a report hold the same; NaN is like NaN."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    if isinstance(one, np.ndarray):
+        if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+            return False
+        return bool(((one == other) | ((one != one) & (other != other))).all())
+    if isinstance(one, tuple):
+        pairs = other is not None and len(one) == len(other)
+        return pairs and all(map(_same, one, other))
+    return bool(one == other) or (one != one and other != other)
 
 
 def _plain(value: Any) -> Any:

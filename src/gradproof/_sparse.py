@@ -19,6 +19,7 @@ import numpy as np
 from ._columns import Columns, Dense, Jacobian
 from ._findings import FAIL
 from ._judge import Options, of_columns
+from ._layout import Pairs
 from ._outputs import Outputs
 from ._point import Point, Span
 from ._report import Report
@@ -170,15 +171,15 @@ def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report
             columns[colour] = column
             _per_unit(flat, colour, float(claim.tangent[column]))
 
-    def pair_name(row: int, colour: int) -> str:
-        column = int(columns[colour])
-        by = claim.point.name(column) if column >= 0 else f"columns of colour {colour}"
-        return f"{values.outputs.name(row)} by {by}"
-
     remarks.append(
         f"a sparse claim of {claim.matrix.rows.size} entries, compared in {claim.count} colours"
     )
-    return replace(report, flat=flat, remarks=tuple(remarks), pair_name=pair_name)
+    pairs = Pairs(
+        tuple(values.outputs.leaves),
+        tuple(claim.point.leaves),
+        tuple(int(column) for column in columns),
+    )
+    return replace(report, flat=flat, remarks=tuple(remarks), pairs=pairs)
 
 
 def _undeclared(flat: dict[str, np.ndarray], colour: int) -> None:
