@@ -113,7 +113,7 @@ def verify_autodiff(
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
         raise TypeError(msg)
-    point = Point(primals, argnums, kwargs)
+    point = Point(primals, argnums, kwargs, func)
     values = Values(func, point, budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap)
@@ -265,6 +265,7 @@ class Rules:
                     raise
                 text = f"func has no forward mode, which was not checked: {err}"[:200]
                 name, first = reports[-1]
+                first = first.without("forward mode (func has none)")
                 reports[-1] = name, first.with_remarks([text])
                 return
             claims.append(jvp)

@@ -1,6 +1,7 @@
 """Calls of the user's functions, and what may come back from them."""
 
 import functools
+import inspect
 import numbers
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -23,6 +24,22 @@ def checked_callable(func: Any, name: str) -> None:
     if not callable(func):
         msg = f"`{name}` must be callable; got {func!r} of type {type(func).__name__}."
         raise TypeError(msg)
+
+
+def argument_names(func: Any, count: int) -> list[str]:
+    """Return what func calls its first positional arguments; x0 and args[i] where it does not."""
+    names: list[str] = []
+    try:
+        parameters = list(inspect.signature(func).parameters.values())
+    except (TypeError, ValueError):  # builtins have no signature
+        parameters = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}[{i}]" for i in range(count - len(names))]
+    unknown = ["x0", *(f"args[{i}]" for i in range(count))]
+    return [*names, *unknown[len(names) :]][:count]
 
 
 def add_note(err: Exception, where: str) -> None:

@@ -36,6 +36,8 @@ class Claim(abc.ABC):
 
     #: What the claim is called in messages.
     name: str
+    #: Of a claim that is a product: at how many cotangents or tangents it is checked.
+    products: tuple[str, ...] = ()
 
     def __init__(self, func: Function, point: Point) -> None:
         self._func, self.point = func, point
@@ -94,6 +96,7 @@ class Vjp(Claim):
     """
 
     name = "vjp"
+    products = ("vjp at 1 cotangent",)
 
     def __init__(
         self, func: Function, point: Point, values: Values, u: np.ndarray, *, pullback: bool

@@ -195,6 +195,10 @@ class Claimed(Protocol):
     def calls(self) -> int:
         """Number of calls of the claim."""
 
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Of a product: at how many tangents it is checked."""
+
     def at_x0(self) -> Columns:
         """Return the claim at x0."""
 
@@ -223,6 +227,7 @@ class Jacobian:
     """
 
     name = "jac"
+    products: tuple[str, ...] = ()
 
     def __init__(
         self, func: Function, point: Point, outputs: Outputs, *, with_value: bool = False
@@ -316,6 +321,12 @@ class Tangents:
         self.tangents, self._with_value = tangents, with_value
         self.value: Any = None
         self.calls, self.eps = 0, 0.0
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """At how many tangents the product is checked."""
+        count = len(self.tangents)
+        return (f"{self.name} at {count} tangent{'s' if count != 1 else ''}",)
 
     def at_x0(self) -> Columns:
         """Return func's output tangents at x0, a column for each line."""

@@ -117,7 +117,8 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         flat, alone = few_entries(survey, found, claim.at_x0)
     else:
         flat = all_entries(survey, found, claim.at_x0)
-    return _report(survey, found, verdict, reason, flat, options, (claim.calls, claim.eps), alone)
+    made = claim.calls, claim.eps, claim.products
+    return _report(survey, found, verdict, reason, flat, options, made, alone)
 
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
@@ -132,7 +133,8 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     verdict, reason = decision.run()
     found = decision.findings
     flat = worst_of_columns(survey, found)
-    return _report(survey, found, verdict, reason, flat, options, (claim.calls, columns.eps))
+    made = claim.calls, columns.eps, claim.products
+    return _report(survey, found, verdict, reason, flat, options, made)
 
 
 def _report(
@@ -142,10 +144,10 @@ def _report(
     reason: str,
     flat: dict[str, np.ndarray],
     options: Options,
-    claim: tuple[int, float],
+    claim: tuple[int, float, tuple[str, ...]],
     alone: tuple[float, float] | None = None,
 ) -> Report:
-    values, (ngev, claim_eps) = survey.probe.values, claim
+    values, (ngev, claim_eps, products) = survey.probe.values, claim
     # Of the arrays, also where what is checked are differences, which have fewer digits.
     eps = max(values.dtype_eps, claim_eps)
     remarks = [*values.remarks, *values.calls.remarks, *found.remarks]
@@ -178,6 +180,7 @@ def _report(
         flat=flat,
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
+        scope=values.point.scope.of(*products),
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
-from ._call import is_real
+from ._call import argument_names, is_real
 from ._layout import Leaf, flat_numbers, layout, leaf_of
+from ._scope import Part, Scope
 from ._structure import leaves_by_path, listed, matched
 from ._typing import Array, Function
 
@@ -28,6 +29,8 @@ class Point:
         floating are held fixed.
     kwargs : dict
         Keyword arguments of func.
+    func : callable, optional
+        Knows what its arguments are called.
 
     Attributes
     ----------
@@ -35,6 +38,10 @@ class Point:
         The adapter of the library of the leaves.
     leaves : list of Leaf
         The places of what is moved.
+    paths : list of str
+        Where the leaves are in the structure of a claim.
+    scope : Scope
+        What a check at this point is about.
     arrays, given : list of array
         Its numbers, real or complex floating, the way func is to see them; and the way a claim
         is to see them: autograd may need a flag of theirs.
@@ -45,7 +52,11 @@ class Point:
     """
 
     def __init__(
-        self, arguments: tuple[Any, ...], argnums: ArgNums, kwargs: dict[str, Any] | None
+        self,
+        arguments: tuple[Any, ...],
+        argnums: ArgNums,
+        kwargs: dict[str, Any] | None,
+        func: Function | None = None,
     ) -> None:
         self._arguments, self._kwargs = arguments, kwargs or {}
         self._argnums = checked_argnums(argnums, len(arguments))
@@ -60,7 +71,10 @@ class Point:
         else:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
-        self.leaves = layout([self.flat.paths[i] for i in self._moved], self.arrays)
+        self.paths = [self.flat.paths[i] for i in self._moved]
+        names = argument_names(func, len(arguments))
+        self.leaves = layout(self._named(self.paths, names), self.arrays)
+        self.scope = self._scope(names)
         self.eps = max(float(self.backend.eps(array.dtype)) for array in self.arrays)
         self.x = self.numbers(self.arrays)
 
@@ -118,6 +132,22 @@ class Point:
     def name(self, i: int) -> str:
         """Return the words for entry `i` of the flat vector."""
         return leaf_of(self.leaves, i).name(i)
+
+    def _named(self, paths: list[str], names: list[str]) -> list[str]:
+        """Return paths with an argument's name in the place of its position among several."""
+        if not isinstance(self._argnums, tuple):
+            return paths
+        tops = {f"[{k}]": names[i] for k, i in enumerate(self._argnums)}
+        found = []
+        for path in paths:
+            top = path[: path.index("]") + 1]
+            found.append(tops[top] + path[len(top) :])
+        return found
+
+    def _scope(self, names: list[str]) -> Scope:
+        """Return what a check at this point is about."""
+        top = "" if isinstance(self._argnums, tuple) else names[self._argnums]
+        return Scope(tuple(Part(top + leaf.path, leaf.shape) for leaf in self.leaves))
 
     # --- evaluation --------------------------------------------------------------------------
 
@@ -344,6 +374,11 @@ class Span:
             Leaf(path, (), slice(i, i + 1), complex=False) for i, path in enumerate(paths)
         ]
         self._inverse = np.linalg.pinv(tangents) if tangents.size else tangents.T
+
+    @property
+    def scope(self) -> Scope:
+        """What a check on these lines is about."""
+        return self._point.scope
 
     def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
         """Call func at some leaves."""

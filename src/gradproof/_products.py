@@ -100,7 +100,7 @@ def verify_vjp(
     checked_callable(vjp, "vjp")
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs)
+    point = Point((x0, *args), argnums, kwargs, func)
     values = Values(func, point, budget, settings, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
@@ -195,7 +195,7 @@ def verify_jvp(
     checked_callable(jvp, "jvp")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs)
+    point = Point((x0, *args), argnums, kwargs, func)
     values = Values(func, point, budget, settings, has_aux=has_aux)
     span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ._layout import Leaf, Pairs, leaf_of
+from ._scope import NOTHING, Scope
 from ._text import GRAVITY, in_lines, in_one_line
 
 
@@ -99,6 +100,10 @@ class Report:
         looked at.
     compile_time : float
         Seconds spent to compile func for batches; 0 where that was not needed, or done before.
+    scope : Scope
+        What the verdict is about: the leaves that were ``checked``, those that were ``held`` fixed
+        and why, at how many cotangents or tangents ``products`` were checked, and what was
+        ``not_checked``, as a mode that func does not have.
     """
 
     verdict: Verdict
@@ -118,6 +123,7 @@ class Report:
     alone: tuple[float, float] | None = None
     compile_time: float = 0.0
     interrupted: bool = False
+    scope: Scope = NOTHING
 
     @property
     def ok(self) -> bool:
@@ -197,11 +203,16 @@ class Report:
             "compile_time": self.compile_time,
             "alone": None if self.alone is None else _plain(list(self.alone)),
             "interrupted": self.interrupted,
+            "scope": self.scope.to_dict(),
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":
         """Return the same report with more remarks."""
         return replace(self, remarks=(*self.remarks, *remarks))
+
+    def without(self, *words: str) -> "Report":
+        """Return the same report, with words for what was not checked in its scope."""
+        return replace(self, scope=self.scope.without(*words))
 
     def raise_if_wrong(self) -> None:
         """
@@ -277,6 +288,7 @@ def together(
         compile_time=max(report.compile_time for _, report in reports),
         checks=() if alone else tuple(every),
         interrupted=interrupted,
+        scope=reports[0][1].scope.joined(r.scope for _, r in reports[1:]),
     )
 
 

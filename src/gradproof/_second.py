@@ -98,7 +98,7 @@ def verify_hess(
     checked_callable(hess, "hess")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = _real(Point((x0, *args), argnums, kwargs))
+    point = _real(Point((x0, *args), argnums, kwargs, func))
     if grad is not None:
         checked_callable(grad, "grad")
         values: Values = _Gradient(grad, point, budget, settings)
@@ -191,7 +191,7 @@ def verify_hvp(
     checked_callable(hvp, "hvp")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = _real(Point((x0, *args), argnums, kwargs))
+    point = _real(Point((x0, *args), argnums, kwargs, func))
     span, tangents = lines(point, options.rng(2))
     outputs = _like_gradient(point)
     if grad is not None:
@@ -246,6 +246,7 @@ class _Product(Claim):
     """The product of a Hessian with one tangent, as a gradient."""
 
     name = "hess"
+    products = ("Hessian times 1 tangent",)
 
     def __init__(self, claim: Jacobian | Tangents, tangent: np.ndarray, point: Point) -> None:
         self._claim, self._tangent = claim, tangent

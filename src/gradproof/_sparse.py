@@ -104,6 +104,11 @@ class SparseJacobian:
         """Number of calls of the claim."""
         return self._jac.calls
 
+    @property
+    def products(self) -> tuple[str, ...]:
+        """None: each entry that the claim declares is compared."""
+        return ()
+
     def at_x0(self) -> Columns:
         """Return the products with the tangents at x0."""
         return self._products(self.matrix)

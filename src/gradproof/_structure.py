@@ -27,10 +27,9 @@ def matched(
         if is_array(claim):
             _refuse_structure(point, claim, name, {})
         known = _by_path(point, claim) or leaves_by_path(backend.flatten(claim))
-        own = {leaf.path for leaf in point.leaves}
-        if not own <= known.keys() or known.keys() - set(point.flat.paths):
+        if not set(point.paths) <= known.keys() or known.keys() - set(point.flat.paths):
             _refuse_structure(point, claim, name, known)
-        values = [known[leaf.path] for leaf in point.leaves]
+        values = [known[path] for path in point.paths]
     found = []
     for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
         at = f" at leaf {leaf.path}" if leaf.path else ""
@@ -62,7 +61,7 @@ def matched(
 
 def _by_path(point: "Point", claim: Any) -> dict[str, Any]:
     """Return gradients by the names of a module's parameters, which a dict may hold."""
-    names = {leaf.path for leaf in point.leaves}
+    names = set(point.paths)
     by_name = isinstance(claim, dict) and all(f"[{key!r}]" in names for key in claim)
     return {f"[{key!r}]": value for key, value in claim.items()} if by_name else {}
 
@@ -78,7 +77,7 @@ def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, An
         given = f"one array of shape {np.shape(claim)}, and no container"
     else:
         given = f"{type(claim).__name__}, with no array in it"
-    own = dict(zip([leaf.path for leaf in point.leaves], point.arrays, strict=True))
+    own = dict(zip(point.paths, point.arrays, strict=True))
     msg = (
         f"{name} returned another structure than that of x0.\n  returned: {given}\n  x0:       "
         f"{listed(own)}\nExpected one array for each floating leaf of x0, in the same containers."

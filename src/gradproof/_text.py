@@ -23,6 +23,7 @@ def in_lines(report: "Report") -> str:
         *_entries(report),
         *_measured(report),
         *_other_checks(report),
+        *([f"  {report.scope}"] if str(report.scope) else []),
         f"  errors above {report.rtol:.1e} matter ({report.dtype}); {report.nfev} calls of func, "
         f"{report.ngev} of the claim; seed={report.seed}",
     ]

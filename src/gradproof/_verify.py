@@ -133,7 +133,7 @@ def verify_grad(
     checked_callable(grad, "grad")
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs)
+    point = Point((x0, *args), argnums, kwargs, func)
     values = Values(func, point, budget, settings, has_aux=has_aux)
     _refuse_several(values.outputs)
     claim = Gradient(grad, point, with_value=value_and_grad)
@@ -241,7 +241,7 @@ def verify_jac(
     checked_callable(jac, "jac")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs)
+    point = Point((x0, *args), argnums, kwargs, func)
     values = Values(func, point, budget, settings, has_aux=has_aux)
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:

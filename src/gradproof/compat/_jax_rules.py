@@ -172,6 +172,7 @@ class _Lines:
     def __init__(self, claim: _Pulled, span: Span, tangents: np.ndarray) -> None:
         self._claim, self._span, self._tangents = claim, span, tangents
         self.at_x0 = tangents @ claim.at_x0
+        self.products = claim.products
 
     @property
     def eps(self) -> float:
