@@ -11,8 +11,9 @@ from ._claims import Vjp
 from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent
 from ._evaluation import Evaluation, Settings
-from ._judge import Options, alike, of_columns, of_gradient, weights
+from ._judge import alike, of_columns, of_gradient, weights
 from ._layout import flat_numbers
+from ._options import Options, chosen, flags, whole_number
 from ._point import ArgNums, Listed, Point
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
 from ._structure import as_numbers
@@ -109,31 +110,24 @@ def verify_autodiff(
     checked_callable(func, "func")
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    modes = _checked(modes, order)
+    modes = chosen("modes", modes, _MODES)
+    order = whole_number(
+        "order", order, 1, "the order of the derivatives, a whole number, 1 or more"
+    )
+    flags(has_aux=has_aux, vmap=vmap)
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
         raise TypeError(msg)
     point = Point(primals, argnums, kwargs, func)
-    values = Values(func, point, budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap)
     for depth in range(2, order + 1):
         gradient = point.backend.compiled(rules.gradient)
         listed = Listed(point)
-        deeper = Values(gradient, listed, budget, settings)
+        deeper = Values(gradient, listed, options.budget, settings)
         rules = Rules(deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules)
     return rules.report()
-
-
-def _checked(modes: Any, order: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = (modes,) if isinstance(modes, str) else tuple(modes)
-    if not found or not set(found) <= set(_MODES):
-        msg = f"modes={modes!r}; expected some of {_MODES}."
-        raise ValueError(msg)
-    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
-        msg = f"order={order!r}; expected the order of the derivatives, 1 or more."
-        raise ValueError(msg)
-    return found
 
 
 def _refuse_untracked(values: Values) -> None:

@@ -9,6 +9,7 @@ from ._backends import Backend, backend_of
 from ._call import add_note, bound, checked_callable, output_shape
 from ._evaluation import PLAIN, Evaluation, Settings
 from ._line import Line, Primal, Shape, of_a_batch
+from ._options import OF_SCIPY
 from ._random import Tangents
 from ._step import absolute_step
 from ._typing import Function
@@ -71,7 +72,7 @@ def approx_fprime(
     array([  2., 400.])
     """
     checked_callable(f, "f")
-    settings = Settings.checked(evaluation)
+    settings = Settings.checked(evaluation, OF_SCIPY)
     primal = Primal(xk)
     step = _step(epsilon, primal, primal.shape)
     slopes = Line(f, args, primal, settings).slopes_by_entry(step)
@@ -160,7 +161,7 @@ def check_grad(
     >>> check_grad(func, grad, [1.5, -1.5], direction="random", rng=rng) < 1e-7
     True
     """
-    settings = Settings.checked(evaluation)
+    settings = Settings.checked(evaluation, OF_SCIPY)
     claimed, slopes = _compared(func, grad, x0, args, epsilon, direction, rng, seed, settings)
     if slopes.ndim == 0:  # the norm of one number, without the cost of arrays
         difference = float(claimed) - float(slopes)
@@ -185,7 +186,7 @@ def _compared(
     """Return claim and slopes, of one shape; all that `check_grad` does but the norm."""
     checked_callable(func, "func")
     checked_callable(grad, "grad")
-    if direction not in ("all", "random"):
+    if not (isinstance(direction, str) and direction in ("all", "random")):
         msg = (
             f"{direction} is not a valid string for ``direction`` argument; expected 'all' (every "
             "entry of x0) or 'random' (one random direction)."

@@ -6,8 +6,9 @@ import numpy as np
 
 from ._claims import Vjp
 from ._columns import Tangents
-from ._judge import Options, alike, weights
+from ._judge import alike, weights
 from ._layout import flat_numbers
+from ._options import Options
 from ._report import Check
 from ._tangents import tangent
 from ._values import Values

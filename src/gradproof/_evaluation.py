@@ -1,9 +1,10 @@
 """How func is evaluated: the keyword arguments that every checking function takes."""
 
-import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict
+
+from ._options import OF_VERIFY, refuse, unknown, whole_number
 
 #: What applies a function to each item of an iterable and returns the results in order.
 MapLike = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -81,35 +82,32 @@ class Settings:
     def __post_init__(self) -> None:
         _one_of_three(self.vectorize, "vectorize", "evaluate many points at a time")
         if not isinstance(self.vectorized, bool):
-            msg = (
-                f"vectorized={self.vectorized!r}; expected whether func takes a leading batch "
-                "axis, True or False."
-            )
-            raise ValueError(msg)  # noqa: TRY004  # as of the other options
-        if self.batch_size is not None and not (_whole(self.batch_size) and self.batch_size >= 1):
-            msg = (
-                f"batch_size={self.batch_size!r}; expected the most points of one batch, 1 at "
-                "least, or None."
-            )
-            raise ValueError(msg)
+            expected = "whether func takes a leading batch axis, True or False"
+            refuse("vectorized", self.vectorized, expected)
+        if self.batch_size is not None:
+            expected = "the most points of one batch, 1 at least, or None"
+            whole_number("batch_size", self.batch_size, 1, expected)
         workers = self.workers
-        if not (
-            workers is None
-            or (_whole(workers) and (workers == -1 or cast("int", workers) >= 1))
-            or callable(workers)
-            or callable(getattr(workers, "map", None))
-        ):
-            msg = (
-                f"workers={workers!r}; expected the number of workers (-1 for one on each core), "
-                "a map-like callable such as `pool.map`, an executor, or None."
+        if not (workers is None or callable(workers) or callable(getattr(workers, "map", None))):
+            expected = (
+                "the number of workers (-1 for one on each core), a map-like callable such as "
+                "`pool.map`, an executor, or None"
             )
-            raise ValueError(msg)
+            if whole_number("workers", workers, -1, expected) == 0:
+                refuse("workers", workers, expected)
         _one_of_three(self.progress, "progress", "show a bar")
 
     @classmethod
-    def checked(cls, evaluation: Evaluation) -> "Settings":
+    def checked(cls, evaluation: Evaluation, hints: Mapping[str, str] = OF_VERIFY) -> "Settings":
         """
         Return the settings in keyword arguments of a public function.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+            As given.
+        hints : mapping
+            What to say of keywords that other libraries have, and the function has not.
 
         Raises
         ------
@@ -123,11 +121,7 @@ class Settings:
         known = Evaluation.__annotations__
         for name, value in evaluation.items():
             if name not in known:
-                msg = (
-                    f"{name}={value!r:.60} is no option of this function; expected one of its own, "
-                    f"or one of how func is evaluated: {', '.join(known)}."
-                )
-                raise TypeError(msg)
+                raise TypeError(unknown(name, value, known, hints))
         settings = cls(**evaluation)
         if settings.workers is not None and (settings.vectorize is True or settings.vectorized):
             msg = (
@@ -140,12 +134,7 @@ class Settings:
 
 def _one_of_three(value: Any, name: str, what: str) -> None:
     if not (isinstance(value, bool) or (isinstance(value, str) and value == "auto")):
-        msg = f"{name}={value!r}; expected whether to {what}, True or False, or 'auto'."
-        raise ValueError(msg)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        refuse(name, value, f"whether to {what}, True or False, or 'auto'")
 
 
 _DEFAULT = Settings()

@@ -1,10 +1,5 @@
 """One judgement: a survey, a decision, and the report on it."""
 
-import numbers
-import os
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from ._claims import Claim
@@ -14,6 +9,7 @@ from ._directions import number_of
 from ._findings import Column, Findings
 from ._layout import Pairs
 from ._numbers import all_entries, few_entries, worst_of_columns
+from ._options import Options
 from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
@@ -24,60 +20,6 @@ _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-
 
 #: What a func that does not move at all cannot miss, in standard deviations of its rounding.
 _FAR = 256
-
-
-@dataclass(frozen=True)
-class Options:
-    """
-    What the user may choose in every check.
-
-    Attributes
-    ----------
-    rtol : float or None
-        The relative error that matters; None for ``eps ** (1/3)``.
-    budget : int or None
-        The most calls of func.
-    seed : int
-        Repeats a check.
-    directions : int or {'auto', 'all'}
-        How many random directions to measure instead of each entry.
-    """
-
-    rtol: float | None
-    budget: int | None
-    seed: int
-    directions: int | str = "all"
-
-    @staticmethod
-    def checked(rtol: Any, budget: Any, seed: Any, directions: Any = "all") -> "Options":
-        """Return the options, a seed drawn if there is none; ValueError for one out of range."""
-        if rtol is not None and not 0 < rtol < 1:
-            msg = f"rtol={rtol!r}; expected the relative error that matters, between 0 and 1."
-            raise ValueError(msg)
-        if budget is not None and budget < 1:
-            msg = f"budget={budget!r}; expected the number of calls of func to spend, 1 at least."
-            raise ValueError(msg)
-        if seed is None:
-            seed = int.from_bytes(os.urandom(4), "little")
-        if not isinstance(seed, numbers.Integral) or seed < 0:
-            msg = f"seed={seed!r}; expected an int that is not negative, or None."
-            raise ValueError(msg)
-        whole = isinstance(directions, numbers.Integral) and not isinstance(directions, bool)
-        if directions not in ("auto", "all") and not (whole and directions > 0):
-            msg = (
-                f"directions={directions!r}; expected 'auto', 'all' (every entry), or the number "
-                "of random directions to measure, 1 at least."
-            )
-            raise ValueError(msg)
-        return Options(None if rtol is None else float(rtol), budget, int(seed), directions)
-
-    def rng(self, stream: int = 0) -> "np.random.Generator":  # numpy.random is slow to import
-        """Return a generator; another one for each stream."""
-        return np.random.default_rng([self.seed, stream] if stream else self.seed)
-
-    def tolerance(self, eps: float) -> float:
-        """Return the relative error that matters in the coarsest dtype involved."""
-        return self.rtol if self.rtol is not None else float(eps ** (1 / 3))
 
 
 def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import argument_names, is_real
 from ._layout import Leaf, flat_numbers, layout, leaf_of
+from ._options import keywords, positions
 from ._scope import Part, Scope
 from ._structure import leaves_by_path, listed, matched
 from ._typing import Array, Function
@@ -58,8 +59,9 @@ class Point:
         kwargs: dict[str, Any] | None,
         func: Function | None = None,
     ) -> None:
+        keywords(kwargs)
         self._arguments, self._kwargs = arguments, kwargs or {}
-        self._argnums = checked_argnums(argnums, len(arguments))
+        self._argnums = positions(argnums, len(arguments))
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
         # The arguments before and after a single array, which is what there mostly is.
@@ -395,21 +397,3 @@ class Span:
     def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:  # noqa: ARG002
         """Return how far the leaves have moved along each tangent, rounding averaged out."""
         return self._point.happened(moved) @ self._inverse
-
-
-def checked_argnums(argnums: Any, count: int) -> ArgNums:
-    """Return argnums as given, an int or a tuple of ints, after a check of their range."""
-    several = isinstance(argnums, (tuple, list))
-    each = tuple(argnums) if several else (argnums,)
-    for i in each:
-        if isinstance(i, bool) or not isinstance(i, int) or not -count <= i < count:
-            msg = (
-                f"argnums={argnums!r}; expected the position of an argument of func, or a tuple of "
-                f"them, from 0 to {count - 1}: x0 is 0, those after it count on."
-            )
-            raise ValueError(msg)
-    each = tuple(i % count for i in each)
-    if len(set(each)) < len(each) or not each:
-        msg = f"argnums={argnums!r}; expected each position once, and one at least."
-        raise ValueError(msg)
-    return each if several else each[0]

@@ -7,7 +7,8 @@ from ._claims import Vjp, takes_cotangent
 from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent, same_value
 from ._evaluation import Evaluation, Settings
-from ._judge import Options, of_columns, of_gradient, weights
+from ._judge import of_columns, of_gradient, weights
+from ._options import Options, flags
 from ._point import ArgNums, Point
 from ._report import Report, beside, together
 from ._tangents import lines
@@ -98,10 +99,11 @@ def verify_vjp(
     """
     checked_callable(func, "func")
     checked_callable(vjp, "vjp")
+    flags(has_aux=has_aux, **({} if pullback is None else {"pullback": pullback}))
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs, func)
-    values = Values(func, point, budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
     cotangent = weights(values, options.rng(1))
@@ -193,10 +195,11 @@ def verify_jvp(
     """
     checked_callable(func, "func")
     checked_callable(jvp, "jvp")
+    flags(has_aux=has_aux, with_value=with_value)
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs, func)
-    values = Values(func, point, budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux)
     span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)
     report = of_columns(values.along(span), claim, options)

@@ -43,6 +43,9 @@ class Tangents:
         # None and an int mean the habits of x's own library.
         owner = backend if plain else backend_of(source)
         try:
+            if isinstance(source, bool):
+                msg = "it is a flag"
+                raise TypeError(msg)  # noqa: TRY301  # worded below, like all that is no source
             generator = owner.generator(source, x if owner is backend else None, legacy=legacy)
         except (TypeError, ValueError, RuntimeError) as err:
             name, reason = "seed" if legacy else "rng", str(err).partition("\n")[0]

@@ -9,7 +9,8 @@ from ._claims import Claim
 from ._columns import Columns, Jacobian, Tangents
 from ._consistent import linear_in_tangent
 from ._evaluation import Evaluation, Settings
-from ._judge import Options, alike, of_columns, of_gradient
+from ._judge import alike, of_columns, of_gradient
+from ._options import Options
 from ._outputs import Outputs
 from ._point import ArgNums, Point
 from ._report import Check, Report, Verdict, beside, together
@@ -101,13 +102,13 @@ def verify_hess(
     point = _real(Point((x0, *args), argnums, kwargs, func))
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, budget, settings)
+        values: Values = _Gradient(grad, point, options.budget, settings)
         claim = Hessian(hess, point, values.outputs)
         report = of_columns(values, claim, options)
         columns = claim.at_x0()
     else:
         direction = tangent(point, options.rng(2), slice(None))
-        slopes = SlopeValues(func, point, budget, direction, settings)
+        slopes = SlopeValues(func, point, options.budget, direction, settings)
         # The structure of a gradient is that of x0.
         claim = Hessian(hess, point, _like_gradient(point))
         columns = claim.at_x0()
@@ -196,14 +197,14 @@ def verify_hvp(
     outputs = _like_gradient(point)
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, budget, settings)
+        values: Values = _Gradient(grad, point, options.budget, settings)
         outputs = values.outputs
     claim = Tangents(hvp, point, span, tangents, outputs)
     claim.name = "hvp"
     if grad is not None:
         report = of_columns(values.along(span), claim, options)
     else:
-        values = SlopeValues(func, point, budget, tangents[0], settings)
+        values = SlopeValues(func, point, options.budget, tangents[0], settings)
         report = of_gradient(values, np.ones(1), _Product(claim, tangents[0], point), options)
     rtol, other = report.rtol, tangent(point, options.rng(4), slice(None))
     pending = {

@@ -18,8 +18,9 @@ import numpy as np
 
 from ._columns import Columns, Dense, Jacobian
 from ._findings import FAIL
-from ._judge import Options, of_columns
+from ._judge import of_columns
 from ._layout import Pairs
+from ._options import Options
 from ._outputs import Outputs
 from ._point import Point, Span
 from ._report import Report

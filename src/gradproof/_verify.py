@@ -9,7 +9,8 @@ from ._claims import Gradient
 from ._columns import Jacobian
 from ._consistent import same_value
 from ._evaluation import Evaluation, Settings
-from ._judge import Options, of_columns, of_gradient
+from ._judge import of_columns, of_gradient
+from ._options import Options, flags
 from ._outputs import Outputs
 from ._point import ArgNums, Point
 from ._report import Report, together
@@ -131,10 +132,11 @@ def verify_grad(
     """
     checked_callable(func, "func")
     checked_callable(grad, "grad")
+    flags(has_aux=has_aux, value_and_grad=value_and_grad)
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs, func)
-    values = Values(func, point, budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_several(values.outputs)
     claim = Gradient(grad, point, with_value=value_and_grad)
     report = of_gradient(values, np.ones(1), claim, options)
@@ -239,10 +241,11 @@ def verify_jac(
     """
     checked_callable(func, "func")
     checked_callable(jac, "jac")
+    flags(has_aux=has_aux, value_and_jac=value_and_jac)
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs, func)
-    values = Values(func, point, budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux)
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:
         claim = Gradient(jac, point, with_value=value_and_jac)

@@ -10,8 +10,9 @@ import numpy as np
 from .._claims import Vjp
 from .._columns import Tangents
 from .._consistent import linear_in_cotangent, linear_in_tangent
-from .._judge import Options, alike, of_columns, of_gradient, weights
+from .._judge import alike, of_columns, of_gradient, weights
 from .._layout import flat_numbers
+from .._options import Options
 from .._point import Point, Span
 from .._report import Check, Report, Verdict, together, whole
 from .._scales import moves

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._judge import Options, alike
+from .._judge import alike
+from .._options import Options, real_number, tolerance
 from .._point import Point
 from .._report import Verdict
 from .._typing import Function
@@ -32,13 +33,11 @@ class Tolerances:
 
     def __init__(self, atol: Tolerance, rtol: Tolerance, eps: float | None) -> None:
         for name, value in (("atol", atol), ("rtol", rtol)):
-            for number in value.values() if isinstance(value, Mapping) else [value or 0]:
-                if not number >= 0:
-                    msg = f"{name}={value!r}; expected numbers that are not negative, or None."
-                    raise ValueError(msg)
-        if eps is not None and not (np.isfinite(eps) and eps >= 0):
-            msg = f"eps={eps!r}; expected a step, positive and finite, or None."
-            raise ValueError(msg)
+            for each in value.values() if isinstance(value, Mapping) else [value]:
+                tolerance(name, each)
+        if eps is not None:
+            expected = "a step, positive and finite, or None"
+            real_number("eps", eps, lambda given: 0 <= given < np.inf, expected)
         self._atol, self._rtol, self._eps = atol, rtol, eps
 
     def options(self, values: "LeafValues") -> Options:

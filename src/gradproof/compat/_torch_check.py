@@ -9,8 +9,9 @@ import torch
 
 from .._autodiff import Rules, _Vjp
 from .._backends._torch import load_forward_mode
-from .._judge import Options, of_gradient
+from .._judge import of_gradient
 from .._layout import flat_numbers
+from .._options import Options
 from .._report import Check, Report, Verdict, together, whole
 from .._structure import as_numbers
 from .._tangents import tangent

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._call import checked_callable
 from .._claims import pair
+from .._options import chosen, whole_number
 from .._point import Point
 from .._report import Inconclusive, Report, Verdict, WrongDerivative
 from .._typing import Function
@@ -80,6 +81,7 @@ def check_grads(
     __tracebackhide__ = True  # pytest then shows the line of the test
     checked_callable(f, "f")
     modes = _checked_modes(modes)
+    order = whole_number("order", order, 0, "the order of the derivatives, a whole number")
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), "")
     arguments = Arguments(tuple(args))
     if not arguments.leaves:
@@ -228,11 +230,8 @@ def check_vjp(
 
 
 def _checked_modes(modes: Any) -> list[str]:
-    modes = [modes] if isinstance(modes, str) else list(modes)
-    if not set(modes) <= set(_MODES):
-        msg = f"modes={modes!r}; expected some of {tuple(_MODES)}."
-        raise ValueError(msg)
-    return [mode for mode in _MODES if mode in modes]
+    asked = chosen("modes", modes, _MODES)
+    return [mode for mode in _MODES if mode in asked]
 
 
 class _Verdicts:

@@ -4,6 +4,7 @@ Drop-ins for `torch.autograd.gradcheck` and `torch.autograd.gradgradcheck`.
 The same arguments, return values and exceptions; without a tolerance that has to be tuned.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch.autograd.gradcheck import GradcheckError
 
+from .._options import real_number, tolerance
 from .._report import Inconclusive, Verdict
 from ._torch_check import Settings, checked
 from ._torch_point import as_tuple, followed
@@ -132,8 +134,8 @@ def gradcheck(
     inputs = as_tuple(inputs)
     settings = Settings(
         modes=("vjp",) * check_backward_ad + ("jvp",) * check_forward_ad,
-        tolerances=(eps, atol, rtol),
-        nondet_tol=nondet_tol,
+        tolerances=_tolerances(eps, atol, rtol),
+        nondet_tol=tolerance("nondet_tol", nondet_tol) or 0.0,
         undefined=check_undefined_grad,
         dtypes=check_grad_dtypes,
         batched=check_batched_grad,
@@ -235,8 +237,8 @@ def gradgradcheck(
     inputs = as_tuple(inputs)
     settings = Settings(
         modes=("vjp",) * check_rev_over_rev + ("jvp",) * check_fwd_over_rev,
-        tolerances=(eps, atol, rtol),
-        nondet_tol=nondet_tol,
+        tolerances=_tolerances(eps, atol, rtol),
+        nondet_tol=tolerance("nondet_tol", nondet_tol) or 0.0,
         undefined=check_undefined_grad,
         dtypes=check_grad_dtypes,
         batched=check_batched_grad,
@@ -267,6 +269,15 @@ def gradgradcheck(
         settings,
         raise_exception=raise_exception,
     )
+
+
+def _tolerances(
+    eps: float | None, atol: float | None, rtol: float | None
+) -> tuple[float | None, float | None, float | None]:
+    if eps is not None:
+        expected = "a step, positive and finite, or None"
+        eps = real_number("eps", eps, lambda given: 0 < given < math.inf, expected)
+    return eps, tolerance("atol", atol), tolerance("rtol", rtol)
 
 
 def _followed_results(value: Any) -> tuple[Any, ...]:
