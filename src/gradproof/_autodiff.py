@@ -150,8 +150,10 @@ class _Vjp(Vjp):
         values, backend = self.values, self.values.backend
         outputs, pull = backend.vjp(values.arrays_at, leaves)
         if self.value is None:
-            self.value = flat_numbers(backend.to_host(outputs))
-        gradients = pull(values.outputs.cotangent(self.u))
+            self.value = flat_numbers(backend.to_host(outputs)).copy()
+        weights = values.outputs.cotangent(self.u)
+        gradients = pull(weights)
+        self._look_at(weights)
         self.eps = max([self.eps, *(float(backend.eps(g.dtype)) for g in gradients)])
         self.point.refuse_unlike(gradients)
         return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
@@ -164,9 +166,11 @@ class _Jvp(Tangents):
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
         backend = self.point.backend
-        outputs, pushed = backend.jvp(self.values.arrays_at, leaves, self.point.native(tangent))
+        tangents = self.point.native(tangent)
+        outputs, pushed = backend.jvp(self.values.arrays_at, leaves, tangents)
+        self._look_at(tangents, tangent)
         if self.value is None:
-            self.value = flat_numbers(backend.to_host(outputs))
+            self.value = flat_numbers(backend.to_host(outputs)).copy()
         return flat_numbers(backend.to_host(pushed))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._backends import Backend, is_array
 from ._call import noted
+from ._held import kept, writes_to, writes_to_input, wrote
 from ._point import Point
 from ._typing import Function
 from ._values import Values
@@ -54,7 +55,10 @@ class Claim(abc.ABC):
     def _called(self, leaves: list[Any], where: str, *extra: Any) -> Any:
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
-            return self.point.call(self._func, leaves, *extra)
+            value = self.point.call(self._func, leaves, *extra, what=self.name)
+        if self.calls == 1 and wrote(self.point.backend, leaves, self.point.x):
+            self.point.remarks.append(writes_to_input(self.name))
+        return value
 
     def _flat(self, claim: Any) -> np.ndarray:
         self.eps = max(self.eps, eps_of(self.point.backend, claim))
@@ -81,7 +85,7 @@ class Gradient(Claim):
             value, claim = pair(
                 claim, self.name, "value_and_grad=True", "the value and the gradient"
             )
-            self.value = value if self.calls == 1 else self.value
+            self.value = kept(self.point.backend, value) if self.calls == 1 else self.value
         return self._flat(claim)
 
 
@@ -114,18 +118,25 @@ class Vjp(Claim):
         finally:
             self.u = before
 
-    def _cotangent(self) -> Any:
-        outputs = self.values.outputs
-        return outputs.rebuilt(self.values.value, outputs.cotangent(self.u))
-
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
+        outputs = self.values.outputs
+        weights = outputs.cotangent(self.u)
+        cotangent = outputs.rebuilt(self.values.value, weights)
         if not self._pullback:
-            return self._flat(self._unwrapped(self._called(leaves, where, self._cotangent())))
-        value, pull = pair(
-            self._called(leaves, where), self.name, "pullback form", "y and a function"
-        )
-        self.value = value if self.calls == 1 else self.value
-        return self._flat(self._unwrapped(pull(self._cotangent())))
+            grads = self._called(leaves, where, cotangent)
+        else:
+            value, pull = pair(
+                self._called(leaves, where), self.name, "pullback form", "y and a function"
+            )
+            self.value = kept(self.point.backend, value) if self.calls == 1 else self.value
+            grads = pull(cotangent)
+        self._look_at(weights)
+        return self._flat(self._unwrapped(grads))
+
+    def _look_at(self, weights: list[Any]) -> None:
+        """Say, of the first call, whether it wrote to its cotangent."""
+        if self.calls == 1 and self.values.outputs.written(weights, self.u):
+            self.point.remarks.append(writes_to(self.name, "cotangent"))
 
     def _unwrapped(self, grads: Any) -> Any:
         """Return the gradients by what is moved, where there is one for each argument of func."""

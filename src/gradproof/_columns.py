@@ -8,6 +8,7 @@ import numpy as np
 
 from ._call import noted
 from ._claims import eps_of, pair
+from ._held import kept, writes_to, writes_to_input, wrote
 from ._layout import Leaf
 from ._outputs import Outputs
 from ._point import Point, Span
@@ -235,7 +236,7 @@ class Jacobian:
         self._func, self._point, self._outputs = func, point, outputs
         self._with_value, self.value = with_value, None
         self.calls, self.eps = 0, 0.0
-        self.first = self.returned(point.copies_for_claim(), "at x0")
+        self.first = kept(point.backend, self.returned(point.copies_for_claim(), "at x0"))
 
     def at_x0(self) -> Columns:
         """Return the Jacobian at x0."""
@@ -245,12 +246,14 @@ class Jacobian:
         """Return what func returns at some leaves, as it is."""
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
-            claim = self._point.call(self._func, leaves)
+            claim = self._point.call(self._func, leaves, what=self.name)
+        if self.calls == 1 and wrote(self._point.backend, leaves, self._point.x):
+            self._point.remarks.append(writes_to_input(self.name))
         if self._with_value:
             value, claim = pair(
                 claim, self.name, "value_and_jac=True", "the value and the Jacobian"
             )
-            self.value = value if where == "at x0" else self.value
+            self.value = kept(self._point.backend, value) if self.calls == 1 else self.value
         self.eps = max(self.eps, eps_of(self._point.backend, claim))
         return claim
 
@@ -358,12 +361,25 @@ class Tangents:
     def _product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
-            return self._pushed(leaves, tangent)
+            # A copy: it may be memory that the next call writes to.
+            return self._pushed(leaves, tangent).copy()
+
+    def _look_at(self, tangents: list[Any], tangent: np.ndarray) -> None:
+        """Say, of the first call, whether it wrote to its tangent."""
+        point = self.point
+        if self.calls == 1:
+            expected = point.numbers(point.native(tangent))
+            if wrote(point.backend, tangents, expected):
+                point.remarks.append(writes_to(self.name, "tangent"))
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
-        claim = self.point.call(self._func, leaves, self.point.tangent(tangent))
+        point, tangents = self.point, self.point.native(tangent)
+        claim = point.call(self._func, leaves, point.tangent(tangents), what=self.name)
+        self._look_at(tangents, tangent)
+        if self.calls == 1 and wrote(point.backend, leaves, point.x):
+            point.remarks.append(writes_to_input(self.name))
         if self._with_value:
             value, claim = pair(claim, self.name, "with_value=True", "func's value and its tangent")
-            self.value = value if self.value is None else self.value
+            self.value = kept(point.backend, value) if self.value is None else self.value
         self.eps = max(self.eps, eps_of(self.point.backend, claim))
         return self._outputs.flat_tangent(claim, self.name)

@@ -92,7 +92,7 @@ def _report(
     values, (ngev, claim_eps, products) = survey.probe.values, claim
     # Of the arrays, also where what is checked are differences, which have fewer digits.
     eps = max(values.dtype_eps, claim_eps)
-    remarks = [*values.remarks, *values.calls.remarks, *found.remarks]
+    remarks = [*values.remarks, *values.point.remarks, *values.calls.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "fail":

@@ -8,6 +8,7 @@ import numpy as np
 from ._backends import Backend, is_array
 from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import output_shape
+from ._held import wrote
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._structure import as_numbers
 
@@ -63,6 +64,7 @@ class Outputs:
                     msg += " Is a `return` missing?"
                 raise TypeError(msg)
             self.like = [numbers[i] for i in self._kept]
+        self.like = [backend.unrecorded(array) for array in self.like]
         self.leaves = layout([self._paths[i] for i in self._kept], self.like)
         self.eps = max(map(self._eps, self.like))
         self.size = self.leaves[-1].where.stop
@@ -157,7 +159,7 @@ class Outputs:
 
     def cotangent(self, u: np.ndarray) -> list[Any]:
         """Return a flat vector of weights as native cotangents, one for each leaf."""
-        found = []
+        found, u = [], u.copy()  # a rule may write to its cotangent
         for leaf, like in zip(self.leaves, self.like, strict=True):
             weights = leaf.shaped(u)
             if leaf.complex and self._backend.conjugation < 0:
@@ -165,6 +167,11 @@ class Outputs:
             native = self._backend.is_native(like)
             found.append(self._backend.from_host(weights, like) if native else weights)
         return found
+
+    def written(self, cotangents: list[Any], u: np.ndarray) -> bool:
+        """Tell whether somebody wrote to the cotangents of a flat vector of weights."""
+        expected = flat_numbers(self._backend.to_host(self.cotangent(u)))
+        return wrote(self._backend, cotangents, expected)
 
     def rebuilt(self, value: Any, arrays: list[Any]) -> Any:
         """Return `value`, a result of func, with other arrays for its floating leaves."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import argument_names, is_real
+from ._held import Held
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._options import keywords, positions
 from ._scope import Part, Scope
@@ -50,6 +51,8 @@ class Point:
         The numbers of all leaves.
     eps : float
         Machine epsilon of the coarsest of their dtypes.
+    remarks : list of str
+        Which functions write to what they are handed.
     """
 
     def __init__(
@@ -64,12 +67,8 @@ class Point:
         self._argnums = positions(argnums, len(arguments))
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
-        # The arguments before and after a single array, which is what there mostly is.
-        self._others: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
         if is_array(chosen):
             self._one(chosen)
-            if isinstance(self._argnums, int):
-                self._others = arguments[: self._argnums], arguments[self._argnums + 1 :]
         else:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
@@ -77,6 +76,8 @@ class Point:
         names = argument_names(func, len(arguments))
         self.leaves = layout(self._named(self.paths, names), self.arrays)
         self.scope = self._scope(names)
+        self.remarks: list[str] = []
+        self._held = self._make_held(names)
         self.eps = max(float(self.backend.eps(array.dtype)) for array in self.arrays)
         self.x = self.numbers(self.arrays)
 
@@ -153,22 +154,49 @@ class Point:
 
     # --- evaluation --------------------------------------------------------------------------
 
-    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
-        """Call func with other leaves in the place of those that are moved, and `extra` last."""
-        if self._others is not None:
-            before, after = self._others
-            return func(*before, moved[0], *after, *extra, **self._kwargs)
-        leaves = list(self.flat.leaves)
+    def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
+        """
+        Call func with other leaves in the place of those that are moved, and `extra` last.
+
+        What is held fixed is the user's own, or copies of it: see `Held`, for which `what` is the
+        name of func.
+        """
+        return self._held.call(func, what, lambda held: self._called(func, held, moved, extra))
+
+    def _called(
+        self,
+        func: Function,
+        held: tuple[list[Any], list[Any], dict[str, Any]],
+        moved: list[Array],
+        extra: tuple[Any, ...],
+    ) -> Any:
+        fixed, arguments, kwargs = held
+        arguments = list(arguments)
+        if self.single and isinstance(self._argnums, int):  # what there mostly is
+            arguments[self._argnums] = moved[0]
+            return func(*arguments, *extra, **kwargs)
+        leaves = list(fixed)
         for i, leaf in zip(self._moved, moved, strict=True):
             leaves[i] = leaf
         chosen = self.flat.rebuild(leaves)
-        arguments = list(self._arguments)
         if isinstance(self._argnums, tuple):
             for i, value in zip(self._argnums, chosen, strict=True):
                 arguments[i] = value
         else:
             arguments[self._argnums] = chosen
-        return func(*arguments, *extra, **self._kwargs)
+        return func(*arguments, *extra, **kwargs)
+
+    def _make_held(self, names: list[str]) -> Held:
+        """Return what is not moved, of arguments with these names."""
+        fixed: list[Any] = list(self.flat.leaves)
+        for i in self._moved:
+            fixed[i] = None
+        arguments: list[Any] = list(self._arguments)
+        for i in self._argnums if isinstance(self._argnums, tuple) else (self._argnums,):
+            arguments[i] = None
+        top = "" if isinstance(self._argnums, tuple) else names[self._argnums]
+        paths = [top + path for path in self._named(self.flat.paths, names)]
+        return Held((fixed, arguments, self._kwargs), (paths, names), self.remarks)
 
     @property
     def form(self) -> Hashable:
@@ -180,10 +208,8 @@ class Point:
         leaves = list(self.flat.leaves)
         for i, array in zip(self._moved, self.arrays, strict=True):
             leaves[i] = array
-        arguments = list(self._arguments)
-        for i in self._argnums if isinstance(self._argnums, tuple) else (self._argnums,):
-            arguments[i] = None
-        return self.flat.rebuild(leaves), arguments, self._kwargs
+        _, arguments, kwargs = self._held.all
+        return self.flat.rebuild(leaves), arguments, kwargs
 
     def again(self, i: int) -> Callable[[Function, Any, Any], Any]:
         """Return a function that calls func with what is held, leaf `i` being another one."""
@@ -209,6 +235,11 @@ class Point:
 
         return called
 
+    @property
+    def at_x0(self) -> np.ndarray:
+        """The numbers of the leaves at x0."""
+        return self.x
+
     def copies(self) -> list[Array]:
         """Return copies of the leaves, for func."""
         return [self.backend.copy(array) for array in self.arrays]
@@ -220,10 +251,13 @@ class Point:
     def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return the leaves at x0 plus a displacement, rounded in their own dtypes."""
         with np.errstate(over="ignore"):  # beyond the largest number: infinite, and so refused
-            return self.native(self.x + displacement, for_claim=for_claim)
+            return self._native(self.x + displacement, for_claim=for_claim)
 
-    def native(self, flat: np.ndarray, *, for_claim: bool = False) -> list[Array]:
-        """Return a flat vector as arrays like the leaves."""
+    def native(self, flat: np.ndarray) -> list[Array]:
+        """Return a flat vector as arrays like the leaves, in memory of their own."""
+        return self._native(flat.copy())
+
+    def _native(self, flat: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         return [
             self.backend.from_host(leaf.shaped(flat).reshape(tuple(like.shape)), like)
             for leaf, like in zip(
@@ -231,10 +265,10 @@ class Point:
             )
         ]
 
-    def tangent(self, flat: np.ndarray) -> Any:
-        """Return a flat vector as a tangent: a pytree like x0."""
+    def tangent(self, arrays: list[Array]) -> Any:
+        """Return arrays like the leaves as a tangent: a pytree like x0."""
         values: list[Any] = [self.backend.fixed_tangent(leaf) for leaf in self.flat.leaves]
-        for i, array in zip(self._moved, self.native(flat), strict=True):
+        for i, array in zip(self._moved, arrays, strict=True):
             values[i] = array
         return self.flat.rebuild(values)
 
@@ -341,8 +375,9 @@ class Listed(Point):
         """Return a function that calls func with leaves, leaf `i` being another one."""
         return lambda func, leaves, array: func([*leaves[:i], array, *leaves[i + 1 :]])
 
-    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
+    def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
         """Call func with the list of leaves."""
+        del what  # of what is held fixed it sees nothing
         return func(moved, *extra)
 
 
@@ -369,7 +404,7 @@ class Span:
 
     def __init__(self, point: Point, tangents: np.ndarray, paths: list[str]) -> None:
         self._point, self._tangents = point, tangents
-        self.backend, self.eps = point.backend, point.eps
+        self.backend, self.eps, self.remarks = point.backend, point.eps, point.remarks
         self.x = np.zeros(len(tangents))
         self.magnitude = np.ones(len(tangents))
         self.leaves = [
@@ -382,13 +417,18 @@ class Span:
         """What a check on these lines is about."""
         return self._point.scope
 
-    def call(self, func: Function, moved: list[Array], *extra: Any) -> Any:
+    def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
         """Call func at some leaves."""
-        return self._point.call(func, moved, *extra)
+        return self._point.call(func, moved, *extra, what=what)
 
     def copies(self) -> list[Array]:
         """Return copies of the leaves at x0."""
         return self._point.copies()
+
+    @property
+    def at_x0(self) -> np.ndarray:
+        """The numbers of the leaves at x0."""
+        return self._point.x
 
     def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return the leaves at x0 plus a sum of tangents."""

@@ -14,6 +14,7 @@ from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import noted
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
+from ._held import writes_to_input, wrote
 from ._layout import Leaf, flat_numbers
 from ._outputs import Outputs, is_bare
 from ._point import Point, Span
@@ -93,8 +94,8 @@ class Values:
             self.outputs = Outputs(backend, self.value, self.what)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         self.at_x0 = flat_numbers(backend.to_host(arrays))
-        if np.any(point.happened(copies)):
-            self.remarks.append("func writes to its input; it was given a copy for each call")
+        if wrote(backend, copies, point.at_x0):
+            self.remarks.append(writes_to_input(self.what))
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
 
@@ -106,7 +107,7 @@ class Values:
         """Return what func returns at some leaves; as a batch of one, if that is what it takes."""
         if self._vectorized:
             leaves = [leaf[None, ...] for leaf in leaves]
-        return self.point.call(self._func, leaves)
+        return self.point.call(self._func, leaves, what=self.what)
 
     @property
     def _function(self) -> Function:

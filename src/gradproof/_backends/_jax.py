@@ -47,6 +47,7 @@ class JAXBackend(StandardBackend):
     one_at_a_time = True
     conjugation = -1.0
     threads = True
+    mutable = False
 
     def __init__(self) -> None:
         super().__init__(jnp)

@@ -56,6 +56,10 @@ class NumPyBackend(StandardBackend):
     def copy(self, x: Array) -> Array:
         return np.array(x)
 
+    def lendable(self, value: Any) -> bool:
+        # Neither a subclass, which may be a file or have units, nor what holds other objects.
+        return type(value) is np.ndarray and value.flags.writeable and value.dtype.kind in "biufc"
+
     def widest(self, like: Array) -> Any:
         return _FLOAT64 if like.dtype.itemsize <= 8 else like.dtype
 

@@ -36,6 +36,8 @@ class StandardBackend:
     conjugation = 1.0
     #: Whether functions of such arrays let threads run side by side; None where that differs.
     threads: bool | None = None
+    #: Whether a function can write to an array.
+    mutable = True
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -94,6 +96,14 @@ class StandardBackend:
     def copy(self, x: Array) -> Array:
         """Return a copy that a user's function may keep or write to."""
         return self.xp.asarray(x, copy=True)
+
+    def lendable(self, value: Any) -> bool:
+        """Tell whether a value is an array that can be written to, and that a copy stands for."""
+        return self.mutable and self.is_native(value)
+
+    def unrecorded(self, x: Array) -> Array:
+        """Return an array as one that autograd does not follow."""
+        return x
 
     def lent(self, func: Function, x: Array) -> Array:
         """Return x itself if func surely leaves it alone, else a copy."""

@@ -71,6 +71,13 @@ class TorchBackend(StandardBackend):
         # what `primal` returns is detached.
         return x.detach().clone().requires_grad_(x.requires_grad)
 
+    def lendable(self, value: Any) -> bool:
+        # A subclass, a parameter among them, is more than its numbers.
+        return type(value) is torch.Tensor and self.is_native(value) and not value.is_quantized
+
+    def unrecorded(self, x: Any) -> Array:
+        return x.detach() if isinstance(x, torch.Tensor) else x
+
     def widest(self, like: Any) -> Any:
         return torch.float32 if like.device.type == "mps" else torch.float64
 
@@ -197,7 +204,7 @@ class TorchBackend(StandardBackend):
         load_forward_mode()
         with torch.inference_mode(mode=False), forward_ad.dual_level():
             pairs = zip(leaves, tangents, strict=True)
-            outputs = func([forward_ad.make_dual(leaf.clone(), t.clone()) for leaf, t in pairs])
+            outputs = func([forward_ad.make_dual(leaf.clone(), t) for leaf, t in pairs])
             duals = [forward_ad.unpack_dual(output) for output in outputs]
             primals = [dual.primal for dual in duals]
             moved = [torch.zeros_like(d.primal) if d.tangent is None else d.tangent for d in duals]

@@ -21,9 +21,9 @@ def gradients(outputs: Tensors, tensors: Tensors, weights: Tensors) -> list[torc
     if not pairs:
         return [None for _ in tensors]
     recorded, cotangents = zip(*pairs, strict=True)
-    return list(
-        torch.autograd.grad(recorded, tensors, cotangents, retain_graph=True, allow_unused=True)
-    )
+    # Copies: a rule may write to what it is given.
+    own = [weight.detach().clone() for weight in cotangents]
+    return list(torch.autograd.grad(recorded, tensors, own, retain_graph=True, allow_unused=True))
 
 
 def deterministic(outputs: Tensors, tensors: Tensors, weights: Tensors, tol: float) -> Check:
@@ -112,7 +112,9 @@ def _pushed(func: Leafwise, leaves: Tensors, tangents: list[torch.Tensor | None]
     with forward_ad.dual_level():
         outputs = func(
             [
-                leaf.detach() if t is None else forward_ad.make_dual(leaf.detach(), t)
+                leaf.detach().clone()
+                if t is None
+                else forward_ad.make_dual(leaf.detach().clone(), t.clone())
                 for leaf, t in zip(leaves, tangents, strict=True)
             ]
         )

@@ -67,9 +67,11 @@ class Inputs(Point):
             for own, frozen in zip(self._own, self.frozen, strict=True)
         ]
 
-    def call(self, func: Callable[..., Any], moved: list[Any], *extra: Any) -> Any:
+    def call(
+        self, func: Callable[..., Any], moved: list[Any], *extra: Any, what: str = "func"
+    ) -> Any:
         """Call func with other tensors in the place of those that are moved."""
-        del extra
+        del extra, what
         if not torch.is_grad_enabled():
             # A value is wanted. Func may differentiate something itself, as it may in gradcheck.
             with torch.enable_grad():
