@@ -186,6 +186,19 @@ HALF = {
 }
 
 
+#: Entries of the arguments; more than 256 of them are measured along lines.
+SIZES = [(300, 20), (256, 16), (20, 300), (1000, 3), (300, 20, 5), (5000, 1), (300, 300, 4, 4, 1)]
+
+
+def waves(jnp, *xs):
+    return sum(jnp.sin(x).sum() for x in xs)
+
+
+def points(jnp, sizes):
+    rng = np.random.default_rng(0)
+    return tuple(jnp.asarray(rng.uniform(0.3, 1.3, n), dtype="float32") for n in sizes)
+
+
 class TestBesideTheOriginal:
     """What JAX's own check says of the same, so that a change there is seen here."""
 
@@ -226,6 +239,19 @@ class TestBesideTheOriginal:
         args = (jnp.linspace(0.5, 1.5, 400), jnp.ones(3))
         with pytest.raises(WrongDerivative):
             ours.check_grads(func, args, 1, modes=["rev"])
+
+    @pytest.mark.parametrize("sizes", SIZES)
+    def test_small_argument_beside_a_large_one(self, jnp, ours, sizes):
+        ours.check_grads(functools.partial(waves, jnp), points(jnp, sizes), 1, modes=["rev"])
+
+    @pytest.mark.parametrize("n", [16, 17, 40])
+    @pytest.mark.parametrize("case", ["product", "solve"])
+    def test_matrix_and_vector(self, jnp, ours, case, n):
+        rng = np.random.default_rng(n)
+        a = jnp.asarray(rng.normal(size=(n, n)) + n * np.eye(n), dtype="float32")
+        b = jnp.asarray(rng.normal(size=n), dtype="float32")
+        func = {"product": jnp.matmul, "solve": jnp.linalg.solve}[case]
+        ours.check_grads(func, (a, b), 1)
 
     @pytest.mark.parametrize("dtype", SHORT)
     @pytest.mark.parametrize("case", HALF)

@@ -184,6 +184,18 @@ class TestJvp:
         if report.verdict is Verdict.FAIL:
             assert report.worst(1)[0]["name"].startswith("['v'][2] by "), str(report)
 
+    @pytest.mark.parametrize("count", [3, 4])
+    def test_numbers_each_measured_right(self, count):
+        # Fewer numbers than tangents: none of these is independent of the others.
+        x0 = {f"p{k}": np.array(0.7 + 0.2 * k) for k in range(count)}
+
+        def jvp(x, t):
+            return sum((1.001 if k == "p1" else 1) * np.cos(x[k]) * t[k] for k in x)
+
+        report = verify_jvp(lambda x: sum(np.sin(v) for v in x.values()), jvp, x0)
+        (entry,) = (e for e in report.worst(9) if "['p1']" in e["name"])
+        assert entry["claimed"] == pytest.approx(1.001 * entry["measured"], rel=1e-4)
+
     def test_not_linear_in_the_tangent(self, wide):
         f = Layers(wide)
         report = verify_jvp(

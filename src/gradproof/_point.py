@@ -276,7 +276,12 @@ class Point:
         """Return arrays like the leaves as a flat vector."""
         return flat_numbers(self.backend.to_host(arrays))
 
-    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:
+    def happened(
+        self,
+        moved: list[Array],
+        asked: np.ndarray | None = None,  # noqa: ARG002
+        out: np.ndarray | None = None,
+    ) -> Any:
         """Return the displacement of moved leaves, in the memory of `out` if there is one."""
         return np.subtract(self.numbers(moved), self.x, out=out)
 
@@ -434,6 +439,20 @@ class Span:
         """Return the leaves at x0 plus a sum of tangents."""
         return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
 
-    def happened(self, moved: list[Array], out: np.ndarray | None = None) -> Any:  # noqa: ARG002
-        """Return how far the leaves have moved along each tangent, rounding averaged out."""
-        return self._point.happened(moved) @ self._inverse
+    def happened(
+        self,
+        moved: list[Array],
+        asked: np.ndarray | None = None,
+        out: np.ndarray | None = None,  # noqa: ARG002
+    ) -> Any:
+        """
+        Return how far the leaves have moved along each tangent, rounding averaged out.
+
+        Only what rounding added to what was asked for is projected: where tangents hang together
+        (those of all leaves add up to what the halves of all entries add up to), a projection of
+        the whole would hand part of a step along one of them to the others.
+        """
+        by = self._point.happened(moved)
+        if asked is None:
+            return by @ self._inverse
+        return asked + (by - asked @ self._tangents) @ self._inverse

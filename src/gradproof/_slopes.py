@@ -81,7 +81,8 @@ class SlopeValues(Values):
 
         def places() -> Iterator[np.ndarray]:
             for displacement in displacements:
-                happened.append(self.point.happened(self.point.moved(displacement)))
+                moved = self.point.moved(displacement)
+                happened.append(self.point.happened(moved, displacement))
                 if self.left() < len(_STENCIL):
                     raise BudgetSpent
                 for place, _ in _STENCIL:

@@ -223,10 +223,11 @@ class Values:
                     yield Known(self._known[key])
                     continue
                 moved = self.point.moved(displacement)
-                happened = self.point.happened(moved, displacement if overwrite else None)
+                out = displacement if overwrite else None
+                happened = self.point.happened(moved, displacement, out)
                 called.append((key, happened))
                 yield moved
-                del moved, displacement, happened  # as long as x0
+                del moved, displacement, happened, out  # as long as x0
 
         for outcome in self.calls.each(self._function, points()):
             if isinstance(outcome, Known):
