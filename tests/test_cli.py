@@ -13,7 +13,8 @@ from tests import claims
 from tests.backends import REQUIRED
 
 from gradproof import Verdict, __version__, verify_grad
-from gradproof.__main__ import main
+from gradproof.__main__ import _parser, main
+from gradproof._cli import EXIT_CODES, INTERRUPTED, RAISED
 from gradproof._demo import HALF, LIBRARIES
 
 LOSSES = """\
@@ -246,6 +247,76 @@ class TestCheck:
         assert main(["check", spec, "losses.py:grad", "--shape=2"]) == 3
         assert "Traceback" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "class Quit(BaseException):\n    pass\nraise Quit",
+            "raise GeneratorExit",
+            "def __getattr__(name):\n    raise RuntimeError(name)",
+            "def f(x):\n    raise GeneratorExit",
+            "def f(x):\n    raise SystemExit(0)",
+            "def f(x):\n    raise MemoryError",
+            "import sys\nsys.exit()",
+        ],
+    )
+    def test_whatever_is_raised(self, folder, capsys, code):
+        """No way out of the user's code has the exit code of a verdict."""
+        (folder / "odd.py").write_text(code)
+        assert main(["check", "odd.py:f", "losses.py:grad", "--shape=2"]) == 3
+        assert "Traceback" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "code", ["raise KeyboardInterrupt", "def f(x): raise KeyboardInterrupt"]
+    )
+    def test_interrupted_before_anything(self, folder, capsys, code):
+        (folder / "stopped.py").write_text(code)
+        assert main(["check", "stopped.py:f", "losses.py:grad", "--shape=2"]) == 130
+        assert "interrupted before anything was measured" in capsys.readouterr().err
+
+    def test_mistake_of_ours(self, monkeypatch, capsys):
+        """Python's own exit code for an exception is that of a fail."""
+        monkeypatch.setattr("gradproof._cli._again", lambda options: 1 / 0)
+        assert main([*RIGHT, "--shape=2"]) == 3
+        assert "ZeroDivisionError" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "import os\nos._exit(0)",
+            "from os import _exit\n_exit(0)",
+            "import os\ndef f(x):\n    os._exit(1)",
+            "import os\ncalls = []\ndef f(x):\n    calls.append(1)\n"
+            "    if len(calls) > 9: os._exit(0)\n    return x[0] ** 2 - 0.5 * x[1] ** 3",
+        ],
+    )
+    def test_process_that_is_ended(self, folder, code):
+        (folder / "gone.py").write_text(code)
+        arguments = ["check", "gone.py:f", "losses.py:grad", "--shape=2"]
+        done = process("-m", "gradproof", *arguments, cwd=folder)
+        assert done.returncode == 3
+        assert "the code that is checked called os._exit(" in done.stderr
+
+    def test_processes_of_the_users_own_end(self, folder):
+        """A forked one ends by os._exit, as ever."""
+        (folder / "forks.py").write_text(
+            "import os\n"
+            "def f(x):\n"
+            "    pid = os.fork()\n"
+            "    if not pid:\n"
+            "        os._exit(7)\n"
+            "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7\n"
+            "    return x[0] ** 2 - 0.5 * x[1] ** 3\n"
+        )
+        arguments = ["check", "forks.py:f", "losses.py:grad", "--shape=2"]
+        done = process("-m", "gradproof", *arguments, cwd=folder)
+        assert done.returncode == 0
+        assert "os._exit" not in done.stderr
+
+    def test_os_is_as_it_was(self):
+        before = os._exit
+        assert main([*RIGHT, "--shape=2"]) == 0
+        assert os._exit is before
+
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
@@ -255,6 +326,9 @@ class TestCheck:
         (["--x0=1", "--shape=2"], "got both --x0 and --shape"),
         (["--shape=0"], "--shape '0' is no shape"),
         (["--shape=a"], "--shape 'a' is no shape"),
+        (["--shape=99999999999999999999"], "--shape 99999999999999999999 is more than"),
+        (["--shape=9999999999,9999999999"], "more than this machine has memory for"),
+        ([f"--shape={','.join(100 * '1')}"], "more than this machine has memory for"),
         (["--shape="], "--shape '' is no shape"),
         (["--shape=2", "--seed=-1"], "--seed -1 is negative"),
         (["--shape=3"], "for an x0 of shape (3,)"),
@@ -299,6 +373,21 @@ def test_bad_options(capsys, options, said):
 def test_bad_names(capsys, spec, said):
     assert said in refused(capsys, "check", "losses.py:loss", spec, "--shape=2")
     assert said in refused(capsys, "check", spec, "losses.py:grad", "--shape=2")
+
+
+def test_help(capsys):
+    """Every option is described, and every exit code."""
+    parser = _parser()[1]
+    with pytest.raises(SystemExit) as caught:
+        main(["check", "--help"])
+    assert caught.value.code == 0
+    told = capsys.readouterr().out
+    for action in parser._actions:
+        assert action.help
+        assert all(option in told for option in action.option_strings)
+    for code in (*EXIT_CODES.values(), 2, RAISED, INTERRUPTED):
+        assert re.search(rf"^  {code}  ", told, re.MULTILINE)
+    assert "random weight" not in told  # of a Jacobian each entry is verified
 
 
 def test_no_command(capsys):

@@ -1,5 +1,6 @@
 """Ctrl-C, and budgets that end half-way: what was measured counts, and nothing else passes."""
 
+import pickle
 import signal
 from functools import partial
 
@@ -13,8 +14,21 @@ from gradproof.__main__ import main
 from gradproof._decide import Decision
 from gradproof.testing import assert_grad
 
-verify_grad = partial(gradproof.verify_grad, seed=0)
-verify_jac = partial(gradproof.verify_jac, seed=0)
+
+def told(verify):
+    """Return a check that returns the report that Ctrl-C ended it with, too."""
+
+    def check(*args, **kwargs):
+        try:
+            return verify(*args, **kwargs)
+        except gradproof.Interrupted as err:
+            return err.report
+
+    return check
+
+
+verify_grad = partial(told(gradproof.verify_grad), seed=0)
+verify_jac = partial(told(gradproof.verify_jac), seed=0)
 
 N = 400
 
@@ -310,8 +324,45 @@ class TestReport:
     def test_assertions_end_a_test_run(self):
         with pytest.raises(KeyboardInterrupt, match="interrupted after 40 calls"):
             assert_grad(Stopped(cube, 40), cube_grad, point())
-        with pytest.raises(gradproof.WrongDerivative):
+        with pytest.raises(KeyboardInterrupt, match="^fail: the gradient as a whole is off"):
             assert_grad(Stopped(cube, 60), lambda x: 1.001 * cube_grad(x), point(n=100), seed=0)
+
+    def test_a_loop_ends(self):
+        """Ctrl-C in one of many checks ends all of them, and the report is not lost."""
+        begun = []
+
+        def loop():
+            for at in (10**9, 40, 10**9):
+                begun.append(at)
+                gradproof.verify_grad(Stopped(cube, at), cube_grad, point(), seed=0)
+
+        with pytest.raises(KeyboardInterrupt, match="^inconclusive: interrupted after") as caught:
+            loop()
+        assert begun == [10**9, 40]
+        report = caught.value.report
+        assert report.interrupted
+        assert report.nfev == 40
+        assert pickle.loads(pickle.dumps(caught.value)).report == report
+        with pytest.raises(gradproof.Interrupted):
+            report.raise_if_wrong()
+
+    @pytest.mark.library("torch")
+    def test_loops_of_others_end(self):
+        import torch
+
+        x, a = point(), torch.tensor(point())
+        loops = {
+            "verify_jac": lambda f: gradproof.verify_jac(f(linear), lambda x: A, point(n=7)),
+            "verify_vjp": lambda f: gradproof.verify_vjp(f(np.sin), TestOthers.vjp, x),
+            "verify_jvp": lambda f: gradproof.verify_jvp(f(np.sin), TestOthers.vjp, x),
+            "verify_hess": lambda f: gradproof.verify_hess(f(cube), lambda x: np.diag(6 * x), x),
+            "verify_hvp": lambda f: gradproof.verify_hvp(f(cube), lambda x, v: 6 * x * v, x),
+            "verify_autodiff": lambda f: gradproof.verify_autodiff(f(torch.sin), a),
+        }
+        for call in loops.values():
+            with pytest.raises(gradproof.Interrupted) as caught:
+                call(lambda func: Stopped(func, 20))
+            assert caught.value.report.interrupted
 
     def test_command_line(self, monkeypatch, tmp_path, capsys):
         (tmp_path / "stopped.py").write_text(
@@ -376,9 +427,9 @@ class TestOthers:
     @pytest.mark.parametrize("ahead", [0, 1, 2])
     def test_linearity_of_a_vjp(self, ahead):
         x = point()
-        whole = gradproof.verify_vjp(np.sin, self.vjp, x, seed=0)
+        whole = told(gradproof.verify_vjp)(np.sin, self.vjp, x, seed=0)
         claim = Stopped(self.vjp, whole.ngev - ahead)
-        report = gradproof.verify_vjp(np.sin, lambda x, ct: claim(x, ct), x, seed=0)
+        report = told(gradproof.verify_vjp)(np.sin, lambda x, ct: claim(x, ct), x, seed=0)
         assert report.interrupted
         assert report.verdict is Verdict.INCONCLUSIVE
         if ahead < 2:  # two calls for another cotangent, and for a sum
@@ -394,8 +445,8 @@ class TestOthers:
 
         x = point()
         for verify, func, product in (
-            (gradproof.verify_jvp, np.sin, jvp),
-            (gradproof.verify_hvp, cube, hvp),
+            (told(gradproof.verify_jvp), np.sin, jvp),
+            (told(gradproof.verify_hvp), cube, hvp),
         ):
             whole = verify(func, product, x, seed=0)
             assert whole.ok
@@ -412,9 +463,9 @@ class TestOthers:
     def test_hessian(self):
         x = point()
         hess = partial(lambda x: np.diag(6 * x))
-        whole = gradproof.verify_hess(cube, hess, x, seed=0)
+        whole = told(gradproof.verify_hess)(cube, hess, x, seed=0)
         for k in range(6, whole.nfev + 1, 5):
-            report = gradproof.verify_hess(Stopped(cube, k), hess, x, seed=0)
+            report = told(gradproof.verify_hess)(Stopped(cube, k), hess, x, seed=0)
             assert report.interrupted
             assert report.verdict is Verdict.INCONCLUSIVE
 
@@ -424,15 +475,15 @@ class TestOthers:
 
         func = torch.sin
         x = torch.tensor(point())
-        whole = gradproof.verify_autodiff(func, x, order=2, seed=0)
+        whole = told(gradproof.verify_autodiff)(func, x, order=2, seed=0)
         assert whole.ok
         names = set()
         calls = Stopped(func, 10**9)
-        gradproof.verify_autodiff(lambda x: calls(x), x, order=2, seed=0)
+        told(gradproof.verify_autodiff)(lambda x: calls(x), x, order=2, seed=0)
         for k in range(2, calls.calls + 1, 7):
             stopped = Stopped(func, k)
             try:
-                report = gradproof.verify_autodiff(
+                report = told(gradproof.verify_autodiff)(
                     lambda x, stopped=stopped: stopped(x), x, order=2, seed=0
                 )
             except KeyboardInterrupt:

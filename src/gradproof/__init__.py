@@ -4,7 +4,7 @@ from ._autodiff import verify_autodiff
 from ._check import approx_fprime, check_grad
 from ._evaluation import Evaluation
 from ._products import verify_jvp, verify_vjp
-from ._report import Inconclusive, Report, Verdict, WrongDerivative
+from ._report import Inconclusive, Interrupted, Report, Verdict, WrongDerivative
 from ._second import verify_hess, verify_hvp
 from ._verify import verify_grad, verify_jac
 
@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Evaluation",
     "Inconclusive",
+    "Interrupted",
     "Report",
     "Verdict",
     "WrongDerivative",

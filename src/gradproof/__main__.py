@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ exit code:
   0  pass
   1  fail
   2  nothing was checked: the message says why
-  3  your own code raised: its traceback is printed
+  3  your own code raised (its traceback is printed), or ended the process by os._exit
   4  inconclusive: neither pass nor fail can be told; the report says what would help
   130  interrupted before anything was found to be wrong; the report says what was not reached
 """
@@ -26,8 +27,9 @@ _CHECK = """\
 Tells whether a gradient function is right at a point: pass, fail or inconclusive. There is no
 step and no tolerance to choose; steps, truncation error and noise are measured.
 
-For a function that returns an array, GRAD returns its Jacobian, and what is verified is the
-gradient of the sum of the function's values, each times a random weight.
+For a function that returns an array, GRAD returns its Jacobian, of shape func.shape + x0.shape,
+which is verified entry by entry. So is a gradient, at two calls of FUNC for each entry: for more
+than some thousands call verify_grad, which looks along a few directions.
 """
 
 _X0 = """\
@@ -93,7 +95,8 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         "--seed",
         type=int,
         default=0,
-        help="of all that is random, the numbers for --shape among them (default: 0)",
+        help="of all that is random, the numbers for --shape among them (default: 0, so that a "
+        "check says the same each time)",
     )
     check.add_argument(
         "--json",
@@ -116,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 for pass, 1 for fail, 3 if the user's own code raised, 4 for inconclusive, 130 for a
-        check that was interrupted.
+        check that was interrupted. Python's own code for an exception, 1, would mean fail: 3 is
+        returned for whatever else is raised.
 
     Raises
     ------
@@ -139,6 +143,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _cli.check(options)
     except _cli.UsageError as err:
         check.error(str(err))
+    except KeyboardInterrupt:
+        print("interrupted before anything was measured", file=sys.stderr)
+        return _cli.INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return _cli.RAISED
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def verify_autodiff(
         listed = Listed(point)
         deeper = Values(gradient, listed, options.budget, settings)
         rules = Rules(deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules)
-    return rules.report()
+    return whole(rules.report())
 
 
 def _refuse_untracked(values: Values) -> None:

@@ -5,13 +5,15 @@ import ast
 import importlib
 import importlib.util
 import json
+import os
 import shlex
 import sys
 import traceback
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from rich.console import Console
@@ -19,7 +21,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 from ._backends import Backend, backend_named, backend_of
-from ._report import Report, Verdict
+from ._report import Interrupted, Report, Verdict
 from ._verify import verify_jac
 
 RAISED = 3
@@ -71,13 +73,15 @@ def check(options: argparse.Namespace) -> int:
     """
     try:
         # Whoever asks for JSON gets nothing else there, whatever the user's functions print.
-        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+        with _no_way_out(), redirect_stdout(sys.stderr) if options.json else nullcontext():
             report = _verified(options)
     except _UserCodeError as err:
         cause = err.__cause__
         assert cause is not None
         traceback.print_exception(cause)
         return RAISED
+    except Interrupted as err:
+        report = err.report
     if options.json:
         print(json.dumps(report.to_dict()))
     else:
@@ -86,6 +90,31 @@ def check(options: argparse.Namespace) -> int:
         _console().print(text, highlight=False, soft_wrap=True)
     stopped = report.interrupted and report.verdict is not Verdict.FAIL
     return INTERRUPTED if stopped else EXIT_CODES[report.verdict]
+
+
+@contextmanager
+def _no_way_out() -> Iterator[None]:
+    """
+    Say so if the user's code ends the process by `os._exit`, with the code for what raised.
+
+    Otherwise its code would pass for that of a verdict, without a word. (What ends a process from
+    within a library in C does so unseen.)
+    """
+    leave, own = os._exit, os.getpid()
+
+    def told(status: int) -> NoReturn:
+        if os.getpid() != own:  # a process that was forked ends like this
+            leave(status)
+        sys.stdout.flush()
+        print(f"gradproof: the code that is checked called os._exit({status})", file=sys.stderr)
+        sys.stderr.flush()
+        leave(RAISED)
+
+    os._exit = told
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _console() -> Console:
@@ -118,7 +147,9 @@ def _verified(options: argparse.Namespace) -> Report:
         if not _by_user(err):
             raise UsageError(str(err)) from err
         raise _UserCodeError from err
-    except (Exception, SystemExit) as err:  # a SystemExit must not pass for a verdict
+    except KeyboardInterrupt:
+        raise
+    except BaseException as err:  # a SystemExit, among others, must not pass for a verdict
         raise _UserCodeError from err
     return report
 
@@ -155,8 +186,7 @@ def _values(options: argparse.Namespace) -> Any:
         msg = f"--seed {options.seed} is negative; expected a whole number from 0 on."
         raise UsageError(msg)
     if options.shape is not None:
-        shape = _shape(options.shape)
-        return np.random.default_rng(options.seed).standard_normal(shape).tolist()
+        return _drawn(_shape(options.shape), options.shape, options.seed)
     text: str = options.x0
     if text.endswith(".npy"):
         return _saved(text)
@@ -185,6 +215,17 @@ def _shape(text: str) -> tuple[int, ...]:
         )
         raise UsageError(msg)
     return shape
+
+
+def _drawn(shape: tuple[int, ...], text: str, seed: int) -> Any:
+    try:
+        return np.random.default_rng(seed).standard_normal(shape).tolist()
+    except (MemoryError, ValueError, OverflowError) as err:
+        msg = (
+            f"--shape {text} is more than this machine has memory for: {err}. Expected a smaller "
+            "one, of at most some 1e7 numbers."
+        )
+        raise UsageError(msg) from None
 
 
 def _saved(text: str) -> np.ndarray:
@@ -291,13 +332,16 @@ def _object(spec: str, argument: str) -> Any:
         raise UsageError(msg)
     found: Any = _file(where, argument) if where.endswith(".py") else _module(where, argument)
     for part in name.split("."):
+        owner = found
         try:
-            found = getattr(found, part)
-        except AttributeError:
+            found = _run(getattr, owner, part)  # a module may have a __getattr__ of its own
+        except _UserCodeError as err:
+            if not isinstance(err.__cause__, AttributeError):
+                raise
             msg = f"{argument} {spec!r}: there is no {part!r} in {where}."
             names = [
                 name
-                for name, value in getattr(found, "__dict__", {}).items()
+                for name, value in getattr(owner, "__dict__", {}).items()
                 if name[0] != "_" and not isinstance(value, ModuleType)
             ]
             if names:
@@ -371,5 +415,7 @@ def _run(function: Any, *args: Any) -> Any:
     """Call the user's code; what it raises is no mistake in the command line."""
     try:
         return function(*args)
-    except (Exception, SystemExit) as err:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as err:
         raise _UserCodeError from err

@@ -10,7 +10,7 @@ from ._evaluation import Evaluation, Settings
 from ._judge import of_columns, of_gradient, weights
 from ._options import Options, flags
 from ._point import ArgNums, Point
-from ._report import Report, beside, together
+from ._report import Report, beside, together, whole
 from ._tangents import lines
 from ._typing import Function
 from ._values import Values
@@ -114,7 +114,7 @@ def verify_vjp(
     if pullback:
         pending["value"] = lambda: same_value(values, claim.value, "vjp")
     report, checks = beside(report, pending)
-    return together([("vjp", report)], checks, values.nfev, claim.calls)
+    return whole(together([("vjp", report)], checks, values.nfev, claim.calls))
 
 
 def verify_jvp(
@@ -208,4 +208,4 @@ def verify_jvp(
     if with_value:
         pending["value"] = lambda: same_value(values, claim.value, "jvp")
     report, checks = beside(report, pending)
-    return together([("jvp", report)], checks, values.nfev, claim.calls)
+    return whole(together([("jvp", report)], checks, values.nfev, claim.calls))

@@ -21,6 +21,25 @@ class Inconclusive(AssertionError):  # noqa: N818  # an outcome, which a suite m
     """A check could neither pass nor fail a claim; the text is that of the report."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """
+    Ctrl-C ended a check: what was measured until then is in a report.
+
+    Attributes
+    ----------
+    report : Report
+        Partial: what was not reached is unresolved, and it never passes. It fails if something was
+        found to be wrong, and confirmed, before.
+    """
+
+    def __init__(self, report: "Report") -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.report,)
+
+
 class Verdict(enum.StrEnum):
     """What a check says of a claim."""
 
@@ -224,13 +243,14 @@ class Report:
             If it failed.
         Inconclusive
             If nothing could be said.
-        KeyboardInterrupt
+        Interrupted
             If that is so because the check was interrupted: tests then end, as Ctrl-C wants it.
         """
+        __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict is Verdict.FAIL:
             raise WrongDerivative(str(self))
         if self.interrupted:
-            raise KeyboardInterrupt(str(self))
+            raise Interrupted(self)
         if self.verdict is Verdict.INCONCLUSIVE:
             raise Inconclusive(str(self))
 
@@ -293,9 +313,9 @@ def together(
 
 
 def whole(report: Report) -> Report:
-    """Return a report; KeyboardInterrupt if it is partial, for what has no partial result."""
+    """Return a report; if it is partial, `Interrupted` has it, so that loops and scripts end."""
     if report.interrupted:
-        raise KeyboardInterrupt(str(report))
+        raise Interrupted(report)
     return report
 
 

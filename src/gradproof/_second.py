@@ -13,7 +13,7 @@ from ._judge import alike, of_columns, of_gradient
 from ._options import Options
 from ._outputs import Outputs
 from ._point import ArgNums, Point
-from ._report import Check, Report, Verdict, beside, together
+from ._report import Check, Report, Verdict, beside, together, whole
 from ._slopes import SlopeValues
 from ._tangents import lines, tangent
 from ._typing import Function
@@ -118,7 +118,7 @@ def verify_hess(
         values = slopes
     rtol = report.rtol
     report, checks = beside(report, {"symmetry": lambda: _symmetric(columns, point, rtol)})
-    return together([("Hessian", report)], checks, values.nfev, claim.calls)
+    return whole(together([("Hessian", report)], checks, values.nfev, claim.calls))
 
 
 def verify_hvp(
@@ -212,7 +212,7 @@ def verify_hvp(
         "symmetry": lambda: _symmetric_product(claim, tangents[0], other, rtol),
     }
     report, checks = beside(report, pending)
-    return together([("hvp", report)], checks, values.nfev, claim.calls)
+    return whole(together([("hvp", report)], checks, values.nfev, claim.calls))
 
 
 def _real(point: Point) -> Point:

@@ -13,7 +13,7 @@ from ._judge import of_columns, of_gradient
 from ._options import Options, flags
 from ._outputs import Outputs
 from ._point import ArgNums, Point
-from ._report import Report, together
+from ._report import Report, together, whole
 from ._sparse import SparseJacobian, of_sparse
 from ._typing import Function
 from ._values import Values
@@ -112,8 +112,8 @@ def verify_grad(
     ``directions="all"`` to have each of them measured. An exception of `func` away from `x0`, or a
     value that is not finite, shortens the steps.
 
-    Ctrl-C ends a check early: the report is then on what was measured until then, with
-    `report.interrupted`, and what was not reached is unresolved.
+    Ctrl-C ends a check with `Interrupted`, a KeyboardInterrupt whose `report` is on what was
+    measured until then: what was not reached is unresolved.
 
     A claim fails only after a second look, at other steps, has said the same. False alarms are so
     bounded over all entries of a check: a difference of 6 standard deviations of the noise, twice.
@@ -141,9 +141,9 @@ def verify_grad(
     claim = Gradient(grad, point, with_value=value_and_grad)
     report = of_gradient(values, np.ones(1), claim, options)
     if not value_and_grad:
-        return report
+        return whole(report)
     checks = [same_value(values, claim.value, "grad")]
-    return together([("gradient", report)], checks, values.nfev, claim.calls)
+    return whole(together([("gradient", report)], checks, values.nfev, claim.calls))
 
 
 def _refuse_several(outputs: Outputs) -> None:
@@ -258,4 +258,4 @@ def verify_jac(
             compressed = SparseJacobian(claim, point, values.outputs, options.rng(2))
             report = of_sparse(compressed, values, options)
     checks = [same_value(values, claim.value, "jac")] if value_and_jac else []
-    return together([("Jacobian", report)], checks, values.nfev, claim.calls)
+    return whole(together([("Jacobian", report)], checks, values.nfev, claim.calls))

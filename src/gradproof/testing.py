@@ -2,12 +2,14 @@
 Assertions for test suites: each `verify_*` as an `assert_*` that raises with the report's text.
 
 A fail raises `WrongDerivative`, an inconclusive check `Inconclusive`; both are AssertionErrors.
-Each returns its report.
+Each returns its report. The arguments are those of the `verify_*`, but that `seed` is 0 unless it
+is given: a test says the same in each run. ``seed=None`` draws a fresh one.
 """
 
 import functools
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec
 
 from . import (
     Report,
@@ -30,18 +32,34 @@ __all__ = [
     "assert_vjp",
 ]
 
+#: The seed of an assertion that is given none.
+_SEED = 0
 
-def _asserting(verify: Callable[..., Report]) -> Callable[..., Report]:
+_P = ParamSpec("_P")
+
+
+def _asserting(verify: Callable[_P, Report]) -> Callable[_P, Report]:
     @functools.wraps(verify)
-    def assertion(*args: Any, **kwargs: Any) -> Report:
+    def assertion(*args: _P.args, **kwargs: _P.kwargs) -> Report:
         __tracebackhide__ = True  # pytest then shows the line of the test
+        kwargs.setdefault("seed", _SEED)
         report = verify(*args, **kwargs)
         report.raise_if_wrong()
         return report
 
     name = verify.__name__.replace("verify", "assert")
     assertion.__name__ = assertion.__qualname__ = name
-    assertion.__doc__ = f"Raise unless `{verify.__name__}`, with the same arguments, passes."
+    assertion.__module__ = __name__
+    assertion.__doc__ = (
+        f"Raise unless `{verify.__name__}`, with the same arguments, passes; seed={_SEED} by "
+        "default."
+    )
+    signature = inspect.signature(verify)
+    parameters = [
+        p.replace(default=_SEED) if p.name == "seed" else p for p in signature.parameters.values()
+    ]
+    # What `inspect` shows; static checkers have it from ParamSpec.
+    assertion.__dict__["__signature__"] = signature.replace(parameters=parameters)
     return assertion
 
 

@@ -121,6 +121,7 @@ def gradcheck(
     >>> gradcheck(torch.sin, x)
     True
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test
     del fast_mode, masked
     if not (check_forward_ad or check_backward_ad):
         msg = "Expected at least one of check_forward_ad or check_backward_ad to be True"
@@ -224,6 +225,7 @@ def gradgradcheck(
     >>> gradgradcheck(torch.sin, x)
     True
     """
+    __tracebackhide__ = True  # pytest then shows the line of the test
     del fast_mode, masked
     if not (check_fwd_over_rev or check_rev_over_rev):
         msg = "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
@@ -319,7 +321,7 @@ def _run(
     raise_exception: bool,
 ) -> bool:
     """Return what the original returns, or raise what it raises."""
-    __tracebackhide__ = True  # pytest then shows the line of the test
+    __tracebackhide__ = True
     with torch.inference_mode(mode=False), torch.enable_grad():
         try:
             report, excused = checked(func, inputs, names, settings)
