@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from ._typing import Function
 from ._values import Values
 
 _MODES = ("jvp", "vjp")
+# What becomes of a forward mode that func does not have: it is named as not checked, it makes the
+# check inconclusive, or the library's own exception is raised.
+Lacking = Literal["said", "unsure", "raised"]
 
 
 def verify_autodiff(
@@ -29,7 +32,7 @@ def verify_autodiff(
     *primals: Any,
     argnums: ArgNums = 0,
     order: int = 1,
-    modes: tuple[str, ...] = _MODES,
+    modes: tuple[str, ...] | None = None,
     kwargs: dict[str, Any] | None = None,
     has_aux: bool = False,
     vmap: bool = False,
@@ -59,9 +62,10 @@ def verify_autodiff(
         Which of the primals derivatives are taken by.
     order : int
         Of the derivatives: 2 also checks those of the gradient, and so on.
-    modes : tuple of {'jvp', 'vjp'}
-        Which modes to check, forward and reverse. Where both are asked for and func has no forward
-        mode, that is a remark.
+    modes : tuple of {'jvp', 'vjp'}, optional
+        Which modes to check, forward and reverse. By default both, as far as func has them: a
+        forward mode that it does not have is named in the report as not checked. Asked for by name,
+        it makes the check inconclusive.
     kwargs : dict, optional
         Keyword arguments of `func`.
     has_aux : bool
@@ -110,7 +114,8 @@ def verify_autodiff(
     checked_callable(func, "func")
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    modes = chosen("modes", modes, _MODES)
+    lacking: Lacking = "said" if modes is None else "unsure"
+    modes = chosen("modes", _MODES if modes is None else modes, _MODES)
     order = whole_number(
         "order", order, 1, "the order of the derivatives, a whole number, 1 or more"
     )
@@ -121,12 +126,14 @@ def verify_autodiff(
     point = Point(primals, argnums, kwargs, func)
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
-    rules = Rules(values, point, options, modes, vmap=vmap)
+    rules = Rules(values, point, options, modes, vmap=vmap, lacking=lacking)
     for depth in range(2, order + 1):
         gradient = point.backend.compiled(rules.gradient)
         listed = Listed(point)
         deeper = Values(gradient, listed, options.budget, settings)
-        rules = Rules(deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules)
+        rules = Rules(
+            deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules, lacking=lacking
+        )
     return whole(rules.report())
 
 
@@ -194,8 +201,8 @@ class Rules:
         Their order.
     below : Rules, optional
         Those of the order below.
-    strict : bool
-        Whether a mode that func lacks is an error rather than a remark.
+    lacking : {'said', 'unsure', 'raised'}
+        What becomes of a forward mode that func does not have.
     """
 
     def __init__(
@@ -208,12 +215,13 @@ class Rules:
         vmap: bool,
         depth: int = 1,
         below: "Rules | None" = None,
-        strict: bool = False,
+        lacking: Lacking = "said",
     ) -> None:
         self._values, self._point = values, point
         self._options, self._modes, self._vmap, self._below = options, modes, vmap, below
         self._label = f"order {depth} " if depth > 1 else ""
-        self._strict = strict or len(modes) == 1
+        # Without any other mode, there is nothing to report on.
+        self._lacking: Lacking = "raised" if len(modes) == 1 else lacking
         self._u = weights(values, options.rng(1))
 
     def gradient(self, leaves: list[Any]) -> Any:
@@ -255,22 +263,56 @@ class Rules:
             claims.append(vjp)
             reports.append((f"{self._label}vjp", report))
             own += self._of_vjp(vjp, whole(report).rtol)
-        if "jvp" in self._modes:
-            try:
-                jvp, report = self._forward()
-            except Exception as err:
-                if self._strict or not self._values.backend.lacks_forward_mode(err):
-                    raise
-                text = f"func has no forward mode, which was not checked: {err}"[:200]
-                name, first = reports[-1]
-                first = first.without("forward mode (func has none)")
-                reports[-1] = name, first.with_remarks([text])
+            if "jvp" not in self._modes:
                 return
-            claims.append(jvp)
-            reports.append((f"{self._label}jvp", report))
-            own += self._of_jvp(jvp, whole(report).rtol)
-        if "vjp" in self._modes and "jvp" in self._modes:
-            own.append(self._transposed(vjp, jvp, report.rtol))
+            self._look_forward(claims, reports, own, vjp)
+        else:
+            self._look_forward(claims, reports, own, None)
+
+    def _look_forward(
+        self,
+        claims: list[_Vjp | _Jvp],
+        reports: list[tuple[str, Report]],
+        own: list[Check],
+        vjp: _Vjp | None,
+    ) -> None:
+        """Check forward mode, and that it is the transpose of the reverse one."""
+        try:
+            jvp, report = self._forward()
+        except Exception as err:
+            if self._lacking == "raised" or not self._values.backend.lacks_forward_mode(err):
+                raise
+            self._left_out(reports, own, "func has none", f"func has no forward mode: {err}")
+            return
+        claims.append(jvp)
+        reports.append((f"{self._label}jvp", report))
+        found = self._of_jvp(jvp, whole(report).rtol)
+        if vjp is not None:
+            found.append(self._transposed(vjp, jvp, report.rtol))
+        if not report.ok or any(check.verdict is not Verdict.PASS for check in found):
+            tangents = self._point.native(jvp.tangents[0])
+            lost = self._values.backend.loses_tangents(
+                self._values.arrays_at, self._point.copies(), tangents
+            )
+            if lost:
+                # What was measured are the zeros that torch returns in its place.
+                why = f"{lost} has none, and returns tangents of zero"
+                if vjp is None:
+                    reports[-1] = "jvp", _unresolved(report, f"no forward mode: {why}")
+                else:
+                    del reports[-1]
+                self._left_out(reports, own, why, f"no forward mode: {why}")
+                return
+        own += found
+
+    def _left_out(
+        self, reports: list[tuple[str, Report]], own: list[Check], why: str, text: str
+    ) -> None:
+        """Say that forward mode was not checked, as the user wants to be told of it."""
+        name, first = reports[-1]
+        if self._lacking != "said":
+            own.append(Check(f"{self._label}jvp", Verdict.INCONCLUSIVE, text[:200]))
+        reports[-1] = name, first.without(f"{self._label}forward mode ({why})")
 
     def _reverse(self) -> tuple[_Vjp, Report]:
         values = self._values
@@ -355,6 +397,13 @@ class Rules:
             )
             for name, gradients in found.items()
         ]
+
+
+def _unresolved(report: Report, why: str) -> Report:
+    """Return a report, an inconclusive one of the same numbers."""
+    state = report.flat["state"]
+    flat = {**report.flat, "state": np.where(state == "fail", "unresolved", state)}
+    return replace(report, verdict=Verdict.INCONCLUSIVE, reason=why, flat=flat)
 
 
 def _unsure(checks: list[Check], why: str) -> list[Check]:

@@ -130,7 +130,7 @@ class JAXBackend(StandardBackend):
         return rows, columns, np.asarray(data[inside], dtype=np.float64), tuple(matrix.shape)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
-        return isinstance(err, TypeError) and "forward-mode" in str(err)
+        return isinstance(err, TypeError) and "can't apply forward-mode" in str(err)
 
     def compiled(self, func: Leafwise) -> Leafwise:
         return jax.jit(func)

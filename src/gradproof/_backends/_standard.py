@@ -346,6 +346,10 @@ class StandardBackend:
         """Tell whether an exception says that a function has no forward mode."""
         return False
 
+    def loses_tangents(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> str:
+        """Return what in a function returns results without tangents, and says nothing of it."""
+        return ""
+
     def compiled(self, func: Leafwise) -> Leafwise:
         """Return a function that is about to be called many times, compiled if that is possible."""
         return func

@@ -1,7 +1,6 @@
 """The adapter for PyTorch."""
 
 import copy
-import functools
 import numbers
 import warnings
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from typing import Any
 import array_api_compat.torch as xp
 import numpy as np
 import torch
-from torch.autograd import forward_ad
 
 from .._typing import Array
+from . import _torch_forward
 from ._pytrees import Flat
 from ._standard import SHORTEST, Leafwise, StandardBackend
 
@@ -201,14 +200,10 @@ class TorchBackend(StandardBackend):
         return outputs, pullback
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
-        load_forward_mode()
-        with torch.inference_mode(mode=False), forward_ad.dual_level():
-            pairs = zip(leaves, tangents, strict=True)
-            outputs = func([forward_ad.make_dual(leaf.clone(), t) for leaf, t in pairs])
-            duals = [forward_ad.unpack_dual(output) for output in outputs]
-            primals = [dual.primal for dual in duals]
-            moved = [torch.zeros_like(d.primal) if d.tangent is None else d.tangent for d in duals]
-        return primals, moved
+        return _torch_forward.jvp(func, leaves, tangents)
+
+    def loses_tangents(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> str:
+        return _torch_forward.lost_in(func, leaves, tangents)
 
     def transformed(
         self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
@@ -235,10 +230,7 @@ class TorchBackend(StandardBackend):
         return rows, columns, found.values().double().numpy(), tuple(found.shape)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
-        words = ("forward AD", "forward mode", "jvp")
-        return isinstance(err, NotImplementedError | RuntimeError) and any(
-            word in str(err) for word in words
-        )
+        return _torch_forward.lacks(err)
 
     def generator(self, source: Any, like: Any, *, legacy: bool) -> Any:
         if isinstance(source, numbers.Integral):
@@ -278,14 +270,6 @@ class TorchBackend(StandardBackend):
 
     def own_generator(self, owner: StandardBackend, generator: Any, like: Any) -> Any:
         return torch.Generator(like.device).manual_seed(owner.integer(generator))
-
-
-@functools.cache
-def load_forward_mode() -> None:
-    """Let torch load what forward mode needs, of which it warns itself; not in func's name."""
-    with warnings.catch_warnings(), forward_ad.dual_level():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 
 def _tensor(value: Any, like: Any) -> Any:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from .._autodiff import Rules, _Vjp
-from .._backends._torch import load_forward_mode
 from .._judge import of_gradient
 from .._layout import flat_numbers
 from .._options import Options
@@ -230,7 +229,6 @@ def _of_forward(
         point.native(tangent(point, options.rng(stream), slice(None))) for stream in (7, 8)
     )
     checks = []
-    load_forward_mode()  # which warns of itself, not of func
     if settings.dtypes:
         checks.append(kinds_of_tangents(call, leaves, first))
     if settings.undefined:
@@ -245,7 +243,7 @@ def _judged(
 ) -> tuple[Report, bool]:
     """Return the report on the derivatives, and whether the user's tolerances excuse it."""
     values = Values(func, point, None)
-    rules = Rules(values, point, options, settings.modes, vmap=settings.batched, strict=True)
+    rules = Rules(values, point, options, settings.modes, vmap=settings.batched, lacking="raised")
     report = whole(rules.report(others))
     short = values.eps > _SHORT and values.at_x0.size > 1
     if short and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:

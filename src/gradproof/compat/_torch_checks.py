@@ -10,6 +10,7 @@ from torch._vmap_internals import _vmap
 from torch.autograd import forward_ad
 from torch.autograd.gradcheck import GradcheckError
 
+from .._backends._torch_forward import dual_level
 from .._report import Check, Verdict
 
 Tensors = list[torch.Tensor]
@@ -109,7 +110,7 @@ Leafwise = Callable[[Tensors], Tensors]
 
 def _pushed(func: Leafwise, leaves: Tensors, tangents: list[torch.Tensor | None]) -> Tensors:
     """Return the tangents of func's results; a tangent of None is an undefined one."""
-    with forward_ad.dual_level():
+    with dual_level():
         outputs = func(
             [
                 leaf.detach().clone()
@@ -150,7 +151,7 @@ def undefined_forward(
 def kinds_of_tangents(func: Leafwise, leaves: Tensors, tangents: Tensors) -> Check:
     """Return a check that tangents are complex where func's results are, and only there."""
     name = "dtypes of tangents"
-    with forward_ad.dual_level():
+    with dual_level():
         pairs = zip(leaves, tangents, strict=True)
         for output in func([forward_ad.make_dual(leaf.detach(), t) for leaf, t in pairs]):
             primal, tangent = forward_ad.unpack_dual(output)
