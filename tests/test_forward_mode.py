@@ -187,6 +187,7 @@ class TestWithoutOne:
 class TestOperators:
     """An operator with `register_autograd` alone: torch returns tangents of zero for it."""
 
+    @pytest.mark.filterwarnings("ignore:There is a performance drop")
     @pytest.mark.parametrize("part", ["all", "sum", "vmap"])
     @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
     def test_right(self, x, part, dtype):
