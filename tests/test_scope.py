@@ -1,6 +1,8 @@
 """What a report says of what was checked, and that nothing is passed that was not."""
 
 import json
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -10,6 +12,20 @@ import gradproof
 from gradproof import verify_grad, verify_hess, verify_hvp, verify_jac, verify_jvp, verify_vjp
 
 X = point()
+
+
+class Held:
+    """No pytree, with floating numbers in it."""
+
+    def __init__(self):
+        self.w = np.ones(3)
+
+
+class ThreeNumbers:
+    """Becomes an array, but is none."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(3)
 
 
 def cube(x):
@@ -68,3 +84,223 @@ def test_a_missing_mode_is_named():
     report = gradproof.verify_autodiff(Square.apply, torch.tensor(X), seed=0)
     assert report.scope.not_checked == ("forward mode (func has none)",)
     assert "not checked: forward mode (func has none)" in str(report)
+
+
+def total(x):
+    return sum(float(x[i]) ** 3 for i in range(x.shape[0]))
+
+
+def both(p):
+    return total(p["a"]) + total(p["b"])
+
+
+class TestBesideArrays:
+    """What stands beside arrays of another library is moved as what it is, or refused by name."""
+
+    @pytest.mark.parametrize("factor", [3.0, -1.0])
+    def test_an_array_of_numpy(self, wide, factor):
+        tree = {"a": wide(X), "b": X.copy()}
+        report = verify_grad(
+            both, lambda p: {"a": 3 * p["a"] ** 2, "b": factor * p["b"] ** 2}, tree, seed=0
+        )
+        assert report.ok == (factor == 3.0), str(report)
+        assert [part.name for part in report.scope.checked] == ["p['a']", "p['b']"]
+
+    @pytest.mark.parametrize("factor", [3.0, -1.0])
+    @pytest.mark.parametrize("number", [1.5, np.float64(1.5), Fraction(3, 2)])
+    def test_a_number(self, wide, number, factor):
+        seen = []
+
+        def func(a, b):
+            seen.append(type(b))
+            return total(a) + float(b) ** 3
+
+        report = verify_grad(
+            func,
+            lambda a, b: (3 * a**2, factor * float(b) ** 2),
+            wide(X),
+            number,
+            argnums=(0, 1),
+            seed=0,
+        )
+        assert report.ok == (factor == 3.0), str(report)
+        assert len(set(seen)) == 1  # func sees the same kind at x0 and near it
+
+    @pytest.mark.parametrize("other", [Decimal("1.5"), Held(), ThreeNumbers()])
+    def test_what_cannot_be_moved_is_refused(self, wide, other):
+        with pytest.raises(TypeError, match=r"p\['b'\] is a .*(float|pytree)"):
+            verify_grad(
+                lambda p: total(p["a"]),
+                lambda p: {"a": 3 * p["a"] ** 2},
+                {"a": wide(X), "b": other},
+            )
+
+
+TREE = {"n": 3, "flag": True, "none": None, "text": "relu"}
+
+
+class TestHeldFixed:
+    """Whole numbers, flags, None and text have no derivative: named, and claims of one fail."""
+
+    def check(self, make, claim):
+        return verify_grad(
+            lambda p: total(p["a"]) * p["n"],
+            lambda p: {"a": 3 * p["n"] * p["a"] ** 2, **claim},
+            {"a": make(X), **TREE},
+            seed=0,
+        )
+
+    @pytest.mark.parametrize("claim", [{}, {"n": None}, {"n": 0}, {"n": np.zeros(()), **TREE}])
+    def test_nothing_is_claimed(self, wide, claim):
+        claim = {**claim, **({"n": 0} if claim.keys() == TREE.keys() else {})}
+        report = self.check(wide, claim)
+        assert report.ok, str(report)
+        held = {part.name: part.why for part in report.scope.held}
+        assert held["p['n']"] == "integer"
+        assert held["p['flag']"] == "bool"
+        assert held["p['none']"] == "None"
+        assert held["p['text']"] == "str"
+
+    def test_something_is_claimed(self, wide):
+        report = self.check(wide, {"n": (X**3).sum()})
+        assert report.verdict == "fail"
+        assert "by p['n']" in report.reason
+
+    def test_of_whole_numbers_in_arrays(self, wide):
+        tree = {"a": X, "b": np.arange(3)}
+        right = verify_grad(both, lambda p: {"a": 3 * p["a"] ** 2}, tree, seed=0)
+        assert right.ok
+        assert [part.name for part in right.scope.held] == ["p['b']"]
+        wrong = verify_grad(both, lambda p: {k: 3 * v**2 for k, v in p.items()}, tree, seed=0)
+        assert wrong.verdict == "fail"
+
+    def test_arguments_that_are_not_moved(self):
+        report = verify_grad(
+            lambda x, y, k=1.0: cube(x) + y.sum() * k,
+            lambda x, y, k=1.0: 3 * x * x,
+            X,
+            X,
+            kwargs={"k": 2.0},
+            seed=0,
+        )
+        assert [str(part) for part in report.scope.held] == [
+            "y (6) (not in argnums)",
+            "k (a number)",
+        ]
+
+
+@pytest.mark.parametrize("flags", [True, np.array([True, False])])
+def test_flags_are_refused(flags):
+    with pytest.raises(TypeError, match="bool"):
+        verify_grad(lambda x: 1.0 * np.sum(x), lambda x: np.zeros(np.shape(x)), flags)
+
+
+class TestAllPrimals:
+    """verify_autodiff checks every floating argument, unless it is told which."""
+
+    @pytest.mark.library("jax")
+    def test_of_jax(self):
+        import jax
+        import jax.numpy as jnp
+
+        @jax.custom_vjp
+        def scaled(x, s):
+            return x * s
+
+        scaled.defvjp(lambda x, s: (x * s, (x, s)), lambda r, g: (g * r[1], -(g * r[0]).sum()))
+        x = jnp.asarray(X)
+        for s in (jnp.asarray(1.5), 1.5):
+            assert gradproof.verify_autodiff(scaled, x, s, seed=0, modes="vjp").verdict == "fail"
+            right = gradproof.verify_autodiff(lambda x, s: x * s, x, s, seed=0)
+            assert right.ok, str(right)
+            assert [part.name for part in right.scope.checked] == ["x", "s"]
+
+    @pytest.mark.library("jax")
+    def test_a_number_that_func_looks_at_is_held_fixed(self):
+        import jax.numpy as jnp
+
+        def branched(x, s):
+            return x * x * (2.0 if s > 0 else 1.0)
+
+        report = gradproof.verify_autodiff(branched, jnp.asarray(X), 1.5, seed=0)
+        assert report.ok, str(report)
+        assert [str(part) for part in report.scope.held] == ["s (a number)"]
+
+    @pytest.mark.library("jax")
+    @pytest.mark.parametrize("factor", [1.0, 2.0])
+    def test_a_function_that_is_a_pytree(self, factor):
+        import jax
+        import jax.numpy as jnp
+
+        @jax.custom_vjp
+        def scaled(w, x):
+            return x * w
+
+        scaled.defvjp(lambda w, x: (x * w, (w, x)), lambda r, g: (factor * g * r[1], g * r[0]))
+        w, x = jnp.asarray(X[::-1].copy()), jnp.asarray(X)
+        func = jax.tree_util.Partial(scaled, w)
+        report = gradproof.verify_autodiff(func, x, seed=0, modes="vjp")
+        assert report.ok == (factor == 1.0), str(report)
+        assert gradproof.verify_autodiff(func, x, argnums=0, seed=0, modes="vjp").ok
+
+    @pytest.mark.library("torch")
+    @pytest.mark.parametrize("factor", [1.0, 2.0])
+    @pytest.mark.parametrize("where", ["itself", "argument", "dict", "list"])
+    def test_modules(self, factor, where):
+        import torch
+
+        class Rule(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, w):
+                ctx.save_for_backward(x, w)
+                return x @ w.T
+
+            @staticmethod
+            def backward(ctx, ct):
+                x, w = ctx.saved_tensors
+                return ct @ w, factor * ct.T @ x
+
+        class Layer(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w = torch.nn.Parameter(torch.tensor(X.reshape(2, 3)))
+                self.b = torch.nn.Parameter(torch.ones(2).double(), requires_grad=False)
+                self.register_buffer("shift", torch.ones(2))
+
+            def forward(self, x):
+                return Rule.apply(x, self.w) + self.b + self.shift
+
+        layer, x = Layer(), torch.tensor(point(1).reshape(2, 3))
+        calls = {
+            "itself": (layer, (x,)),
+            "argument": (lambda m, x: m(x), (layer, x)),
+            "dict": (lambda p: p["m"](p["x"]), ({"m": layer, "x": x},)),
+            "list": (lambda p: p[0](p[1]), ([layer, x],)),
+        }
+        func, primals = calls[where]
+        report = gradproof.verify_autodiff(func, *primals, modes="vjp", seed=0)
+        assert report.ok == (factor == 1.0), str(report)
+        whys = sorted(part.why for part in report.scope.held)
+        assert whys == ["buffer", "requires_grad=False"]
+        assert layer.w.grad is None
+        assert gradproof.verify_autodiff(layer, x, argnums=0, modes="vjp", seed=0).ok
+
+    @pytest.mark.library("torch")
+    def test_tied_parameters_move_together(self):
+        import torch
+
+        class Tied(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one = torch.nn.Linear(3, 3, bias=False).double()
+                self.other = torch.nn.Linear(3, 3, bias=False).double()
+                self.other.weight = self.one.weight
+
+            def forward(self, x):
+                return self.other(torch.tanh(self.one(x)))
+
+        torch.manual_seed(0)
+        net, x = Tied(), torch.tensor(X.reshape(2, 3))
+        report = gradproof.verify_autodiff(net, x, seed=0)
+        assert report.ok, str(report)
+        assert [part.name for part in report.scope.checked] == ["module['one.weight']", "x"]

@@ -52,7 +52,7 @@ rule(
     lambda module: verify_autodiff(lambda m, x: m(x), module, batch, modes="vjp", seed=0),
     right=Linear(torch.sum),
     wrong=Linear(torch.mean),
-    only="['inner.bias']",
+    only="m['inner.bias']",
 )
 
 # --- softmax cross entropy, label smoothing ------------------------------------------------------

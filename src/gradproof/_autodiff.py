@@ -18,6 +18,7 @@ from ._point import ArgNums, Listed, Point
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
 from ._structure import as_numbers
 from ._tangents import lines
+from ._tracked import tracked_point
 from ._typing import Function
 from ._values import Values
 
@@ -30,7 +31,7 @@ Lacking = Literal["said", "unsure", "raised"]
 def verify_autodiff(
     func: Function,
     *primals: Any,
-    argnums: ArgNums = 0,
+    argnums: ArgNums | None = None,
     order: int = 1,
     modes: tuple[str, ...] | None = None,
     kwargs: dict[str, Any] | None = None,
@@ -57,9 +58,12 @@ def verify_autodiff(
         Called as ``func(*primals, **kwargs)`` with arrays of JAX or PyTorch. Returns an array, or a
         pytree of them.
     *primals : array or pytree
-        The point. An nn.Module is differentiated by its parameters; `func` gets a private copy.
-    argnums : int or tuple of int
-        Which of the primals derivatives are taken by.
+        The point. An nn.Module, also one in a container, is differentiated by those of its
+        parameters that require a gradient; `func` gets a private copy.
+    argnums : int or tuple of int, optional
+        Which of the primals derivatives are taken by. By default all that have floating numbers,
+        and the parameters of `func` itself, where it is an nn.Module or a pytree that JAX knows;
+        ``report.scope`` says what that was. With `argnums` the parameters of `func` are held fixed.
     order : int
         Of the derivatives: 2 also checks those of the gradient, and so on.
     modes : tuple of {'jvp', 'vjp'}, optional
@@ -123,7 +127,7 @@ def verify_autodiff(
     if not primals:
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
         raise TypeError(msg)
-    point = Point(primals, argnums, kwargs, func)
+    func, point = tracked_point(func, primals, argnums, kwargs)
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap, lacking=lacking)

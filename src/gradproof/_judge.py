@@ -90,6 +90,8 @@ def _report(
     alone: tuple[float, float] | None = None,
 ) -> Report:
     values, (ngev, claim_eps, products) = survey.probe.values, claim
+    if values.point.held_claims and verdict != "fail":
+        verdict, reason = "fail", _of_held(values.point.held_claims)
     # Of the arrays, also where what is checked are differences, which have fewer digits.
     eps = max(values.dtype_eps, claim_eps)
     remarks = [*values.remarks, *values.point.remarks, *values.calls.remarks, *found.remarks]
@@ -123,6 +125,16 @@ def _report(
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
         scope=values.point.scope.of(*products),
+    )
+
+
+def _of_held(claims: dict[str, str]) -> str:
+    """Say that a claim has a derivative by what is held fixed."""
+    name, number = next(iter(claims.items()))
+    more = f", and by {len(claims) - 1} more" if len(claims) > 1 else ""
+    return (
+        f"the claim has a derivative by {name} ({number}){more}, which is held fixed: expected "
+        "zeros or None there; make it floating if func can be differentiated by it"
     )
 
 

@@ -9,6 +9,7 @@ from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import argument_names, is_real
 from ._held import Held
 from ._layout import Leaf, flat_numbers, layout, leaf_of
+from ._leaves import Taken, beside, refuse_unusable, taken
 from ._options import keywords, positions
 from ._scope import Part, Scope
 from ._structure import leaves_by_path, listed, matched
@@ -33,6 +34,10 @@ class Point:
         Keyword arguments of func.
     func : callable, optional
         Knows what its arguments are called.
+    names : list of str, optional
+        What to call them, if it does not.
+    tracked : bool
+        Whether the library differentiates by the leaves, rather than that they are displaced.
 
     Attributes
     ----------
@@ -44,6 +49,8 @@ class Point:
         Where the leaves are in the structure of a claim.
     scope : Scope
         What a check at this point is about.
+    held_claims : dict of str to str
+        What a claim had for a leaf that is held fixed, where that is neither nothing nor zero.
     arrays, given : list of array
         Its numbers, real or complex floating, the way func is to see them; and the way a claim
         is to see them: autograd may need a flag of theirs.
@@ -61,25 +68,59 @@ class Point:
         argnums: ArgNums,
         kwargs: dict[str, Any] | None,
         func: Function | None = None,
+        *,
+        names: list[str] | None = None,
+        tracked: bool = False,
     ) -> None:
+        self._tracked = tracked
+        self.held_claims: dict[str, str] = {}
         keywords(kwargs)
         self._arguments, self._kwargs = arguments, kwargs or {}
         self._argnums = positions(argnums, len(arguments))
+        names = names or argument_names(func, len(arguments))
+        self.chosen_names = {
+            (f"[{k}]" if isinstance(self._argnums, tuple) else ""): names[i]
+            for k, i in enumerate(self._positions)
+        }
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
+        self._forms: list[Callable[[Any], Any] | None] = []
+        self._kept: list[Part] = []
         if is_array(chosen):
             self._one(chosen)
         else:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
         self.paths = [self.flat.paths[i] for i in self._moved]
-        names = argument_names(func, len(arguments))
-        self.leaves = layout(self._named(self.paths, names), self.arrays)
+        several = isinstance(self._argnums, tuple)
+        self.leaves = layout(
+            [self.called(path) if several else path for path in self.paths], self.arrays
+        )
         self.scope = self._scope(names)
         self.remarks: list[str] = []
         self._held = self._make_held(names)
         self.eps = max(float(self.backend.eps(array.dtype)) for array in self.arrays)
         self.x = self.numbers(self.arrays)
+
+    @property
+    def _positions(self) -> tuple[int, ...]:
+        return self._argnums if isinstance(self._argnums, tuple) else (self._argnums,)
+
+    def called(self, path: str) -> str:
+        """Return what to call a leaf: its path from the argument, by that one's name."""
+        top = path[: path.index("]") + 1] if isinstance(self._argnums, tuple) else ""
+        return self.chosen_names[top] + path[len(top) :]
+
+    def _scope(self, names: list[str]) -> Scope:
+        """Return what a check at this point is about."""
+        moved = zip(self.paths, self.leaves, strict=True)
+        checked = tuple(Part(self.called(path), leaf.shape) for path, leaf in moved)
+        others = {
+            names[i]: value for i, value in enumerate(self._arguments) if i not in self._positions
+        }
+        for name, value in {**others, **self._kwargs}.items():
+            self._kept += beside(name, value)
+        return Scope(checked, tuple(self._kept))
 
     def chosen(self, arguments: tuple[Any, ...]) -> Any:
         """Return those of func's arguments that are moved."""
@@ -89,11 +130,13 @@ class Point:
 
     def _one(self, x0: Any) -> None:
         self.backend = backend_of(x0)
+        refuse_unusable(self.backend, x0, self.called(""))
         given = self.backend.given(x0)
-        if not (
-            is_real(given.dtype) or "complex" in str(given.dtype) or "bool" in str(given.dtype)
-        ):
-            msg = f"x0 has dtype {given.dtype}; expected numbers."
+        if not (is_real(given.dtype) or "complex" in str(given.dtype)):
+            msg = (
+                f"{self.called('')} has dtype {given.dtype}; expected numbers. Nothing can be "
+                "differentiated by flags or text: pass floating numbers."
+            )
             raise TypeError(msg)
         array = self.backend.floating(given)
         if not given.shape and "complex" not in str(given.dtype):
@@ -105,16 +148,38 @@ class Point:
 
     def _several(self, tree: Any, flat: Flat) -> None:
         self.flat = flat
-        found = [self.backend.leaf(leaf) for leaf in flat.leaves]
-        self._moved = [i for i, leaf in enumerate(found) if leaf is not None]
+        found = [
+            taken(self.backend, leaf, self.called(path), tracked=self._tracked)
+            for path, leaf in zip(flat.paths, flat.leaves, strict=True)
+        ]
+        if self._tracked:
+            frozen = self.backend.frozen(flat.leaves)
+            found = [
+                Taken(why="requires_grad=False") if off else one
+                for one, off in zip(found, frozen, strict=True)
+            ]
+        self._moved = [i for i, leaf in enumerate(found) if leaf.array is not None]
         if not self._moved:
             msg = (
                 f"x0 is a {type(tree).__name__} without a floating leaf: there is nothing to "
                 f"differentiate by. Its leaves: {listed(leaves_by_path(flat)) or 'none'}."
             )
             raise TypeError(msg)
-        self.given = [found[i] for i in self._moved]
+        self._hold(found)
+        self.given = [found[i].array for i in self._moved]
+        self._forms = [found[i].form for i in self._moved]
         self.arrays = [self.backend.floating(array) for array in self.given]
+
+    def _hold(self, found: list[Taken]) -> None:
+        """Take down what is held fixed, and why."""
+        fixed = [
+            (path, leaf, one.why)
+            for path, leaf, one in zip(self.flat.paths, self.flat.leaves, found, strict=True)
+            if one.array is None
+        ]
+        for path, leaf, why in (*fixed, *self.flat.beside):
+            shape = tuple(leaf.shape) if hasattr(leaf, "shape") else None
+            self._kept.append(Part(self.called(path), shape, why))
 
     @property
     def magnitude(self) -> Any:
@@ -136,22 +201,6 @@ class Point:
         """Return the words for entry `i` of the flat vector."""
         return leaf_of(self.leaves, i).name(i)
 
-    def _named(self, paths: list[str], names: list[str]) -> list[str]:
-        """Return paths with an argument's name in the place of its position among several."""
-        if not isinstance(self._argnums, tuple):
-            return paths
-        tops = {f"[{k}]": names[i] for k, i in enumerate(self._argnums)}
-        found = []
-        for path in paths:
-            top = path[: path.index("]") + 1]
-            found.append(tops[top] + path[len(top) :])
-        return found
-
-    def _scope(self, names: list[str]) -> Scope:
-        """Return what a check at this point is about."""
-        top = "" if isinstance(self._argnums, tuple) else names[self._argnums]
-        return Scope(tuple(Part(top + leaf.path, leaf.shape) for leaf in self.leaves))
-
     # --- evaluation --------------------------------------------------------------------------
 
     def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
@@ -161,6 +210,7 @@ class Point:
         What is held fixed is the user's own, or copies of it: see `Held`, for which `what` is the
         name of func.
         """
+        moved = self._formed(moved)
         return self._held.call(func, what, lambda held: self._called(func, held, moved, extra))
 
     def _called(
@@ -194,9 +244,17 @@ class Point:
         arguments: list[Any] = list(self._arguments)
         for i in self._argnums if isinstance(self._argnums, tuple) else (self._argnums,):
             arguments[i] = None
-        top = "" if isinstance(self._argnums, tuple) else names[self._argnums]
-        paths = [top + path for path in self._named(self.flat.paths, names)]
+        paths = [self.called(path) for path in self.flat.paths]
         return Held((fixed, arguments, self._kwargs), (paths, names), self.remarks)
+
+    def _formed(self, moved: list[Array]) -> list[Any]:
+        """Return leaves as func sees them: a number beside arrays as the number that it was."""
+        if not any(self._forms):
+            return moved
+        return [
+            array if form is None else form(array)
+            for array, form in zip(moved, self._forms, strict=True)
+        ]
 
     @property
     def form(self) -> Hashable:
@@ -268,7 +326,7 @@ class Point:
     def tangent(self, arrays: list[Array]) -> Any:
         """Return arrays like the leaves as a tangent: a pytree like x0."""
         values: list[Any] = [self.backend.fixed_tangent(leaf) for leaf in self.flat.leaves]
-        for i, array in zip(self._moved, arrays, strict=True):
+        for i, array in zip(self._moved, self._formed(arrays), strict=True):
             values[i] = array
         return self.flat.rebuild(values)
 
@@ -421,6 +479,11 @@ class Span:
     def scope(self) -> Scope:
         """What a check on these lines is about."""
         return self._point.scope
+
+    @property
+    def held_claims(self) -> dict[str, str]:
+        """What a claim had for leaves that are held fixed."""
+        return self._point.held_claims
 
     def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
         """Call func at some leaves."""

@@ -27,8 +27,10 @@ def matched(
         if is_array(claim):
             _refuse_structure(point, claim, name, {})
         known = _by_path(point, claim) or leaves_by_path(backend.flatten(claim))
-        if not set(point.paths) <= known.keys() or known.keys() - set(point.flat.paths):
+        paths = {*point.flat.paths, *(path for path, _, _ in point.flat.beside)}
+        if not set(point.paths) <= known.keys() or known.keys() - paths:
             _refuse_structure(point, claim, name, known)
+        _note_held(point, known)
         values = [known[path] for path in point.paths]
     found = []
     for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
@@ -57,6 +59,22 @@ def matched(
             raise TypeError(msg)
         found.append(array.reshape(fits[0]))
     return found
+
+
+def _note_held(point: "Point", known: dict[str, Any]) -> None:
+    """Take down what a claim has for leaves that are held fixed, if that is not zero."""
+    for path in known.keys() - set(point.paths):
+        value = known[path]
+        if value is None or isinstance(value, (bool, str)) or point.backend.no_derivative(value):
+            continue
+        try:
+            numbers = np.asarray(point.backend.to_host([value])[0])
+        except Exception:  # no numbers: passed on as it came
+            continue
+        if numbers.dtype.kind in "fiuc" and numbers.any():
+            point.held_claims[point.called(path)] = (
+                f"{numbers.flat[np.flatnonzero(numbers)[0]]:.6g}"
+            )
 
 
 def _by_path(point: "Point", claim: Any) -> dict[str, Any]:

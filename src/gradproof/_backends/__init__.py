@@ -123,11 +123,11 @@ def taken_apart(tree: Any) -> tuple[Backend, Flat]:
             backend = _load_jax()
             return backend, backend.flatten(tree)
     if "torch" in sys.modules:
-        import torch
-
-        if isinstance(tree, torch.nn.Module):
-            return _load_torch(), _load_torch().flatten(tree)
-    flat = flattened(tree)
+        flat = _load_torch().flatten(tree)
+        if flat.made[0] is not flattened:  # there are modules in it
+            return _load_torch(), flat
+    else:
+        flat = flattened(tree)
     arrays = [leaf for leaf in flat.leaves if hasattr(leaf, "dtype") and hasattr(leaf, "shape")]
     for array in arrays:
         backend = backend_of(array)

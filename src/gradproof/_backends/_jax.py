@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import numbers
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from . import _jax_fused
 from . import _jax_programs as programs
 from ._jax_fused import Fused, random_entries
 from ._pytrees import Flat
-from ._standard import SHORTEST, Leafwise, StandardBackend
+from ._standard import SHORTEST, Leafwise, StandardBackend, is_odd
 
 # Points are made, and outputs gathered, by programs of this many at a time. One program for each
 # costs 18 us of dispatch, eight share it; 16 and more gain nothing and compile longer (measured
@@ -59,7 +60,45 @@ class JAXBackend(StandardBackend):
                 "and the like; func and grad may use them."
             )
             raise TypeError(msg)
+        if not isinstance(x0, jax.Array):
+            msg = (
+                f"x0 is a {type(x0).__name__}, which has no numbers; expected an array: pass "
+                "jnp.zeros(x0.shape, x0.dtype), or numbers of your own."
+            )
+            raise TypeError(msg)
         return x0
+
+    def unusable(self, value: Any) -> str:
+        if isinstance(value, jax.core.Tracer):
+            return (
+                "traced: it has no numbers yet. Call gradproof outside of jax.jit, jax.grad and "
+                "the like; func and grad may use them."
+            )
+        if isinstance(value, jax.Array) and value.is_deleted():
+            return (
+                "an array that was deleted, or donated to a function; expected one with numbers: "
+                "pass a copy of it to what donates it."
+            )
+        if is_odd(value):
+            return f"a {type(value).__name__}; expected a plain array: pass np.asarray(x)."
+        dtype = jnp.result_type(value)
+        if jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize < 2:
+            return (
+                f"of dtype {value.dtype}, which has no arithmetic; expected 16 bits at least: pass "
+                "x.astype(jnp.bfloat16), and round to it inside func."
+            )
+        return ""
+
+    def form(self, leaf: Any) -> Callable[[Any], Any] | None:
+        # A number of Python stays weakly typed: func's promotions hang on it.
+        return functools.partial(_weak, leaf) if leaf.weak_type else None
+
+    def adopted(self, value: Any) -> tuple[Array, Callable[[Any], Any] | None] | None:
+        real = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+        if isinstance(value, np.ndarray | np.generic) or not real:
+            return None
+        array = jnp.asarray(float(value))  # a fraction
+        return array, self.form(array)
 
     def primal(self, given: Any) -> Array:
         if jnp.issubdtype(given.dtype, jnp.floating):
@@ -106,6 +145,26 @@ class JAXBackend(StandardBackend):
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
         return jax.jvp(func, (leaves,), (tangents,))
+
+    def follows(self, func: Function, leaves: list[Any]) -> bool:
+        numbers = [i for i, leaf in enumerate(leaves) if leaf.weak_type and not leaf.shape]
+
+        def arrays(given: list[Any]) -> list[Any]:
+            every = list(leaves)
+            for i, number in zip(numbers, given, strict=True):
+                every[i] = number
+            found = jax.tree_util.tree_leaves(func(every))
+            return [leaf for leaf in found if isinstance(leaf, jax.Array)]
+
+        def pulled(given: list[Any]) -> Any:
+            outputs, pull = jax.vjp(arrays, given)
+            return pull(outputs)
+
+        try:
+            jax.eval_shape(pulled, [leaves[i] for i in numbers])
+        except Exception:  # func looks at a number, or a rule declares it to have no derivative
+            return False
+        return True
 
     def transformed(
         self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool

@@ -31,6 +31,9 @@ class NumPyBackend(StandardBackend):
         super().__init__(np)
 
     def given(self, x0: Any) -> Array:
+        if hasattr(x0, "tocoo"):  # SciPy's: what `np.asarray` makes of it is one object
+            msg = f"x0 is a sparse {type(x0).__name__}; expected a dense array: pass x0.toarray()."
+            raise TypeError(msg)
         given = np.asarray(x0)
         if given.dtype == object and all(isinstance(v, numbers.Real) for v in given.flat):
             return given.astype(np.float64)  # fractions, whole numbers of more than 64 bits
@@ -51,6 +54,31 @@ class NumPyBackend(StandardBackend):
         if isinstance(value, float | complex | np.ndarray | np.generic):
             array = np.asarray(value)
             return array if array.dtype.kind in "fc" else None
+        return None
+
+    def unusable(self, value: Any) -> str:
+        if isinstance(value, np.ma.MaskedArray):
+            return (
+                "a masked array, whose mask would be lost; expected a plain array: pass its "
+                "numbers without the masked ones, x.compressed(), and apply the mask inside func."
+            )
+        if isinstance(value, np.matrix):
+            return (
+                "an np.matrix, for which * is the product of matrices; expected a plain array: "
+                "pass np.asarray(x), and write @ in func."
+            )
+        return ""
+
+    def adopted(self, value: Any) -> tuple[Array, Callable[[Any], Any] | None] | None:
+        real = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+        if real:  # a fraction
+            return np.asarray(float(value)), None
+        if isinstance(value, np.ndarray) and value.dtype == object and value.size:
+            given = self.given(value)
+            return None if given.dtype == object else (given, None)
+        # bfloat16 is floating without NumPy's knowing.
+        if isinstance(value, np.ndarray | np.generic) and "bfloat16" in value.dtype.name:
+            return np.asarray(value, dtype=np.float64), None
         return None
 
     def copy(self, x: Array) -> Array:

@@ -25,6 +25,8 @@ class Flat:
         Takes another tree, and returns what it has in the place of each leaf.
     made : tuple
         The function that took it apart, and the tree.
+    beside : tuple of (str, object, str)
+        Arrays in it that are no leaves, by path, and why: the buffers of a module.
     """
 
     leaves: list[Any]
@@ -32,21 +34,23 @@ class Flat:
     rebuild: Callable[[list[Any]], Any]
     up_to: Callable[[Any], list[Any]]
     made: tuple[Callable[[Any], "Flat"], Any]
+    beside: tuple[tuple[str, Any, str], ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         function, tree = self.made
         return function, (tree,)
 
 
-def flattened(tree: Any) -> Flat:
+def flattened(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Flat:
     """Return the leaves of dicts, lists, tuples, namedtuples, dataclasses and what optree knows."""
     import optree
 
     while True:
         accessors, leaves, treespec = optree.tree_flatten_with_accessor(
-            tree, none_is_leaf=True, namespace=_NAMESPACE
+            tree, is_leaf=is_leaf, none_is_leaf=True, namespace=_NAMESPACE
         )
-        unknown = {type(leaf) for leaf in leaves if _is_record(leaf)}
+        records = (leaf for leaf in leaves if is_leaf is None or not is_leaf(leaf))
+        unknown = {type(leaf) for leaf in records if _is_record(leaf)}
         if not unknown:
             break
         for kind in unknown:

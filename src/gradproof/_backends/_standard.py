@@ -73,6 +73,39 @@ class StandardBackend:
             return value
         return None
 
+    def form(self, leaf: Array) -> Callable[[Any], Any] | None:
+        """Return what makes an array like a leaf one in all of its ways; None if nothing has to."""
+        return None
+
+    def unusable(self, value: Any) -> str:
+        """Return what an array that cannot be moved is, and what to do instead; or nothing."""
+        return ""
+
+    def adopted(self, value: Any) -> tuple[Array, Callable[[Any], Any] | None] | None:
+        """
+        Return a number, or an array of NumPy, beside arrays of this library as one of them.
+
+        With it comes what makes of such an array what func is to see. None for all else.
+        """
+        if isinstance(value, np.ndarray | np.generic):
+            short = value.dtype.itemsize <= (16 if value.dtype.kind == "c" else 8)
+            if value.dtype.kind not in "fc" or not short or is_odd(value):
+                return None
+            return self.from_numpy(value), lambda moved: _like(self.to_host([moved])[0], value)
+        real = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+        if not (real or isinstance(value, complex)):
+            return None
+        kind: Any = float if real else complex
+        return self.from_numpy(kind(value)), lambda moved: kind(self.to_host([moved])[0])
+
+    def frozen(self, leaves: list[Any]) -> list[bool]:
+        """Tell of each leaf whether it is a parameter that its library does not train."""
+        return [False] * len(leaves)
+
+    def from_numpy(self, array: Any) -> Array:
+        """Return an array of NumPy as one of this library, with numbers of its own."""
+        return self.xp.asarray(np.array(array))
+
     def flatten(self, tree: Any) -> "Flat":
         """Return the leaves of a pytree, the path of each, and what builds the tree from others."""
         return flattened(tree)
@@ -336,6 +369,10 @@ class StandardBackend:
         """Return func's leaves, and their tangents for tangents of the given leaves."""
         raise TypeError(self._without_autodiff())
 
+    def follows(self, func: Function, leaves: list[Any]) -> bool:
+        """Tell whether func can be differentiated by numbers of Python among some leaves."""
+        return False
+
     def transformed(
         self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
@@ -405,6 +442,17 @@ class StandardBackend:
         """Draw a whole number below 2**61, to seed the generator of another library."""
         drawn = np.asarray(self.to_host([self.normal(generator, (4,), None)])[0])
         return int.from_bytes(drawn.tobytes(), "little") % (2**61 - 1)
+
+
+def is_odd(array: Any) -> bool:
+    """Tell whether an array of NumPy is of a kind with an arithmetic of its own."""
+    return isinstance(array, np.ma.MaskedArray | np.matrix)
+
+
+def _like(moved: Any, like: Any) -> Any:
+    """Return numbers as an array of NumPy, or as a number of its, with the dtype of another."""
+    array = np.asarray(moved).astype(like.dtype)
+    return array if isinstance(like, np.ndarray) else array[()]
 
 
 class _Foreign:

@@ -3,7 +3,7 @@
 import copy
 import numbers
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from .._typing import Array
 from . import _torch_forward
-from ._pytrees import Flat
+from ._pytrees import Flat, flattened
 from ._standard import SHORTEST, Leafwise, StandardBackend
 
 # Entries that are worked on at once, on a CPU: fewer cost more in calls than in memory.
@@ -39,10 +39,56 @@ class TorchBackend(StandardBackend):
         super().__init__(xp)
 
     def given(self, x0: Any) -> Array:
-        if x0.layout is not torch.strided:
-            msg = f"x0 is a tensor of layout {x0.layout}; expected a dense one: pass x0.to_dense()."
+        if x0.layout is not torch.strided or x0.is_nested:
+            msg = f"x0 is {self.unusable(x0)}"
             raise TypeError(msg)
         return x0
+
+    def unusable(self, value: Any) -> str:
+        kind = type(value)
+        if torch._C._functorch.is_functorch_wrapped_tensor(value):
+            return (
+                "traced by torch.func: it has no numbers of its own. Call gradproof outside of "
+                "torch.func.grad, vmap and the like; func and grad may use them."
+            )
+        if value.is_nested:
+            return "a nested tensor; expected dense ones: pass a list of its parts, x.unbind()."
+        if value.layout is not torch.strided:
+            return (
+                f"a tensor of layout {value.layout}; expected a dense one: pass x.to_dense(), or "
+                "its values, and build the sparse tensor inside func."
+            )
+        if value.is_quantized:
+            return "a quantised tensor; expected a floating one: pass x.dequantize()."
+        if value.is_meta or isinstance(value, torch._subclasses.FakeTensor):
+            return "a tensor without numbers (meta or fake); expected one with numbers."
+        if value.is_floating_point() and value.element_size() < 2:
+            return (
+                f"of dtype {value.dtype}, which has no arithmetic; expected 16 bits at least: pass "
+                "x.to(torch.bfloat16), and round to it inside func."
+            )
+        own = kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+        if own and kind is not torch.nn.Parameter:
+            return (
+                f"a {kind.__name__}, a tensor with a __torch_dispatch__ of its own; expected plain "
+                "ones: pass those that it is made of, and make it inside func."
+            )
+        return ""
+
+    def form(self, leaf: Any) -> Callable[[Any], Any] | None:
+        kind = type(leaf)
+        if kind in (torch.Tensor, torch.nn.Parameter):
+            return None
+        return lambda moved: moved.as_subclass(kind)
+
+    def frozen(self, leaves: list[Any]) -> list[bool]:
+        parameters = [isinstance(leaf, torch.nn.Parameter) for leaf in leaves]
+        trained = [p and leaf.requires_grad for p, leaf in zip(parameters, leaves, strict=True)]
+        # Where none is trained, a module in evaluation, all of them are meant.
+        return [any(trained) and p and not t for p, t in zip(parameters, trained, strict=True)]
+
+    def from_numpy(self, array: Any) -> Array:
+        return torch.from_numpy(np.array(array))
 
     def primal(self, given: Any) -> Array:
         return super().primal(given.detach())
@@ -58,9 +104,7 @@ class TorchBackend(StandardBackend):
         return None
 
     def flatten(self, tree: Any) -> Flat:
-        if isinstance(tree, torch.nn.Module):
-            return _module(tree)
-        return super().flatten(tree)
+        return _taken_apart(tree)
 
     def default_dtype(self) -> Any:
         return torch.get_default_dtype()
@@ -291,23 +335,73 @@ def _is_recorded(output: Any) -> bool:
     return isinstance(output, torch.Tensor) and output.requires_grad
 
 
-def _module(module: torch.nn.Module) -> Flat:
-    """Take a module apart into its parameters, and build private copies of it from others."""
-    named = dict(module.named_parameters())
-    private = copy.deepcopy(module)
-    owners = [private.get_submodule(name.rpartition(".")[0]) for name in named]
+def _is_module(value: Any) -> bool:
+    return isinstance(value, torch.nn.Module)
 
-    def rebuild(leaves: list[Any]) -> torch.nn.Module:
-        for name, owner, leaf in zip(named, owners, leaves, strict=True):
-            # Past `__setattr__`, which takes nothing but parameters: these may have a history.
-            owner._parameters[name.rpartition(".")[2]] = leaf
-        return private
 
-    paths = [f"[{name!r}]" for name in named]
-    return Flat(
-        list(named.values()),
-        paths,
-        rebuild,
-        lambda tree: [tree[name] for name in named],
-        (_module, module),
-    )
+def _taken_apart(tree: Any) -> Flat:
+    """Take a tree apart, and the modules in it into their parameters."""
+    flat = flattened(tree, _is_module)
+    if not any(map(_is_module, flat.leaves)):
+        return flat
+    return _Modules(flat, tree).flat()
+
+
+class _Modules:
+    """
+    A tree with modules in it, whose leaves are their parameters; rebuilt with private copies.
+
+    A parameter that modules share is one leaf, by its first name, and put in all of its places.
+    """
+
+    def __init__(self, flat: Flat, tree: Any) -> None:
+        self._outer, self._tree = flat, tree
+        self._private: list[Any] = []  # in the place of each leaf of the tree
+        self._leaves: list[Any] = []
+        self._paths: list[str] = []
+        self._places: list[tuple[int, str]] = []  # where a claim has each leaf
+        self._owners: list[list[tuple[Any, str]]] = []
+        self._beside: list[tuple[str, Any, str]] = []
+        known: dict[int, int] = {}
+        copies: dict[int, Any] = {}  # common to all modules, as what they share is
+        for k, (path, leaf) in enumerate(zip(flat.paths, flat.leaves, strict=True)):
+            if not _is_module(leaf):
+                self._private.append(None)
+                self._add(k, "", path, leaf)
+                continue
+            self._private.append(copy.deepcopy(leaf, copies))
+            for name, parameter in leaf.named_parameters(remove_duplicate=False):
+                if id(parameter) not in known:
+                    known[id(parameter)] = len(self._leaves)
+                    self._add(k, name, f"{path}[{name!r}]", parameter)
+                prefix, _, attribute = name.rpartition(".")
+                owner = self._private[k].get_submodule(prefix)
+                self._owners[known[id(parameter)]].append((owner, attribute))
+            for name, buffer in leaf.named_buffers():
+                self._beside.append((f"{path}[{name!r}]", buffer, "buffer"))
+
+    def _add(self, k: int, name: str, path: str, leaf: Any) -> None:
+        self._leaves.append(leaf)
+        self._paths.append(path)
+        self._places.append((k, name))
+        self._owners.append([])
+
+    def flat(self) -> Flat:
+        """Return the tree taken apart."""
+        made = (_taken_apart, self._tree)
+        beside = tuple(self._beside)
+        return Flat(self._leaves, self._paths, self._rebuilt, self._up_to, made, beside)
+
+    def _rebuilt(self, leaves: list[Any]) -> Any:
+        outer = list(self._private)
+        for (k, name), owners, leaf in zip(self._places, self._owners, leaves, strict=True):
+            if not name:
+                outer[k] = leaf
+            for owner, attribute in owners:
+                # Past `__setattr__`, which takes nothing but parameters: these may have a history.
+                owner._parameters[attribute] = leaf
+        return self._outer.rebuild(outer)
+
+    def _up_to(self, tree: Any) -> list[Any]:
+        parts = self._outer.up_to(tree)
+        return [parts[k][name] if name else parts[k] for k, name in self._places]

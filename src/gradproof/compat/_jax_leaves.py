@@ -11,6 +11,7 @@ import numpy as np
 
 from .._point import Point
 from .._report import Inconclusive, WrongDerivative
+from .._scope import Part, Scope
 from .._typing import Function
 
 #: Leaves of the result of f: a tuple, since a list of numbers would count as one array.
@@ -55,6 +56,7 @@ class Arguments:
         point.leaves = [
             replace(leaf, path=path) for leaf, path in zip(point.leaves, self._paths, strict=True)
         ]
+        point.scope = Scope(tuple(Part(leaf.path, leaf.shape) for leaf in point.leaves))
         return point
 
     def at(self, leaves: list[Any]) -> tuple[Any, ...]:

@@ -107,7 +107,7 @@ class LeafValues(Values):
             for array in self.point.arrays
         ]
         point = Point((leaves,), 0, None)
-        point.leaves = self.point.leaves
+        point.leaves, point.scope = self.point.leaves, self.point.scope
         try:
             found = LeafValues(self._func, point, None)
         except Exception:  # written for half precision alone

@@ -67,6 +67,10 @@ class Inputs(Point):
             for own, frozen in zip(self._own, self.frozen, strict=True)
         ]
 
+    def called(self, path: str) -> str:
+        """Return what to call a leaf: its path has the name of the input already."""
+        return path
+
     def call(
         self, func: Callable[..., Any], moved: list[Any], *extra: Any, what: str = "func"
     ) -> Any:
