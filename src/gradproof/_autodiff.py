@@ -9,9 +9,15 @@ import numpy as np
 from ._call import checked_callable
 from ._claims import Vjp
 from ._columns import Tangents
-from ._consistent import linear_in_cotangent, linear_in_tangent
+from ._consistent import (
+    linear_in_cotangent,
+    linear_in_tangent,
+    same_vjp,
+    transposed,
+    value_is,
+)
 from ._evaluation import Evaluation, Settings
-from ._judge import alike, of_columns, of_gradient, weights
+from ._judge import of_columns, of_gradient, weights
 from ._layout import flat_numbers
 from ._options import Options, chosen, flags, whole_number
 from ._point import ArgNums, Listed, Point
@@ -357,22 +363,12 @@ class Rules:
         return Check(self._label + check.name, check.verdict, check.text)
 
     def _value(self, claim: Any, mode: str) -> Check:
-        values = self._values
-        size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
         what = "the rule's own value is not what func returns when no derivative is taken"
-        # Two ways to compute one value may differ by their rounding: by half of the digits at most.
-        allowed = max(values.eps, np.finfo(float).eps) ** 0.5
-        return alike(f"value of the {mode}", claim.value, values.at_x0, size, allowed, what)
+        return value_is(self._values, claim.value, f"value of the {mode}", what)
 
     def _transposed(self, vjp: _Vjp, jvp: _Jvp, rtol: float) -> Check:
         """Return a check that both modes give ``<u, J v>``, which needs no difference of func."""
-        tangent = jvp.tangents[0]
-        pushed = vjp.u * jvp.one(tangent)
-        pulled = vjp.at_x0 * tangent
-        size = float(max(np.abs(pushed).sum(), np.abs(pulled).sum()))
-        both = np.array([pushed.sum()]), np.array([pulled.sum()])
-        what = "forward and reverse mode differ: one of the two rules is wrong"
-        return self._named(alike("forward against reverse", *both, size, rtol, what))
+        return self._named(transposed(vjp, jvp, self._values, self._options, rtol))
 
     def _transformed(self, claim: _Vjp, rtol: float) -> list[Check]:
         values, backend = self._values, self._values.backend
@@ -388,16 +384,13 @@ class Rules:
             first = (str(err).splitlines() or [""])[0]
             text = f"the vjp fails under a transformation: {type(err).__name__}: {first}"
             return [Check(f"{self._label}transformed", Verdict.FAIL, text[:300])]
-        size = float(np.max(np.abs(claim.at_x0), initial=0.0))
-        allowed = max(rtol / 4, 16 * max(claim.eps, values.eps))
         return [
-            alike(
-                f"{self._label}under {name}",
+            same_vjp(
+                claim,
                 self._point.slopes([as_numbers(backend, g, name) for g in gradients]),
-                claim.at_x0,
-                size,
-                allowed,
-                f"the vjp under {name} is another one than without",
+                values,
+                (f"{self._label}under {name}", f"the vjp under {name} is another one than without"),
+                rtol,
             )
             for name, gradients in found.items()
         ]

@@ -110,10 +110,12 @@ class Vjp(Claim):
         self.u = u
         super().__init__(func, point)
 
-    def of(self, u: np.ndarray) -> np.ndarray:
-        """Return the gradient at x0 for another cotangent."""
+    def of(self, u: np.ndarray, displacement: np.ndarray | None = None) -> Any:
+        """Return the gradient for another cotangent; None if it fails at a displaced point."""
         before, self.u = self.u, u
         try:
+            if displacement is not None:
+                return self.near(displacement)
             return self._gradient(self.point.copies_for_claim(), "at x0")
         finally:
             self.u = before

@@ -320,7 +320,7 @@ class Tangents:
         *,
         with_value: bool = False,
     ) -> None:
-        self._func, self.point, self._span, self._outputs = func, point, span, outputs
+        self._func, self.point, self._span, self.outputs = func, point, span, outputs
         self.tangents, self._with_value = tangents, with_value
         self.value: Any = None
         self.calls, self.eps = 0, 0.0
@@ -335,9 +335,15 @@ class Tangents:
         """Return func's output tangents at x0, a column for each line."""
         return self._columns(self.point.copies_for_claim, "at x0")
 
-    def one(self, tangent: np.ndarray) -> np.ndarray:
-        """Return the output tangent of another tangent at x0, of shape (m,)."""
-        return self._product(self.point.copies_for_claim(), tangent, "at x0")
+    def one(self, tangent: np.ndarray, displacement: np.ndarray | None = None) -> Any:
+        """Return the output tangent of another tangent; None if it fails at a displaced point."""
+        if displacement is None:
+            return self._product(self.point.copies_for_claim(), tangent, "at x0")
+        try:
+            leaves = self.point.moved(displacement, for_claim=True)
+            return self._product(leaves, tangent, "near x0")
+        except Exception:
+            return None
 
     def product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
         """Return the product with a tangent at some leaves, of shape (m,)."""
@@ -382,4 +388,4 @@ class Tangents:
             value, claim = pair(claim, self.name, "with_value=True", "func's value and its tangent")
             self.value = kept(point.backend, value) if self.value is None else self.value
         self.eps = max(self.eps, eps_of(self.point.backend, claim))
-        return self._outputs.flat_tangent(claim, self.name)
+        return self.outputs.flat_tangent(claim, self.name)

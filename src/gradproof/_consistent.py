@@ -1,5 +1,7 @@
 """What a claim must be beside right: its value is func's own, and it is linear."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,14 @@ from ._judge import alike, weights
 from ._layout import flat_numbers
 from ._options import Options
 from ._report import Check
+from ._rounding import Ulps, blur, unless_rounding
+from ._scales import moves
 from ._tangents import tangent
 from ._values import Values
+
+
+#: Factors of two products in a third one that no sign, square or size of a vector is blind to.
+_FACTORS = (-2.5, 0.75, 1.0)
 
 
 def same_value(values: Values, claimed: Any, name: str) -> Check:
@@ -23,23 +31,47 @@ def same_value(values: Values, claimed: Any, name: str) -> Check:
         msg = f"the value that {name} returned beside its claim is not like func's: {err}"
         raise type(err)(msg) from None
     given = flat_numbers(backend.to_host(arrays))
-    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
+    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
+    return value_is(values, given, "value", what)
+
+
+def value_is(values: Values, given: np.ndarray, name: str, what: str) -> Check:
+    """Return a check that some numbers are func's values at x0."""
+    at_x0 = values.at_x0
+    size = float(np.max(np.abs(at_x0[np.isfinite(at_x0)]), initial=0.0))
     # Two ways to compute one value may differ by their rounding: by half of the digits at most.
     allowed = max(values.eps, np.finfo(float).eps) ** 0.5
-    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
-    return alike("value", given, values.at_x0, size, allowed, what)
+    check = alike(name, given, at_x0, size, allowed, what)
+    with np.errstate(all="ignore"):
+        apart = given - at_x0
+    ulps = Ulps(values.point.magnitude, values.eps, np.random.default_rng(0))
+
+    def again() -> Any:
+        return values.at(np.zeros_like(ulps.magnitude), fresh=True)[0] if values.left() else None
+
+    def moved() -> Any:
+        return values.at(ulps.x(), fresh=True)[0] if values.left() else None
+
+    # A value of which rounding leaves less than half of its digits is none that can be compared;
+    # of another way to compute it as much may be left, or less.
+    parts = [leaf.where for leaf in values.outputs.leaves]
+    return unless_rounding(check, apart, parts, lambda: blur(at_x0, again, moved), np.inf)
 
 
 def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: float) -> Check:
     """Return a check that a vjp is linear in its cotangent."""
-    other = weights(values, options.rng(3))
-    # With factors that no sign, square or size of a cotangent is blind to.
+    first, other = claim.u, weights(values, options.rng(3))
+    eps, point = max(claim.eps, values.eps), claim.point
+    # Slopes that add up to less than half of the digits of f, for a move of x, matter to nobody.
+    size = float(np.linalg.norm(first * values.at_x0))
+    least = eps**0.5 * size / moves(point.magnitude, eps)
     return _linear(
         "linearity of the vjp",
         "the vjp is not linear in its cotangent: that of a sum is not the sum of the vjps",
-        (claim.at_x0, claim.of(other), claim.of(0.75 * other - 2.5 * claim.u)),
-        max(claim.eps, values.eps),
-        rtol,
+        (first, other),
+        claim.of,
+        Ulps(point.magnitude, eps, options.rng(6)),
+        ([leaf.where for leaf in point.leaves], least, rtol),
     )
 
 
@@ -47,20 +79,108 @@ def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: f
     """Return a check that a jvp is linear in its tangent."""
     first = claim.tangents[0]
     other = tangent(claim.point, options.rng(3), slice(None))
+    eps, outputs = max(claim.eps, values.eps), claim.outputs
+    least = np.zeros(outputs.size)
+    if values.at_x0.size == outputs.size:  # not so of an hvp by differences of func
+        for leaf in outputs.leaves:
+            least[leaf.where] = eps**0.5 * np.max(np.abs(values.at_x0[leaf.where]), initial=0.0)
     return _linear(
         f"linearity of the {claim.name}",
         f"the {claim.name} is not linear in its tangent: that of a sum is not the sum of two",
-        (claim.one(first), claim.one(other), claim.one(0.75 * other - 2.5 * first)),
-        max(claim.eps, values.eps),
+        (first, other),
+        claim.one,
+        Ulps(claim.point.magnitude, eps, options.rng(6)),
+        ([leaf.where for leaf in outputs.leaves], least, rtol),
+    )
+
+
+def transposed(vjp: Vjp, jvp: Tangents, values: Values, options: Options, rtol: float) -> Check:
+    """Return a check that both modes give ``<u, J v>``, which needs no difference of func."""
+    u, v = vjp.u, jvp.tangents[0]
+    eps = max(vjp.eps, jvp.eps, values.eps)
+    return same_product(
+        "forward against reverse",
+        "forward and reverse mode differ: one of the two rules is wrong",
+        ((jvp.one, v, jvp.one(v), u), (vjp.of, u, vjp.at_x0, v)),
+        Ulps(jvp.point.magnitude, eps, options.rng(6)),
         rtol,
     )
 
 
-def _linear(name: str, what: str, products: tuple[Any, Any, Any], eps: float, rtol: float) -> Check:
-    """Return a check that the third product is 0.75 times the second less 2.5 times the first."""
-    first, other, both = products
+#: A linear map, a vector, their product, and a vector that this is multiplied by.
+Bilinear = tuple[Callable[..., Any], np.ndarray, np.ndarray, np.ndarray]
+
+
+def same_product(
+    name: str, what: str, both: tuple[Bilinear, Bilinear], ulps: Ulps, rtol: float
+) -> Check:
+    """Return a check that two ways to multiply a map from both sides give one number."""
+    terms = [found * other for _, _, found, other in both]
+    size = float(max(np.abs(each).sum() for each in terms))
+    one, two = (np.array([each.sum()]) for each in terms)
+    check = alike(name, one, two, size, rtol, what)
+
+    def blurred() -> Any:
+        return sum(
+            _blur_of(partial(_dotted, product, other), vector, at_x0, ulps)
+            for (product, vector, _, other), at_x0 in zip(both, (one, two), strict=True)
+        )
+
+    with np.errstate(all="ignore"):
+        apart = one - two
+    return unless_rounding(check, apart, [slice(None)], blurred, 0.0)
+
+
+def _dotted(product: Callable[..., Any], other: np.ndarray, *arguments: np.ndarray) -> Any:
+    """Return a product times another vector; None if it fails at a displaced point."""
+    found = product(*arguments)
+    return None if found is None else np.array([(found * other).sum()])
+
+
+def same_vjp(
+    claim: Vjp, again: np.ndarray, values: Values, texts: tuple[str, str], rtol: float
+) -> Check:
+    """Return a check that a vjp that was computed in another way is the one that is claimed."""
+    name, what = texts
+    at_x0, eps = claim.at_x0, max(claim.eps, values.eps)
+    size = float(np.max(np.abs(at_x0), initial=0.0))
+    check = alike(name, again, at_x0, size, max(rtol / 4, 16 * eps), what)
+    ulps = Ulps(claim.point.magnitude, eps, np.random.default_rng(0))
+    with np.errstate(all="ignore"):
+        apart = again - at_x0
+    parts = [leaf.where for leaf in claim.point.leaves]
+    return unless_rounding(
+        check, apart, parts, lambda: _blur_of(claim.of, claim.u, at_x0, ulps), np.inf
+    )
+
+
+def _blur_of(product: Callable[..., Any], vector: np.ndarray, at_x0: np.ndarray, ulps: Ulps) -> Any:
+    """Return by how much rounding of x0 and of a vector moves its product."""
+    return blur(at_x0, lambda: product(vector), lambda: product(ulps.of(vector), ulps.x()))
+
+
+def _linear(
+    name: str,
+    what: str,
+    vectors: tuple[np.ndarray, np.ndarray],
+    product: Callable[..., Any],
+    ulps: Ulps,
+    scales: tuple[list[slice], Any, float],
+) -> Check:
+    """Return a check that the product with a sum of two vectors is the sum of two products."""
+    parts, least, rtol = scales
+    three = [*vectors, _FACTORS[0] * vectors[0] + _FACTORS[1] * vectors[1]]
+    products = [product(vector) for vector in three]
     size = float(np.max(np.abs(np.stack(products)), initial=0.0))
+    first, other, both = products
     with np.errstate(all="ignore"):  # infinite ones, as of a square root at 0, are no numbers then
-        expected = 0.75 * other - 2.5 * first
+        expected = _FACTORS[0] * first + _FACTORS[1] * other
+        apart = both - expected
     # Where half precision has few digits, a dozen roundings of a unit in the last place count.
-    return alike(name, both, expected, size, max(rtol / 4, 16 * eps), what)
+    check = alike(name, both, expected, size, max(rtol / 4, 16 * ulps.eps), what)
+
+    def blurred() -> Any:
+        each = zip(_FACTORS, three, products, strict=True)
+        return sum(abs(c) * _blur_of(product, vector, at_x0, ulps) for c, vector, at_x0 in each)
+
+    return unless_rounding(check, apart, parts, blurred, least)

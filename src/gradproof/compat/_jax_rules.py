@@ -9,8 +9,8 @@ import numpy as np
 
 from .._claims import Vjp
 from .._columns import Tangents
-from .._consistent import linear_in_cotangent, linear_in_tangent
-from .._judge import alike, of_columns, of_gradient, weights
+from .._consistent import linear_in_cotangent, linear_in_tangent, value_is
+from .._judge import of_columns, of_gradient, weights
 from .._layout import flat_numbers
 from .._options import Options
 from .._point import Point, Span
@@ -145,7 +145,7 @@ class _Pushed(Tangents):
         if not self._wide:
             eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
             self.eps = max([self.eps, *eps])
-        return self._outputs.flat_tangent(pushed, self.name)
+        return self.outputs.flat_tangent(pushed, self.name)
 
 
 def _like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
@@ -302,11 +302,8 @@ def _aimed(
 
 def _value(values: Values, claim: Any) -> Check:
     """Return a check that the value beside a product is that of f."""
-    size = float(np.max(np.abs(values.at_x0[np.isfinite(values.at_x0)]), initial=0.0))
     what = "the rule's own value is not what f returns when no derivative is taken"
-    # Two ways to compute one value may differ by their rounding: by half of the digits at most.
-    allowed = max(values.eps, np.finfo(float).eps) ** 0.5
-    return alike("value", claim.value, values.at_x0, size, allowed, what)
+    return value_is(values, claim.value, "value", what)
 
 
 def _settled(
