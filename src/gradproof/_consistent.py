@@ -17,7 +17,6 @@ from ._scales import moves
 from ._tangents import tangent
 from ._values import Values
 
-
 #: Factors of two products in a third one that no sign, square or size of a vector is blind to.
 _FACTORS = (-2.5, 0.75, 1.0)
 
@@ -104,6 +103,8 @@ def transposed(vjp: Vjp, jvp: Tangents, values: Values, options: Options, rtol: 
         ((jvp.one, v, jvp.one(v), u), (vjp.of, u, vjp.at_x0, v)),
         Ulps(jvp.point.magnitude, eps, options.rng(6)),
         rtol,
+        # As of slopes: what is less than half of the digits of f, for a move of x, is nothing.
+        eps**0.5 * float(np.linalg.norm(u * values.at_x0)),
     )
 
 
@@ -112,7 +113,12 @@ Bilinear = tuple[Callable[..., Any], np.ndarray, np.ndarray, np.ndarray]
 
 
 def same_product(
-    name: str, what: str, both: tuple[Bilinear, Bilinear], ulps: Ulps, rtol: float
+    name: str,
+    what: str,
+    both: tuple[Bilinear, Bilinear],
+    ulps: Ulps,
+    rtol: float,
+    least: float = 0.0,
 ) -> Check:
     """Return a check that two ways to multiply a map from both sides give one number."""
     terms = [found * other for _, _, found, other in both]
@@ -128,7 +134,7 @@ def same_product(
 
     with np.errstate(all="ignore"):
         apart = one - two
-    return unless_rounding(check, apart, [slice(None)], blurred, 0.0)
+    return unless_rounding(check, apart, [slice(None)], blurred, least)
 
 
 def _dotted(product: Callable[..., Any], other: np.ndarray, *arguments: np.ndarray) -> Any:

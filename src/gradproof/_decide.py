@@ -13,7 +13,8 @@ import numpy as np
 from ._directions import WHOLE as _WHOLE
 from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
-from ._findings import FAIL, OPEN, Column, Findings
+from ._evidence import DOUBT
+from ._findings import FAIL, OPEN, PASS, Column, Findings
 from ._ladder import NOISE, TRUNCATION
 from ._probe import BudgetSpent
 from ._rough import on_no_step, valid_together
@@ -43,6 +44,8 @@ _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together t
 _RANDOM = "func is another one in each call, by more than what an entry seems to be off"
 _UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
+#: What is said of entries that differ and do not matter.
+NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
 _SPENT = "the budget of calls ended before all entries were measured"
 
 
@@ -219,7 +222,20 @@ class Decision:
         if not valid_together(survey, found):
             found.state[np.isfinite(found.right)] = OPEN
             return _TOGETHER
+        if self.each is None:
+            self._say_negligible()
         return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _say_negligible(self) -> None:
+        """Say how many entries differ, and are nothing beside the others."""
+        survey, found = self.survey, self.findings
+        with np.errstate(invalid="ignore"):
+            small = np.abs(survey.scales.claim) <= survey.scales.negligible
+            allowed = survey.rtol * np.abs(survey.scales.claim) + survey.tau
+            off = np.abs(found.error) > allowed + DOUBT * (found.truncation + found.noise)
+        count = int((small & off & (found.state == PASS)).sum())
+        if count:
+            found.remarks.append(f"{count} of {small.size} entries differ, and {NEGLIGIBLE}")
 
     def _in_part(self, line: Line) -> bool:
         """Tell whether an error along the claim is that of some entries, which are to be named."""

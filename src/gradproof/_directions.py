@@ -15,6 +15,7 @@ import numpy as np
 
 from ._balance import Balance, Box, one_of, place_of, shape_of, within
 from ._blocks import drawn, norm
+from ._cancels import CANCELS, cancels
 from ._entries import Entries
 from ._evidence import (
     DOUBT,
@@ -354,7 +355,7 @@ class Directions:
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"
-        return ""
+        return CANCELS if cancels(survey, sight.weights * survey.move, e.value) else ""
 
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
         """Search for the entries that a direction convicts; return it without what was found."""

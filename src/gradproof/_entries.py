@@ -9,7 +9,7 @@ from ._evidence import confirmed, right_at_another_scale, right_of_the_trend, su
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._fit import fitted
 from ._ladder import NOTHING, Estimate, Rungs, noise_level
-from ._rough import at_a_kink, at_a_wall, beside_x0, calm_nearer, on_a_step, standing_still
+from ._rough import at_a_kink, at_a_wall, calm_nearer, excused, on_a_step, standing_still
 from ._survey import Survey
 
 #: After this many entries in a row that nothing resolves, the others are not tried: the verdict is
@@ -113,7 +113,7 @@ class Entries:
         # Designs cannot come near x0: their steps cross kinks that finer ones do not.
         said = replace(e, value=float(found.error[i]))
         entry.extend(entry.fresh_steps(said, self.survey.sigma))
-        excuse = at_a_kink(entry) or beside_x0(entry, e)
+        excuse = at_a_kink(entry) or excused(entry, e)
         if excuse or entry.explained(said):
             return excuse or OPEN
         # Chords across a kink beside x0 say what neither side of x0 does.
@@ -161,5 +161,5 @@ class Entries:
             one, two = (entry.estimate(rungs, noise) for rungs in ladders)
             if NOTHING in (one, two) or not confirmed(survey, one, two, entry.allowed):
                 return OPEN, two is not NOTHING and two.step < one.step
-        excuse = on_a_step(entry, one) or calm_nearer(entry, one) or beside_x0(entry, one)
+        excuse = on_a_step(entry, one) or calm_nearer(entry, one) or excused(entry, one)
         return excuse or FAIL, False

@@ -19,7 +19,7 @@ from ._evidence import beyond_doubt
 from ._findings import FAIL
 from ._ladder import NOISE, Estimate
 from ._probe import BudgetSpent
-from ._rough import at_a_kink, beside_x0
+from ._rough import at_a_kink, excused
 from ._survey import Survey
 
 #: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
@@ -246,7 +246,7 @@ class Search:
         alike = apart <= e.bar + NOISE * node.spread / abs(weight)
         # The direction, which was looked at twice, and an entry alone: two looks at other steps.
         sure = alike and beyond_doubt(survey, e, entry.allowed)
-        if sure and not at_a_kink(entry) and not beside_x0(entry, e):
+        if sure and not at_a_kink(entry) and not excused(entry, e):
             entry.record(e)
             findings.state[i] = FAIL
         else:

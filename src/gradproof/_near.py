@@ -42,6 +42,11 @@ class NearClaim:
                     claimed[side, j] += weight * change
         return replace(rungs, claimed=claimed)
 
+    def there(self, displacement: np.ndarray) -> Any:
+        """Return the claim at a displaced point, None where it has none."""
+        found = self._claimed(displacement)
+        return None if found is None else self._scaled(found)
+
     def changes(self, displacement: np.ndarray, direction: np.ndarray) -> list[float]:
         """Return by how much the claim along a line changes, on either side of x0."""
         near = [self._claimed(sign * displacement) for sign in (1.0, -1.0)]
@@ -74,8 +79,8 @@ class NearClaim:
 
     def _beside(self, displacement: np.ndarray) -> Any:
         """Return the claim at a displaced point, NaN where it has none."""
-        there = self._claimed(displacement)
-        return np.full(self.g.shape, np.nan) if there is None else self._scaled(there)
+        there = self.there(displacement)
+        return np.full(self.g.shape, np.nan) if there is None else there
 
     def _scaled(self, claim: np.ndarray) -> Any:
         return np.ldexp(claim, -self._exponent)

@@ -343,6 +343,15 @@ class Point:
         """Return the displacement of moved leaves, in the memory of `out` if there is one."""
         return np.subtract(self.numbers(moved), self.x, out=out)
 
+    def towards(self, change: np.ndarray) -> np.ndarray:
+        """Return the displacement that changes the entries of x0 so, for a claim."""
+        return change
+
+    @property
+    def base(self) -> "Point":
+        """The point that moves."""
+        return self
+
     @property
     def entrywise(self) -> bool:
         """Whether an entry of x is one of an array, which can be moved in place."""
@@ -500,7 +509,22 @@ class Span:
 
     def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return the leaves at x0 plus a sum of tangents."""
-        return self._point.moved(displacement @ self._tangents, for_claim=for_claim)
+        return self._point.moved(self.whole(displacement), for_claim=for_claim)
+
+    def whole(self, displacement: np.ndarray) -> Any:
+        """Return a displacement as one of the entries of x0."""
+        count = len(self._tangents)
+        along = displacement[:count] @ self._tangents
+        return along + displacement[count:] if displacement.size > count else along
+
+    def towards(self, change: np.ndarray) -> np.ndarray:
+        """Return the displacement, off the lines, that changes the entries of x0 so."""
+        return np.concatenate([self.x, change])
+
+    @property
+    def base(self) -> Point:
+        """The point that moves."""
+        return self._point
 
     def happened(
         self,

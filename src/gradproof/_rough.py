@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._cancels import CANCELS, cancels
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
@@ -94,7 +95,7 @@ def at_a_wall(entry: Entry) -> str:
         return OPEN
     entry.record(e)
     if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
-        return FAIL
+        return rounded(entry, e) or FAIL
     if not survey.short and not entry.passes(e):
         e = at_an_edge(entry.ladder, entry.noise_of(entry.ladder))
     if entry.passes(e):
@@ -168,6 +169,19 @@ def calm_nearer(entry: Entry, e: Estimate) -> str:
         return ""
     entry.record(nearer)
     return PASS if entry.passes(nearer) else OPEN
+
+
+def excused(entry: Entry, e: Estimate) -> str:
+    """Return OPEN where an error is that of no slope: func is not smooth, or the claim rounded."""
+    return beside_x0(entry, e) or rounded(entry, e)
+
+
+def rounded(entry: Entry, e: Estimate) -> str:
+    """Return OPEN where an error is no more than the rounding of the claim, else ''."""
+    if not cancels(entry.survey, entry.direction, e.value):
+        return ""
+    entry.remark(CANCELS)
+    return OPEN
 
 
 def beside_x0(entry: Entry, e: Estimate) -> str:

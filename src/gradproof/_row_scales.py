@@ -91,9 +91,17 @@ class RowScales:
         # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
         # per move; slopes below that matter to nobody.
         floor = np.sqrt(self.survey.eps) * np.where(size > 0, size, 1.0) / move
-        material = np.where(material > 0, material, floor)
+        eps = self.survey.eps
+        # A row that is nothing but rounding of func's value is one of zeros.
+        least = 0.0 if self.survey.short else 16 * eps * size / move
+        material = np.where(material > least, material, np.maximum(material, floor))
         typical = np.minimum(sizes[2] / move, sizes[3])
-        return material, np.maximum(material, self.survey.eps**0.25 * typical), sizes[4]
+        if not self.survey.short:  # as of a gradient: `Scales.floored`
+            nothing = np.sqrt(eps) * typical
+            material = np.where(
+                own > nothing, material, np.maximum(material, nothing / self.survey.rtol)
+            )
+        return material, np.maximum(material, eps**0.25 * typical), sizes[4]
 
 
 def _sizes(block: np.ndarray, move: np.ndarray) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,12 +80,35 @@ class Scales:
     resolved : ndarray of shape (n,)
         What a pass must have resolved: the same, with the root mean square for the median, so
         that saturated entries, smaller than the rest by many decades, ask for nothing.
+    negligible : ndarray of shape (n,) or float
+        Entries claimed to be less than this are nothing beside the others: an error of them is
+        material from here on only.
     """
 
     move: np.ndarray
     claim: np.ndarray
     material: np.ndarray
     resolved: np.ndarray
+    negligible: Any = 0.0
+
+    def floored(self, g: np.ndarray, parts: list[slice], share: float, rtol: float) -> "Scales":
+        """
+        Return the scales with a share of the root mean square of a leaf below which all is nothing.
+
+        Per move or per unit of x, whichever is less, as of all scales.
+        """
+        material, resolved = self.material.copy(), self.resolved.copy()
+        negligible = np.zeros_like(self.claim)
+        for part in parts:
+            move_rms, x_rms = rms(self.claim[part]), rms(g[part])
+            for here in blocks(part.stop - part.start):
+                at = slice(part.start + here.start, part.start + here.stop)
+                least = share * np.minimum(move_rms, x_rms * self.move[at])
+                negligible[at] = least
+                own = np.where(np.abs(self.claim[at]) <= least, least / rtol, 0.0)
+                np.maximum(material[at], own, out=material[at])
+                np.maximum(resolved[at], own, out=resolved[at])
+        return Scales(self.move, self.claim, material, resolved, negligible)
 
 
 def scales(

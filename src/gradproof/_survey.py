@@ -216,7 +216,7 @@ class Survey:
         one = np.broadcast_to(1.0, self.g.shape)
         self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
         if self._wobble is None:
-            self._wobble = self.near.wobble(self._ulps())
+            self._wobble = self.near.wobble(self.ulps())
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
@@ -231,13 +231,18 @@ class Survey:
         # away: a share of the root mean square would let most entries hide behind a giant one.
         hidden = shared if self.short else np.inf
         self.scales = self._scales(floor, ordinary, max(least, shared), hidden)
+        if floor is None and not self.short:
+            # What moves func by less than half of the digits of what the others do is nothing
+            # beside them: residuals of a solver, duals of constraints that do not bind.
+            share = float(np.sqrt(self.eps))
+            self.scales = self.scales.floored(self.g, self.probe.parts, share, self.rtol)
         self.tau = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
         self.sigma = max(self.noise(ladders), self.grain / 3)
 
-    def _ulps(self) -> Any:
+    def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""
         ulps = self.signs()
         ulps *= self.probe.x_eps

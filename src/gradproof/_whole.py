@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._cancels import CANCELS, cancels
 from ._evidence import (
     DOUBT,
     EXCUSE,
@@ -66,6 +67,9 @@ def whole_is_wrong(survey: Survey, findings: Findings, weights: np.ndarray, rung
         and not integrates(survey, rungs, direction, first, scale)
         and _witnessed(survey)
     )
+    if wrong and cancels(survey, direction, first.value):
+        findings.remarks.append(CANCELS)
+        return False
     if wrong and claimed:
         ratio = 1 + (first.value + second.value) / 2 / claimed
         findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")

@@ -187,7 +187,7 @@ class _Lines:
 
     def near(self, displacement: np.ndarray) -> np.ndarray | None:
         """Return the gradient at a displaced point; None if the claim fails there."""
-        there = self._claim.near(displacement @ self._tangents)
+        there = self._claim.near(self._span.whole(displacement))
         return None if there is None else self._tangents @ there
 
 

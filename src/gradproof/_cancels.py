@@ -1,0 +1,98 @@
+"""
+Whether what looks like an error of a claim is the rounding of its own terms, which cancel.
+
+The residual of a fit, one less a probability that is nearly one: what is left of the terms has few
+digits, however right the formula. It is asked last, before a claim is convicted, and only of the
+claim: func is not called.
+"""
+
+import numpy as np
+
+from ._rounding import ROUNDINGS, Ulps
+from ._survey import Survey
+
+#: Random moves by an ulp, of which the largest change counts: a few, and more where they help.
+_FEW, _DRAWS = 4, 16
+#: Multiples of x0 at which terms that cancel at x0 may not. Towards zero whatever saturates is
+#: less saturated, and away from it whatever is a small difference may be a large one.
+_ELSEWHERE = (0.75, 0.5, 0.25, 0.0625, 0.0, 1.5, 2.0, -1.0)
+#: Points on each side of x0 on which the claim is asked whether it is smooth, and the least number
+#: of values that it has to take there: fewer are those of a kink or two.
+_SIDE, _VALUES = 4, 5
+
+CANCELS = (
+    "the terms of the claim cancel here, and what is left of them is rounding: nothing can be told "
+    "of it at this point. Check at another point, or in a wider dtype"
+)
+
+
+def cancels(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether rounding of the claim may be all of its error along a direction.
+
+    Either moves of x0 by an ulp change the claim as much (on both sides of x0: a kink changes it
+    on one); or its terms, seen elsewhere, are so large that their rounding is, and the claim near
+    x0 takes steps of that size where it should be smooth.
+    """
+    return _by_ulps(survey, direction, error) or (
+        _of_large_terms(survey, direction, error) and _ragged(survey, direction, error)
+    )
+
+
+def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether moves of x0 by an ulp change the claim by as much as it is off.
+
+    Rounding of a few digits often makes no change at all: where that of another entry is as large,
+    more moves are tried.
+    """
+    point, hopeful = survey.probe.point, False
+    ulps = Ulps(point.base.magnitude, survey.eps, survey.rng)
+    for k in range(_DRAWS):
+        if k >= _FEW and not hopeful:
+            return False
+        d = point.towards(ulps.x())
+        both = [
+            there - survey.near.g for there in map(survey.near.there, (d, -d)) if there is not None
+        ]
+        if not both or not all(np.isfinite(change).all() for change in both):
+            continue
+        if ROUNDINGS * min(abs(change @ direction) for change in both) >= abs(error):
+            return True
+        least = np.abs(both).min(axis=0) * survey.move
+        hopeful = hopeful or bool(ROUNDINGS * least.max() >= abs(error))
+    return False
+
+
+def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """Tell whether terms that the claim has on the ray through x0 have as much rounding."""
+    size, point = np.abs(direction), survey.probe.point
+    for factor in _ELSEWHERE:
+        there = survey.near.there(point.towards((factor - 1) * point.base.x))
+        with np.errstate(all="ignore"):
+            terms = 0.0 if there is None else float(np.abs(there) @ size)
+        if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(error):
+            return True
+    return False
+
+
+def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether the claim, on the ray through x0, takes steps of the size of its error.
+
+    At the finest spacing at which it takes several values. A smooth claim has steps of an ulp of
+    itself there, which fourth differences show; one of few digits has larger ones, or takes hardly
+    another value at all.
+    """
+    places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.probe.point
+    spacing = 4 * survey.probe.x_eps
+    while spacing * _SIDE <= 0.75:
+        moves = (point.towards(spacing * k * point.base.x) for k in places)
+        there = [survey.near.there(move) for move in moves]
+        values = np.array([g @ direction for g in there if g is not None])
+        if values.size == places.size and np.unique(values).size >= _VALUES:
+            # The weights 1, -4, 6, -4, 1 make of steps of one deviation a sum of sqrt(70).
+            scatter = np.max(np.abs(np.diff(values, 4))) / np.sqrt(70)
+            return bool(ROUNDINGS * scatter >= abs(error))
+        spacing *= 8
+    return True
