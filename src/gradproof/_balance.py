@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._ladder import Rungs, weights_at_zero
+from ._places import Box, of_box
 from ._survey import Survey
-
-#: Part of the array x0: where it starts and stops along each axis.
-Box = tuple[tuple[int, int], ...]
 
 #: The most pairs of evaluations that one weighing extrapolates from.
 _PAIRS = 3
@@ -43,14 +41,8 @@ def within(box: Box, other: Box) -> bool:
 
 
 def place_of(box: Box, survey: Survey) -> str:
-    """Return the index that names a box, as NumPy writes it."""
-    shape = shape_of(survey)
-    words = [
-        ":" if (start, stop) == (0, length) else f"{start}" if stop == start + 1
-        else f"{start}:{stop}"
-        for (start, stop), length in zip(box, shape, strict=True)
-    ]  # fmt: skip
-    return f"[{', '.join(words)}]"
+    """Return the words for a box: of each leaf the index, as NumPy writes it."""
+    return of_box(box, survey.probe.values.point.leaves, shape_of(survey))
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,15 @@ from ._entries import Entries
 from ._evidence import DOUBT
 from ._findings import FAIL, OPEN, PASS, Column, Findings
 from ._ladder import NOISE, TRUNCATION
+from ._layout import leaf_of
+from ._places import listed, off_in
 from ._probe import BudgetSpent
 from ._rough import on_no_step, valid_together
 from ._rows import EachValue
 from ._scales import rms
 from ._survey import Line, Survey
 from ._weigh import Designs
-from ._whole import whole_is_wrong
+from ._whole import leaves_off, whole_is_wrong
 
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
@@ -39,7 +41,8 @@ _CALLS = 12
 #: convict one.
 _CONVICTION = 100
 
-_ENTRY = "an entry is off, and a second look at other steps says the same"
+#: Stands for the sentence that counts the entries that are off, until all is measured.
+_ENTRY = "entries are off"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
 _RANDOM = "func is another one in each call, by more than what an entry seems to be off"
 _UNRESOLVED = "some entries cannot be resolved here"
@@ -111,7 +114,30 @@ class Decision:
             reason = _WHOLE if self.failed else _SPENT
         if not found.interrupted and self._repeat() and found.failed and not self.failed:
             reason = self._spare() or reason
-        return reason
+        return self._entries_off() if reason == _ENTRY else reason
+
+    def _entries_off(self) -> str:
+        """Return how many entries are off, where, and what the second look has confirmed."""
+        survey, found = self.survey, self.findings
+        leaves = survey.probe.values.point.leaves
+        if self.each is not None and found.off is not None:
+            text, several = found.off.told(), found.off.count > 1
+        else:
+            bar = survey.rtol * survey.scales.material + survey.tau
+            with np.errstate(all="ignore"):
+                # What is beyond twice the bar of one look, though no second one has confirmed it.
+                beyond = np.abs(found.error) > bar + 2 * (found.truncation + found.noise)
+            off = (found.state == FAIL) | ((found.state == OPEN) & beyond)
+            text, several = off_in(leaves, off), int(off.sum()) > 1
+        wrong = found.wrong
+        if not several or not wrong or self.each is not None:
+            return f"{text}, and a second look at other steps says the same"
+        again = f"a second look at {self._names(wrong)}, at other steps, says the same"
+        return f"{text}, and {again}"
+
+    def _names(self, entries: list[int]) -> str:
+        leaves = self.survey.probe.values.point.leaves
+        return listed(leaf_of(leaves, i).name(i) for i in entries)
 
     def _cut_short(self) -> str:
         """Return the reason of a verdict on what was measured until now; func is called no more."""
@@ -129,7 +155,7 @@ class Decision:
         if unsettled > unseen:
             reason += f", {unsettled - unseen} more not settled"
         if self.failed or found.failed:
-            reason = f"{_WHOLE if self.failed else _ENTRY}; {reason}"
+            reason = f"{_WHOLE if self.failed else self._entries_off()}; {reason}"
         return reason
 
     def _spare(self) -> str:
@@ -181,7 +207,9 @@ class Decision:
         bad = np.flatnonzero(~np.isfinite(survey.g))
         if bad.size:
             found.state[bad] = FAIL
-            return f"the claim is not finite in {bad.size} of {survey.g.size} entries"
+            text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
+            few = bad.size < min(5, survey.g.size)
+            return f"{text}: {self._names(bad.tolist())}" if few else text
         if not np.isfinite(survey.probe.size):
             return "func is not finite at x0: there is no slope to compare with"
         if survey.g.size == 0:
@@ -190,7 +218,7 @@ class Decision:
         survey.measure([aligned])
         self.failed = whole_is_wrong(survey, found, *aligned)
         if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
-            return _WHOLE
+            return _WHOLE + leaves_off(survey, *aligned)
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.
         enough = (survey.short or self.directions > 0) and survey.g.any()

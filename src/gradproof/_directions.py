@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from ._balance import Balance, Box, one_of, place_of, shape_of, within
+from ._balance import Balance, one_of, place_of, shape_of, size_of, within
 from ._blocks import drawn, norm
 from ._cancels import CANCELS, cancels
 from ._entries import Entries
@@ -30,6 +30,7 @@ from ._evidence import (
 from ._findings import FAIL, OPEN, Column, Findings
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
 from ._locate import PATIENCE, SAMPLE, Search
+from ._places import Box, are_off, in_common, listed
 from ._probe import BudgetSpent
 from ._survey import Line, Survey
 
@@ -45,7 +46,7 @@ _PART = 0.5
 
 WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 
-_ENTRIES = "not every entry is right, and a second look at other steps says the same"
+_AGAIN = "and a second look at other steps says the same"
 _EVERYWHERE = "the gradient is off in many entries"
 _DIRECTION = "along a random direction, func has another slope than the claim"
 _OPEN = "along a random direction, the slope of func cannot be resolved here"
@@ -206,7 +207,7 @@ class Directions:
         if self.everywhere:
             return True, f"{_EVERYWHERE}: {self.everywhere}"
         if found.failed:
-            return failed, f"{_ENTRIES}: {self._places()}"
+            return failed, self._named(left=bool(settled[-1].state))
         if failed:
             return True, WHOLE
         if settled[-1].state == FAIL:
@@ -393,12 +394,17 @@ class Directions:
         state = FAIL if material and not excuse else OPEN
         return replace(sight, e=replace(sight.e, value=left), state=state)
 
-    def _places(self) -> str:
-        """Return the places of what is wrong, a few of them."""
-        shape = shape_of(self.survey)
+    def _named(self, *, left: bool) -> str:
+        """Return how many entries are off, and the places of a few of them."""
+        survey, shape = self.survey, shape_of(self.survey)
+        leaves = survey.probe.values.point.leaves
         states = cast(Column, self.findings.state).other
         wrong = [i for i, state in states.items() if state == FAIL]
         boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
         boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
-        names = [place_of(box, self.survey) for box in boxes]
-        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        # Of a block some were looked at; of what is left it is not known where it is.
+        about = "at least " if left else "some " if self.blocks else ""
+        text = are_off(sum(map(size_of, boxes)), survey.g.size, about=about)
+        filled, common = ("", "") if self.blocks else in_common(leaves, wrong)
+        places = filled or listed(place_of(box, survey) for box in boxes)
+        return f"{text}, {_AGAIN}: {places}" + (f" (all in {common})" if common else "")

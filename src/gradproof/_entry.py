@@ -8,6 +8,7 @@ import numpy as np
 from ._evidence import beyond_doubt, suspicious
 from ._findings import Findings
 from ._ladder import NOISE, NOTHING, SEEN, Estimate, Rungs, noise_bound
+from ._layout import leaf_of
 from ._probe import BudgetSpent
 from ._scales import rms
 from ._survey import Survey
@@ -53,7 +54,8 @@ class Entry:
 
     def remark(self, text: str) -> None:
         """Say something of this entry in the report."""
-        self.findings.remarks.append(f"entry {self.i}: {text}")
+        name = leaf_of(self.survey.probe.values.point.leaves, self.i).name(self.i)
+        self.findings.remarks.append(f"{name or 'the entry'}: {text}")
 
     def record(self, e: Estimate) -> None:
         """Keep an estimate."""

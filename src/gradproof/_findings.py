@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._ladder import Estimate
+from ._places import PairsOff
 
 PASS, FAIL, OPEN = "pass", "fail", "unresolved"
 
@@ -63,6 +64,8 @@ class Findings:
     row, claimed, resolution : ndarray
         Of a Jacobian: the value of func that an entry is about, what is claimed of it, and the
         relative error that would have been seen; empty for a gradient.
+    off : PairsOff or None
+        Of a Jacobian: how many of its entries one look says are off, and where.
     whole : float
         Bound on the error of the gradient as a whole, relative to the claim.
     alone : float
@@ -86,6 +89,7 @@ class Findings:
     row: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=int))
     claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
     resolution: np.ndarray = field(default_factory=lambda: np.empty(0))
+    off: PairsOff | None = None
     whole: float = np.nan
     alone: float = np.nan
     remarks: list[str] = field(default_factory=list)

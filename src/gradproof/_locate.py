@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._balance import Balance, Box, Level, one_of, size_of
+from ._balance import Balance, Level, one_of, size_of
 from ._entries import Entries
 from ._entry import Entry
 from ._evidence import beyond_doubt
 from ._findings import FAIL
 from ._ladder import NOISE, Estimate
+from ._places import Box
 from ._probe import BudgetSpent
 from ._rough import at_a_kink, excused
 from ._survey import Survey

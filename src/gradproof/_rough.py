@@ -7,6 +7,7 @@ from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._ladder import NOISE, NOTHING, Estimate, at_an_edge, noise_bound
+from ._layout import leaf_of
 from ._probe import BudgetSpent
 from ._survey import Survey
 
@@ -69,7 +70,9 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     if 2 * len(still) <= few.size:
         still = []
     findings.state[np.setdiff1d(few, still)] = PASS
-    findings.remarks += [f"entry {i}: {_STAIRS}" for i in still]
+    leaves = survey.probe.values.point.leaves
+    names = (leaf_of(leaves, i).name(i) or "the entry" for i in still)
+    findings.remarks += [f"{name}: {_STAIRS}" for name in names]
 
 
 def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:

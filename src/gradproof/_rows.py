@@ -17,6 +17,7 @@ from ._entries import Entries
 from ._entry import Entry
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._ladder import NOISE, Rungs
+from ._places import PairsOff
 from ._probe import Probe
 from ._row_scales import RowScales
 from ._survey import Survey
@@ -87,6 +88,8 @@ class Rows:
 
     def __post_init__(self) -> None:
         found, n = self.findings, self.survey.g.size
+        values = self.survey.probe.values
+        found.off = PairsOff(tuple(values.outputs.leaves), tuple(values.point.leaves))
         found.row, found.claimed = np.full(n, -1), np.full(n, np.nan)
         found.resolution = np.full(n, np.inf)
         self._values = self.survey.probe.values
@@ -153,6 +156,9 @@ class Rows:
             # Nothing claimed, and nothing that moves: no scale is needed to see that.
             still = (claim == 0) & (plus == at_x0) & (minus == at_x0) & (width != 0)
             resolution = np.where(still, 0.0, (size + bar) / np.maximum(resolved, 1e-300))
+            beyond = ~still & (size > survey.rtol * material + tau + 2 * bar)
+        if found.off is not None:
+            found.off.add(i, beyond)
         good = (agrees & seen) | still
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)
         rank = np.where(good, -1.0, np.where(agrees, 0.0, _DISAGREES) + rank)

@@ -50,23 +50,57 @@ def _entries(report: "Report") -> list[str]:
     if report.ok:
         return []
     unsettled = [entry for entry in report.worst(4) if entry["state"] != "pass"]
+    if any(entry["state"] == "fail" for entry in unsettled):
+        # What could not be resolved, and agrees, is no news beside what is wrong.
+        unsettled = [entry for entry in unsettled if entry["state"] == "fail" or _beyond(entry)]
     return [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
 
 
+def _bar(entry: dict[str, Any]) -> float:
+    return float(entry["truncation"] + entry["noise"])
+
+
+def _beyond(entry: dict[str, Any]) -> bool:
+    """Tell whether an entry was measured off beyond its bar, be it by one look only."""
+    return bool(abs(entry["measured"] - entry["claimed"]) > 2 * _bar(entry))
+
+
 def _line(entry: dict[str, Any]) -> str:
-    bar = entry["truncation"] + entry["noise"]
+    claimed, measured, bar = entry["claimed"], entry["measured"], _bar(entry)
+    error = abs(measured - claimed)
+    size = max(abs(claimed), abs(measured))
+    # As many digits as tell the two apart, and no more of what is measured than there are.
+    apart = 6 if not error else max(6, math.ceil(math.log10(size / error)) + 2)
+    known = apart
+    if bar > 0 and measured:
+        known = min(apart, max(1, math.ceil(math.log10(abs(measured) / bar)) + 1))
     text = (
-        f"  {entry['name'] or 'the entry'}: claimed {entry['claimed']:.6g}, measured "
-        f"{entry['measured']:.6g} +- {bar:.1g}"
+        f"  {entry['name'] or 'the entry'}: claimed {claimed:.{apart}g}, measured "
+        f"{measured:.{known}g} +- {bar:.1g}"
     )
     if math.isfinite(entry["right"]):
-        text += f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
+        return text + f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
+    if _beyond(entry):
+        text += f", {_off_by(claimed, measured)}"
+        return text + (" (measured once)" if entry["state"] == "unresolved" else "")
+    if entry["state"] == "unresolved" and bar > abs(measured):
+        return text + (" (noise hides it)" if entry["noise"] > entry["truncation"] else "")
     return text
+
+
+def _off_by(claimed: float, measured: float) -> str:
+    """Return how far a claim is off: as a share of what was measured, or as a multiple of it."""
+    if not measured:
+        return f"off by {abs(claimed):.2g}"
+    if claimed and abs(claimed - measured) > abs(measured) / 4:
+        return f"the claim is {claimed / measured:.4g} times that"
+    return f"off by {abs(claimed - measured) / abs(measured):.1e} of it"
 
 
 def _measured(report: "Report") -> list[str]:
     """Return lines on what was measured, and what could have been seen."""
-    states, seen = report.flat["state"], report.flat["resolution"]
+    flat = report.flat
+    states, seen = flat["state"], flat["resolution"]
     lines = []
     if report.alone is not None and math.isfinite(report.alone[0]):
         lines.append(
@@ -74,14 +108,21 @@ def _measured(report: "Report") -> list[str]:
             f"from {report.alone[0]:.1e} times its size on (median entry; {report.alone[1]:.1e} at "
             "worst)"
         )
-    known = seen[np.isfinite(seen)] if report.alone is None else np.empty(0)
-    if known.size:
-        lines.append(
-            f"  {known.size} of {states.size} entries measured; resolution {known.max():.1e} "
-            f"(worst), {np.median(known):.1e} (median)"
-        )
+    known = np.isfinite(seen) if report.alone is None else np.zeros(seen.size, dtype=bool)
+    if known.any():
+        # The error of an entry that is off says nothing of how small a one would have been seen.
+        with np.errstate(invalid="ignore"):
+            error = np.abs(flat["measured"] - flat["claimed"])
+            off = (states != "pass") & (error > 2 * (flat["truncation"] + flat["noise"]))
+        told = seen[known & ~off & (states != "fail")]
+        line = f"  {int(known.sum())} of {states.size} entries measured"
+        if told.size:
+            which = "" if told.size == known.sum() else " of the others"
+            line += f"; resolution{which} {told.max():.1e} (worst), {np.median(told):.1e} (median)"
+        lines.append(line)
     if report.whole < 1 or (report.verdict == "fail" and math.isfinite(report.whole)):
-        lines.append(f"  along the claim itself: off by {report.whole:.1e} of it at most")
+        bound = "" if report.verdict == "fail" else " at most"
+        lines.append(f"  along the claim itself: off by {report.whole:.1e} of it{bound}")
     return lines
 
 

@@ -17,6 +17,7 @@ from ._evidence import (
 )
 from ._findings import Findings
 from ._ladder import Rungs, noise_level
+from ._places import listed
 from ._rough import STEP_OF_STAIRS
 from ._survey import Survey
 
@@ -26,6 +27,10 @@ _NARROW = 2.0**-11
 
 #: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
 _WITNESSES = 3
+
+#: Up to so many leaves an error of the whole is traced to one of them, at twice so many calls of
+#: func for each: 64 calls in all, about as many as the rest of such a check.
+_LEAVES, _STEPS = 16, 2
 
 #: The chance at most that a line of a staircase moves where it is taken for none.
 _HARDLY = 2.0**-8
@@ -74,6 +79,38 @@ def whole_is_wrong(survey: Survey, findings: Findings, weights: np.ndarray, rung
         ratio = 1 + (first.value + second.value) / 2 / claimed
         findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
     return wrong
+
+
+def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
+    """
+    Return which leaves an error of the gradient as a whole is in, from a short line in each.
+
+    Words to follow a sentence; none for a single leaf.
+    """
+    leaves, probe = survey.probe.values.point.leaves, survey.probe
+    if len(leaves) < 2:
+        return ""
+    sharp, _ = survey.estimate(rungs, 0.0)
+    steps = rungs.h[rungs.h >= sharp.step][-_STEPS:]
+    if len(leaves) > _LEAVES or probe.left() < 2 * steps.size * len(leaves) or not steps.size:
+        return f"; which of the {len(leaves)} leaves it is in was not measured"
+    off, right = [], []
+    for leaf in leaves:
+        own = np.zeros_like(weights)
+        own[leaf.where] = weights[leaf.where]
+        e, _ = survey.estimate(probe.ladder(survey.g, own * survey.move, steps), 0.0)
+        claimed = survey.claimed_along(own)
+        scale = claimed or survey.size_along(own)
+        total, root = survey.rounding_along(own)
+        common = min(total, 2 * root + 2 * survey.eps * scale)
+        if suspicious(e, survey.rtol * scale + common, DOUBT):
+            times = f"func has {1 + e.value / claimed:.4g} times its slope" if claimed else ""
+            off.append(f"{leaf.path} ({times or 'claimed to be 0'})")
+        elif abs(e.value) + e.bar <= abs(sharp.value) / 10:  # of the error it has a tenth at most
+            right.append(leaf.path)
+    if not off:
+        return "; which leaves it is in could not be measured"
+    return f"; in {listed(off)}" + (f", not in {listed(right)}" if right else "")
 
 
 def _witnessed(survey: Survey) -> bool:
