@@ -1,0 +1,1 @@
+"""Random functions, random claims, and what may be said of them."""

@@ -1,0 +1,68 @@
+"""
+Thousands of random checks: ``python -m tests.fuzz --seed 1 --examples 500 --libraries numpy``.
+
+Every distinct finding is printed once, with how often it came up; exit code 1 if there is any.
+"""
+
+import argparse
+import collections
+import os
+import sys
+import time
+
+
+def main() -> int:
+    """Run, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=int, default=200, help="for each library")
+    parser.add_argument("--libraries", default="numpy,array_api_strict,torch,jax")
+    parser.add_argument("--roads", default="", help="only roads with this in their name")
+    parser.add_argument("--seconds", type=float, default=1e9, help="for each library")
+    parser.add_argument("--verbose", action="store_true", help="print each check")
+    chosen = parser.parse_args()
+    os.environ.setdefault("GRADPROOF_BACKENDS", chosen.libraries)
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
+
+    from hypothesis import HealthCheck, Phase, given, seed, settings
+    from hypothesis import strategies as st
+    from tests.fuzz.oracle import described, outcome
+    from tests.fuzz.strategies import problems, roads
+
+    findings: dict[str, list[str]] = {}
+    verdicts: collections.Counter[str] = collections.Counter()
+    for library in chosen.libraries.split(","):
+        names = [road for road in roads(library) if chosen.roads in road]
+        end = time.monotonic() + chosen.seconds
+
+        @seed(chosen.seed)
+        @settings(
+            max_examples=chosen.examples, deadline=None, database=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(st.data())
+        def run(data):
+            if time.monotonic() > end:
+                return
+            road = data.draw(st.sampled_from(names))
+            problem = data.draw(problems(library, road))
+            found = outcome(problem, road)
+            kind = "right" if problem.mistake.name == "right" else "wrong"
+            verdicts[f"{kind} {found.verdict}"] += 1
+            if chosen.verbose:
+                print(f"{found.seconds:6.2f} s {road:20} {kind} {found.verdict}", flush=True)
+            if found.finding is not None:
+                findings.setdefault(found.finding.key, []).append(
+                    f"{described(problem, road, found)}\n{found.finding.text}"
+                )
+
+        run()
+        print(library, dict(sorted(verdicts.items())), flush=True)
+    for key, shown in sorted(findings.items()):
+        smallest = min(shown, key=len)
+        print(f"\n=== {key} ({len(shown)} times)\n{smallest}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
