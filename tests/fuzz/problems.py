@@ -58,7 +58,7 @@ class Mistake:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Problem:
     """
     What a check is given.
@@ -283,7 +283,7 @@ class Problem:
             gradients[target] = array_of(self.library, g, self.dtype)
         elif form == "nan":
             g = np.array(numbers(gradients[target]))
-            g.reshape(-1)[-1] = np.nan
+            g.reshape(-1)[-1:] = np.nan
             gradients[target] = array_of(self.library, g, str(self.leaves[target].dtype))
         trees = [tree.assemble(gradients, for_claim=True) for tree in self.arguments]
         if form == "missing key" and isinstance(trees[0], dict):

@@ -115,7 +115,9 @@ def _leaves(
         elif what == "zeros" and values.size > 1:
             values.reshape(-1)[rng.integers(values.size)] = 0.0
         elif what == "far" and kind == "float":
-            unit = -int(draw(st.sampled_from(FAR[dtype])))
+            # Where arithmetic takes subnormal numbers for 0, as JAX's does, func does not move.
+            far = FAR[dtype][:2] if library == "jax" else FAR[dtype]
+            unit = -int(draw(st.sampled_from(far)))
             if road in SECOND:  # the square of the unit is one of numbers too
                 unit = unit // 4
             values = np.ldexp(values, -unit)
