@@ -278,3 +278,30 @@ def test_rounding_inside_is_no_staircase(seed):
         return (wide_b.T @ ((1 - hidden**2) * inner)).astype("float16")
 
     assert verify_grad(func, grad, x0, seed=seed).ok
+
+
+def test_a_random_func_does_not_convict_the_value_beside_a_right_claim():
+    x, rng = np.linspace(0.5, 1.0, 3), np.random.default_rng(0)
+
+    def func(x):
+        return np.sin(x) * (1 + 0.01 * rng.normal())
+
+    def vjp(x):
+        return func(x), lambda cotangent: cotangent * np.cos(x)
+
+    def jvp(x, tangent):
+        return func(x), np.cos(x) * tangent
+
+    for report in (
+        verify_vjp(func, vjp, x, seed=0),
+        verify_jvp(func, jvp, x, with_value=True, seed=0),
+    ):
+        (value,) = [check for check in report.checks if check.name == "value"]
+        assert value.verdict == "inconclusive", str(report)
+        assert "not deterministic" in value.text
+
+
+def test_a_wrong_value_beside_a_claim_of_a_func_that_is_not_random_is_found():
+    x = np.linspace(0.5, 1.0, 3)
+    report = verify_vjp(np.sin, lambda x: (1.001 * np.sin(x), lambda ct: ct * np.cos(x)), x, seed=0)
+    assert report.verdict == "fail"

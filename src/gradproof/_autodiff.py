@@ -14,6 +14,8 @@ from ._consistent import (
     linear_in_tangent,
     same_vjp,
     transposed,
+    unless_random,
+    unsure,
     value_is,
 )
 from ._evaluation import Evaluation, Settings
@@ -253,14 +255,14 @@ class Rules:
             if reports:
                 whole(reports[-1][1])
             self._look(claims, reports, own)
-            checks += self._unless_random(own)
+            checks += unless_random(own, self._values)
         except KeyboardInterrupt:
             if not reports:  # nothing was measured
                 raise
             name, last = reports[-1]
             reports[-1] = name, replace(last, interrupted=True)
             left = Check(f"{self._label}remaining checks", Verdict.INCONCLUSIVE, NOT_REACHED)
-            checks += [*_unsure(own, "interrupted, and func may be random: "), left]
+            checks += [*unsure(own, "interrupted, and func may be random: "), left]
         calls = sum(claim.calls for claim in claims)
         return reports, checks, nfev + self._values.nfev, ngev + calls
 
@@ -344,16 +346,6 @@ class Rules:
         ]
         return [self._named(check) for check in checks] + self._transformed(claim, rtol)
 
-    def _unless_random(self, checks: list[Check]) -> list[Check]:
-        """Return checks of two results that should be one, without a fail if func is random."""
-        values = self._values
-        if all(check.verdict is Verdict.PASS for check in checks) or values.left() < 1:
-            return checks
-        again, _ = values.at(np.zeros(values.point.x.size))
-        if np.array_equal(again, values.at_x0, equal_nan=True):
-            return checks
-        return _unsure(checks, "func is not deterministic, which may be all that is seen here: ")
-
     def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
         values = self._values
         checks = [linear_in_tangent(claim, values, self._options, rtol), self._value(claim, "jvp")]
@@ -401,13 +393,3 @@ def _unresolved(report: Report, why: str) -> Report:
     state = report.flat["state"]
     flat = {**report.flat, "state": np.where(state == "fail", "unresolved", state)}
     return replace(report, verdict=Verdict.INCONCLUSIVE, reason=why, flat=flat)
-
-
-def _unsure(checks: list[Check], why: str) -> list[Check]:
-    """Return checks, those that failed as inconclusive ones."""
-    return [
-        Check(check.name, Verdict.INCONCLUSIVE, why + check.text)
-        if check.verdict is Verdict.FAIL
-        else check
-        for check in checks
-    ]

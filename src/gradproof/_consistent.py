@@ -11,7 +11,7 @@ from ._columns import Tangents
 from ._judge import alike, weights
 from ._layout import flat_numbers
 from ._options import Options
-from ._report import Check
+from ._report import Check, Verdict
 from ._rounding import Ulps, blur, unless_rounding
 from ._scales import moves
 from ._tangents import tangent
@@ -31,7 +31,7 @@ def same_value(values: Values, claimed: Any, name: str) -> Check:
         raise type(err)(msg) from None
     given = flat_numbers(backend.to_host(arrays))
     what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
-    return value_is(values, given, "value", what)
+    return unless_random([value_is(values, given, "value", what)], values)[0]
 
 
 def value_is(values: Values, given: np.ndarray, name: str, what: str) -> Check:
@@ -55,6 +55,26 @@ def value_is(values: Values, given: np.ndarray, name: str, what: str) -> Check:
     # of another way to compute it as much may be left, or less.
     parts = [leaf.where for leaf in values.outputs.leaves]
     return unless_rounding(check, apart, parts, lambda: blur(at_x0, again, moved), np.inf)
+
+
+def unless_random(checks: list[Check], values: Values) -> list[Check]:
+    """Return checks of two results that should be one, without a fail if func is random."""
+    if all(check.verdict is Verdict.PASS for check in checks) or values.left() < 1:
+        return checks
+    again, _ = values.at(np.zeros(values.point.x.size), fresh=True)
+    if np.array_equal(again, values.at_x0, equal_nan=True):
+        return checks
+    return unsure(checks, "func is not deterministic, which may be all that is seen here: ")
+
+
+def unsure(checks: list[Check], why: str) -> list[Check]:
+    """Return checks, those that failed as inconclusive ones."""
+    return [
+        Check(check.name, Verdict.INCONCLUSIVE, why + check.text)
+        if check.verdict is Verdict.FAIL
+        else check
+        for check in checks
+    ]
 
 
 def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: float) -> Check:
