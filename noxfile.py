@@ -152,6 +152,14 @@ def calibration(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Check thousands of random functions and claims; not part of the default set."""
+    install(session, "test", "torch", "jax")
+    chosen = session.posargs or ["--seed", "0", "--examples", "500"]
+    session.run("python", "-m", "tests.fuzz", *chosen, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Time the checks beside bare loops and the peers; not part of the default set."""
     install(session, "benchmark", "torch", "jax")
