@@ -305,6 +305,17 @@ class TestJacobian:
         assert report.verdict is Verdict.FAIL
         assert report.worst(1)[0]["name"] == f"['v'][3] by {LEAF}[3, 2]"
 
+    def test_leaf_without_entries(self, wide):
+        xp = wide.xp
+
+        def jac(factor):
+            return lambda a, b: (factor * xp.eye(3, dtype=a.dtype), xp.zeros((3, 0)))
+
+        given = wide([0.5, 1.0, 1.5]), wide(np.empty(0))
+        for factor, verdict in ((2.0, Verdict.PASS), (1.9, Verdict.FAIL)):
+            report = verify_jac(lambda a, b: 2 * a, jac(factor), *given, argnums=(0, 1))
+            assert report.verdict is verdict, str(report)
+
 
 class TestSecond:
     @pytest.mark.parametrize("with_grad", [True, False])
@@ -341,6 +352,43 @@ class TestSecond:
         (symmetry,) = [c for c in report.checks if c.name == "symmetry"]
         assert symmetry.verdict is Verdict.FAIL
         assert "at [0] by [1], but" in symmetry.text
+
+    def test_bends_within_the_step_of_a_slope(self, arrays):
+        """The step of the inner difference is halved until the slope at x0 stands."""
+        # A period of 6e-3 has room for two differences in float64 alone.
+        waves = 1e3 if arrays.dtype == "float64" else 2.0
+        xp, x = arrays.xp, arrays([0.875, -0.75, 1.375])
+
+        def func(x):
+            return xp.sum(xp.sin(waves * x))
+
+        def product(factor):
+            return lambda x, t: -factor * waves * (waves * xp.sin(waves * x)) * t
+
+        for seed in range(4):
+            right = gradproof.verify_hvp(func, product(1.0), x, seed=seed)
+            assert passes(arrays, right), str(right)
+            for factor in (-1.0, 2.0):
+                wrong = gradproof.verify_hvp(func, product(factor), x, seed=seed)
+                assert found(arrays, wrong), str(wrong)
+
+    def test_bends_in_half_precision(self, arrays):
+        """A stencil over a quarter of x saw log(x**4 + 2) bend, and called the claim wrong."""
+        xp, x = arrays.xp, arrays([1.3125, -1.25, 1.375])
+        a = arrays([0.75, -1.0, 0.5])
+
+        def func(x):
+            return xp.sum(a * xp.log((x * x) * (x * x) + 2))
+
+        def product(x, t):
+            u = (x * x) * (x * x) + 2
+            return a * (12 * x * x / u - 16 * (x * x / u) * ((x * x) * (x * x) / u)) * t
+
+        for seed in range(8):
+            report = gradproof.verify_hvp(func, product, x, seed=seed)
+            assert passes(arrays, report), str(report)
+            wrong = gradproof.verify_hvp(func, lambda x, t: -product(x, t), x, seed=seed)
+            assert found(arrays, wrong), str(wrong)
 
     def test_complex_is_refused(self):
         with pytest.raises(TypeError, match="expected real numbers for second derivatives"):

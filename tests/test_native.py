@@ -7,7 +7,7 @@ import pytest
 from tests import claims
 from tests.backends import Arrays
 
-from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_jac
+from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_hvp, verify_jac
 
 
 class Spy:
@@ -249,6 +249,39 @@ class TestNumPy:
         x0, narrow = x0.astype(float), ml_dtypes.bfloat16
         assert approx_fprime(x0, lambda x: x.sum().astype(narrow), 1.0).tolist() == [1, 1, 1]
         assert check_grad(cubes, lambda x: cubes_grad(x).astype(narrow), x0) < 1e-6
+
+    @pytest.mark.library("jax")  # which brings the dtype
+    @pytest.mark.parametrize(("factor", "verdict"), [(2, Verdict.PASS), (-2, Verdict.FAIL)])
+    def test_bfloat16_on_every_road(self, factor, verdict):
+        """A dtype that is not NumPy's own is moved as it is, in pytrees too, and may be claimed."""
+        import ml_dtypes
+
+        narrow = ml_dtypes.bfloat16
+        x0 = np.array([1.5, -2.0, 0.5], dtype=narrow)
+        tree = {"wide": np.array([0.25, 0.75]), "narrow": x0}
+        square = Spy(lambda x: x * x)
+
+        def jac(x):
+            return np.diag((factor * x).astype(float)).astype(narrow)
+
+        def loss(x):
+            return square(x).sum()
+
+        def of_tree(tree):
+            return loss(tree["wide"]) + loss(tree["narrow"])
+
+        def by_tree(tree):
+            return {"wide": 2 * tree["wide"], "narrow": (factor * tree["narrow"]).astype(narrow)}
+
+        reports = [
+            verify_grad(loss, lambda x: (factor * x).astype(narrow), x0, seed=0),
+            verify_jac(square, jac, x0, seed=0),
+            verify_hvp(loss, lambda x, t: (factor * t).astype(narrow), x0, seed=0),
+        ]
+        assert {x.dtype for x in square.seen} == {x0.dtype}
+        reports.append(verify_grad(of_tree, by_tree, tree, seed=0))
+        assert {report.verdict for report in reports} == {verdict}
+        assert {report.dtype for report in reports} == {"bfloat16"}
 
 
 @pytest.mark.parametrize("direction", ["all", "random"])

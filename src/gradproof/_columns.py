@@ -1,6 +1,7 @@
 """A claimed Jacobian, or its products with a few tangents: func's values by what is moved."""
 
 import abc
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -179,7 +180,8 @@ def real_block(block: np.ndarray, out: Leaf, leaf: Leaf, conjugation: float) -> 
     A complex block between complex leaves is that of a holomorphic function. One between a real
     value and a complex leaf holds gradients, in the convention of the library.
     """
-    flat = block.reshape(-1, int(np.prod(leaf.shape)))
+    axes = block.ndim - len(leaf.shape)
+    flat = block.reshape(math.prod(block.shape[:axes]), math.prod(leaf.shape))
     if not (out.complex or leaf.complex):
         return flat
     if not leaf.complex:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ._evaluation import PLAIN, Settings
+from ._ladder import NOISE
 from ._point import Point
 from ._typing import Function
 from ._values import BudgetSpent, Values
@@ -22,6 +23,7 @@ class SlopeValues(Values):
 
     Its gradient is the Hessian times the tangent. The step is where rounding, eps / h, and
     truncation, h**4, are equal: both are then eps**(4/5), which is the precision of these values.
+    Where func bends more than that, which a step of half the size shows, the step is halved.
 
     Parameters
     ----------
@@ -50,14 +52,34 @@ class SlopeValues(Values):
         super().__init__(func, point, budget, settings)
         self._refuse_several()
         self.tangent = tangent
-        size = abs(float(self.at_x0[0]))
-        self._h = self.eps**0.2
-        self.at_x0, _ = self.at(np.zeros_like(tangent))
+        rounding = self.output_eps * abs(float(self.at_x0[0])) * _NOISE
+        self._h = self._step(rounding)
         slope = abs(float(self.at_x0[0]))
         # Rounding of func's values, relative to the slope.
-        blur = self.output_eps * size * _NOISE / self._h
+        blur = rounding / self._h
         self.output_eps = blur / slope if slope and np.isfinite(blur) else self.output_eps
         self.eps = self.eps**0.8
+
+    def _step(self, rounding: float) -> float:
+        """
+        Return the largest step without truncation to speak of, the slope at x0 measured with it.
+
+        `rounding` is that of the slope, times the step. A step is right once one of half its size
+        shows the same slope, but for rounding and for a sixteenth of what matters.
+        """
+        nowhere = np.zeros_like(self.tangent)
+        self._h = h = self.eps**0.2
+        self.at_x0, _ = self.at(nowhere)
+        # Four bits at least are left for the differences of these slopes.
+        while h > 16 * self.eps and self.left() >= len(_STENCIL):
+            self._h = h / 2
+            finer, _ = self.at(nowhere)
+            change = abs(float(finer[0] - self.at_x0[0]))
+            matters = self.eps ** (4 / 15) * abs(float(finer[0]))  # of errors: see `verify_hess`
+            if not change > NOISE * 2 * rounding / h + matters / 16:
+                break
+            self.at_x0, h = finer, h / 2
+        return h
 
     @property
     def entrywise(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ._backends import Backend, Flat, is_array
+from ._call import is_real
 
 if TYPE_CHECKING:
     from ._point import Point
@@ -139,7 +140,8 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
             "value_and_jac=True to verify_jac."
         )
         raise TypeError(msg) from err
-    if array.dtype.kind not in "fiuc":
+    # A dtype that is not NumPy's own, such as bfloat16, has a kind of "V".
+    if array.dtype.kind not in "fiuc" and not is_real(array.dtype):
         msg = (
             f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
             "an array of numbers; expected a dense array or a list of numbers."

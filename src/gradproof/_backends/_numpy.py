@@ -48,12 +48,12 @@ class NumPyBackend(StandardBackend):
         return x.astype(x.dtype.newbyteorder("=") if "float" in x.dtype.name else np.float64)
 
     def floating(self, given: Any) -> Array:
-        return given if given.dtype.kind in "fc" else given.astype(np.float64)
+        return given if _is_floating(given.dtype) else given.astype(np.float64)
 
     def leaf(self, value: Any) -> Array | None:
         if isinstance(value, float | complex | np.ndarray | np.generic):
             array = np.asarray(value)
-            return array if array.dtype.kind in "fc" else None
+            return array if _is_floating(array.dtype) else None
         return None
 
     def unusable(self, value: Any) -> str:
@@ -184,3 +184,8 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     if a.dtype.itemsize > 8:  # a long double has bytes that mean nothing
         return np.array_equal(a, b, equal_nan=True)
     return a.tobytes() == b.tobytes()
+
+
+def _is_floating(dtype: Any) -> bool:
+    """Tell whether a dtype holds floating numbers: bfloat16 does without NumPy's knowing."""
+    return dtype.kind in "fc" or dtype.name == "bfloat16"
