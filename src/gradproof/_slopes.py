@@ -68,7 +68,7 @@ class SlopeValues(Values):
         shows the same slope, but for rounding and for a sixteenth of what matters.
         """
         nowhere = np.zeros_like(self.tangent)
-        self._h = h = self.eps**0.2
+        self._h = h = float(self.eps**0.2)
         self.at_x0, _ = self.at(nowhere)
         # Four bits at least are left for the differences of these slopes.
         while h > 16 * self.eps and self.left() >= len(_STENCIL):
