@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.backends import REQUIRED
 
-from gradproof import Inconclusive
+from gradproof import Inconclusive, verify_vjp
 
 if "torch" in REQUIRED:
     import torch
@@ -619,3 +619,147 @@ class TestGradOutputs:
 
     def test_linear(self):
         assert gradgradcheck(lambda x: 3 * x, leaf(4))
+
+
+class Wrapper(torch.Tensor if "torch" in REQUIRED else object):  # type: ignore[misc]
+    """A tensor around another one, with a `__torch_dispatch__` of its own."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(
+            cls, inner.size(), strides=inner.stride(), dtype=inner.dtype
+        )
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        from torch.utils._pytree import tree_map
+
+        def opened(value):
+            return value.inner if isinstance(value, Wrapper) else value
+
+        found = func(*tree_map(opened, args), **tree_map(opened, kwargs or {}))
+        return tree_map(lambda t: Wrapper(t) if isinstance(t, torch.Tensor) else t, found)
+
+
+def forward_only(factor):
+    """Return a rule for a sine with a forward mode, and without a backward pass."""
+
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_forward(x)
+            return x.sin()
+
+        @staticmethod
+        def jvp(ctx, t):
+            return factor * t * ctx.saved_tensors[0].cos()
+
+    return Sine.apply
+
+
+def hooked(factor, offset):
+    """Return a function whose backward pass cannot take an undefined grad_output."""
+
+    def func(x):
+        y = x * 1.0
+        y.register_hook(lambda g: factor * g + offset)
+        return y
+
+    return func
+
+
+class TestWhatTheOriginalAccepts:
+    """No exception of our own where the original has none, or another one."""
+
+    @pytest.mark.parametrize("batched", [True, False])
+    def test_a_gradient_that_depends_on_nothing(self, batched):
+        mask = torch.tensor([True, False, True])
+        two = leaf(3), leaf(3)
+        assert gradgradcheck(lambda x: 3 * x, leaf(3), check_batched_grad=batched)
+        func = lambda x, y: torch.where(mask, x, y)  # noqa: E731
+        assert gradgradcheck(func, two, check_batched_grad=batched)
+        assert gradcheck(torch.round, leaf(3) * 0 + 0.25, check_batched_grad=batched)
+        refused(lambda x: x.detach() * 2, leaf(3), check_batched_grad=batched)
+
+    @pytest.mark.parametrize("reduction", ["mean", "none"])
+    def test_zeros_without_memory(self, reduction):
+        two = leaf(3), leaf(3)
+        assert gradgradcheck(
+            lambda x, y: fn.l1_loss(x, y, reduction=reduction), two, check_fwd_over_rev=True
+        )
+        zeros = torch._efficientzerotensor((3,), dtype=torch.float64)
+        report = verify_vjp(lambda x: 0 * x, lambda x, ct: zeros, leaf(3).detach(), seed=0)
+        assert report.ok
+        report = verify_vjp(lambda x: 2 * x, lambda x, ct: zeros, leaf(3).detach(), seed=0)
+        assert report.verdict == "fail"
+
+    def test_no_gradient_at_all(self):
+        assert gradgradcheck(lambda x: torch.norm(x, 0), leaf(3))
+        assert gradcheck(lambda x: (), leaf(3))
+        with pytest.raises(TypeError, match="return"):
+            gradcheck(lambda x: None, leaf(3))
+
+    def test_complex_that_raises_beside(self):
+        def func(x, factor=1):
+            if (x.real > 1.01).any():
+                msg = "out of range"
+                raise RuntimeError(msg)
+            return factor * x * x
+
+        x = torch.tensor([1 + 1j, 0.5 - 1j], dtype=torch.complex128, requires_grad=True)
+        assert gradcheck(func, x)
+        refused(lambda x: func(x) + (x - x.detach()), x)
+
+    @pytest.mark.parametrize("options", [{}, {"check_batched_forward_grad": True}])
+    def test_forward_mode_only(self, options):
+        options = {**options, "check_forward_ad": True, "check_backward_ad": False}
+        assert gradcheck(forward_only(1.0), leaf(3), **options)
+        refused(forward_only(1.5), leaf(3), **options)
+        given = leaf(3)
+        # Of the tensor in the closure: moved in place, and without a tangent.
+        refused(lambda x: given.sin(), given, **options)
+
+    def test_wrappers(self):
+        inner = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+        assert gradcheck(lambda x: x * x, Wrapper(inner).requires_grad_())
+        assert gradcheck(lambda x: x * Wrapper(inner), inner.clone().requires_grad_())
+        refused(lambda x: x * x + (x - x.detach()), Wrapper(inner).requires_grad_())
+        seen = []
+
+        def func(x):
+            seen.append(type(x))
+            return x * x
+
+        assert gradcheck(func, Wrapper(inner).requires_grad_())
+        assert set(seen) == {Wrapper}
+        assert verify_vjp(lambda x: x * x, lambda x, ct: 2 * x * ct, Wrapper(inner), seed=0).ok
+
+    def test_a_hook_that_takes_no_none(self):
+        assert gradcheck(hooked(1.0, 0.0), leaf(3), check_undefined_grad=False)
+        refused(hooked(1.0, 0.5), leaf(3))
+        refused(hooked(1.5, 0.0), leaf(3))
+        for check in (gradcheck, original):
+            with pytest.raises(TypeError, match="NoneType"):
+                check(hooked(1.0, 0.0), leaf(3))
+
+    @pytest.mark.parametrize("what", ["shape", "dtype"])
+    def test_a_result_that_is_another_one_nearby(self, what):
+        def func(x):
+            if (x < border).any():
+                return x
+            return torch.cat([x, x]) if what == "shape" else x.float()
+
+        x = torch.ones(1, dtype=torch.float64, requires_grad=True)
+        border = 1.0
+        for check in (gradcheck, original):
+            with pytest.raises(AssertionError, match=f"the same {what} when inputs are perturbed"):
+                check(func, x)
+        with pytest.raises(GradcheckError):
+            gradcheck(func, x, raise_exception=False)
+        border = 0.9  # further away it is an edge of the domain
+        if what == "shape":
+            assert original(func, x)
+            assert gradcheck(func, x)

@@ -254,7 +254,9 @@ class Values:
         if isinstance(outcome, Failed):
             if self.failure is None:
                 self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
-            return [np.full(leaf.shape, np.nan) for leaf in self.outputs.leaves]
+            kinds = [complex if leaf.complex else float for leaf in self.outputs.leaves]
+            shapes = [leaf.shape for leaf in self.outputs.leaves]
+            return [np.full(shape, kind(np.nan)) for shape, kind in zip(shapes, kinds, strict=True)]
         return [self.backend.keep(array) for array in self._leaves_of(outcome)]
 
     def _is_number(self, outcome: Any) -> bool:

@@ -141,9 +141,11 @@ class TorchBackend(StandardBackend):
     def _one_to_host(self, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
             return super()._one_to_host(value)
-        value = value.detach().resolve_conj().resolve_neg().cpu()
+        value = _plain(value.detach())
         # NumPy has no bfloat16; the wider type holds every value of the half types.
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        value = value.float() if value.dtype == torch.bfloat16 else value
+        # By force: tangents and gradients may be zeros without memory (of l1_loss, of round).
+        return value.numpy(force=True)
 
     def to_host(self, values: list[Any]) -> list[Any]:
         # Tensors of one kind cross together: one wait for the device, not one for each output.
@@ -156,7 +158,7 @@ class TorchBackend(StandardBackend):
             if len(places) == 1:  # as long as x0, maybe: no copy of it
                 crossed[places[0]] = self._one_to_host(values[places[0]])
                 continue
-            stacked = torch.stack([values[i].detach() for i in places])
+            stacked = torch.stack([_plain(values[i].detach()) for i in places])
             for i, row in zip(places, self._one_to_host(stacked), strict=True):
                 crossed[i] = row
         return super().to_host(crossed)
@@ -166,6 +168,8 @@ class TorchBackend(StandardBackend):
         # does.
         values = np.require(values, requirements="W")
         moved = torch.from_numpy(values).to(device=like.device, dtype=dtype or like.dtype)
+        if _is_wrapper(like) and dtype in (None, like.dtype) and moved.shape == like.shape:
+            moved = torch.empty_like(like.detach()).copy_(moved)
         return moved.requires_grad_(like.requires_grad)  # as x0 does, or not
 
     def quiet(self) -> AbstractContextManager[Any]:
@@ -256,8 +260,12 @@ class TorchBackend(StandardBackend):
             return {}
         with torch.inference_mode(mode=False), torch.enable_grad():
             moved = [_recorded(leaf) for leaf in leaves]
-            pairs = zip(func(moved), cotangents, strict=True)
-            recorded, weights = zip(*(p for p in pairs if _is_recorded(p[0])), strict=True)
+            pairs = [
+                pair for pair in zip(func(moved), cotangents, strict=True) if _is_recorded(pair[0])
+            ]
+            if not pairs:  # no result depends on what is moved: there is no vjp to be mapped
+                return {}
+            recorded, weights = zip(*pairs, strict=True)
             batch = [torch.stack([weight, weight]) for weight in weights]
             grads = torch.autograd.grad(
                 recorded, moved, batch, allow_unused=True, is_grads_batched=True
@@ -314,6 +322,18 @@ class TorchBackend(StandardBackend):
 
     def own_generator(self, owner: StandardBackend, generator: Any, like: Any) -> Any:
         return torch.Generator(like.device).manual_seed(owner.integer(generator))
+
+
+def _is_wrapper(tensor: Any) -> bool:
+    """Tell whether a tensor is of a class with a `__torch_dispatch__` of its own."""
+    return type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+
+
+def _plain(tensor: Any) -> Any:
+    """Return a tensor of torch's own class: NumPy reads the memory of no other."""
+    if not _is_wrapper(tensor):
+        return tensor
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def _tensor(value: Any, like: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch.autograd import forward_ad
+from torch.autograd.gradcheck import GradcheckError
 
 from .._backends import Flat
 from .._backends._pytrees import flattened
@@ -86,6 +87,14 @@ class Inputs(Point):
             return _connected(super().call(func, seen), seen, moved)
         return super().call(func, [self._seen(i, t) for i, t in enumerate(moved)])
 
+    def call_with(self, func: Callable[..., Any], moved: list[Any]) -> Any:
+        """Call func with some tensors as they are, whatever the user's own are made to hold."""
+        return super().call(func, moved)
+
+    def write(self, tensors: list[torch.Tensor]) -> None:
+        """Write other numbers into the user's tensors, until `in_place` restores them."""
+        self._written(tensors)
+
     def _seen(self, i: int, tensor: torch.Tensor) -> torch.Tensor:
         """Return a tensor that is moved the way func is to see it."""
         own = self._own[i]
@@ -154,6 +163,10 @@ class _Connection(torch.autograd.Function):
         return None, None, *grads
 
 
+class ChangedError(GradcheckError, AssertionError):
+    """Func returns another shape or dtype near the inputs; the original's AssertionError too."""
+
+
 class Differentiable:
     """
     A function, with None in the place of every result that has no derivative.
@@ -173,12 +186,15 @@ class Differentiable:
     ----------
     outputs : list of Tensor
         The results that are kept, at x0.
+    changed : ChangedError or None
+        What was raised where a result has another shape or dtype than at x0.
     unseen : list of str
         For each of them that has numbers that are not finite, how many.
     """
 
     def __init__(self, func: Callable[..., Any], value: Any) -> None:
         self._func = func
+        self.changed: ChangedError | None = None
         leaves = _leaves(value)
         if not any(isinstance(leaf, torch.Tensor) for leaf in leaves):
             msg = (
@@ -204,9 +220,27 @@ class Differentiable:
     def __call__(self, inputs: tuple[Any, ...]) -> Any:
         """Return func's result: a tensor, or a tuple of tensors and None."""
         leaves = _leaves(self._func(*inputs))
+        self._refuse_changed(leaves)
         if self.alone:
             return self._usable(0, leaves[0])
         return tuple(self._usable(i, t) if i in self._kept else None for i, t in enumerate(leaves))
+
+    def _refuse_changed(self, leaves: list[Any]) -> None:
+        for i, like in self._like.items():
+            now = leaves[i] if i < len(leaves) else None
+            if now is None:  # a gradient of what func does not use
+                continue
+            for what, given, expected in (
+                ("shape", now.shape, like.shape),
+                ("dtype", now.dtype, like.dtype),
+            ):
+                if given != expected:
+                    msg = (
+                        f"Expected `func` to return outputs with the same {what} when inputs are "
+                        f"perturbed, but got: {what}s {given} and {expected}."
+                    )
+                    self.changed = ChangedError(msg)
+                    raise self.changed
 
     def _usable(self, i: int, tensor: torch.Tensor | None) -> torch.Tensor:
         if tensor is None:  # a gradient of what func does not use

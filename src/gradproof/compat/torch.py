@@ -15,7 +15,7 @@ from torch.autograd.gradcheck import GradcheckError
 from .._options import real_number, tolerance
 from .._report import Inconclusive, Verdict
 from ._torch_check import Settings, checked
-from ._torch_point import as_tuple, followed
+from ._torch_point import ChangedError, as_tuple, followed
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -303,7 +303,8 @@ def _gradient_of(
         by = [leaf for x in own for leaf in followed((x,))]
         results = _followed_results(func(*own))
         found = torch.autograd.grad(results, by, weights, create_graph=True, allow_unused=True)
-        return tuple(found)
+        # Of a func that is made of steps, as a norm of order 0, autograd gives no gradient at all.
+        return tuple(found) if any(gradient is not None for gradient in found) else ()
 
     return gradient
 
@@ -325,8 +326,8 @@ def _run(
     with torch.inference_mode(mode=False), torch.enable_grad():
         try:
             report, excused = checked(func, inputs, names, settings)
-        except GradcheckError:  # of a gradient that cannot be compared with anything
-            if raise_exception:
+        except GradcheckError as err:  # of a gradient that cannot be compared with anything
+            if raise_exception or isinstance(err, ChangedError):
                 raise
             return False
     if report is None or report.ok:
