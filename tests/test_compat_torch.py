@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.backends import REQUIRED
 
-from gradproof import Inconclusive, verify_vjp
+from gradproof import Inconclusive, verify_autodiff, verify_vjp
 
 if "torch" in REQUIRED:
     import torch
@@ -251,6 +251,18 @@ class TestWrong:
         assert gradgradcheck(func, leaf(4), raise_exception=False) is False
         with pytest.raises(GradcheckError, match=r"grad_outputs\[0\]|inputs\[0\]|along the claim"):
             gradgradcheck(func, leaf(4))
+
+    def test_says_that_it_is_about_the_second(self):
+        with pytest.raises(GradcheckError, match="^fail: second derivative: vjp") as caught:
+            gradgradcheck(lambda x: Square.apply(x, "second"), leaf(4))
+        assert "save something that was computed in forward" in str(caught.value)
+        report = verify_autodiff(
+            lambda x: Square.apply(x, "second"), leaf(4).detach(), order=2, seed=0
+        )
+        assert report.verdict == "fail"
+        assert any("save something" in remark for remark in report.remarks)
+        report = verify_autodiff(lambda x: Sine.apply(x, 1.0, 0.5, 0.0), leaf(4).detach(), seed=0)
+        assert not any("save something" in remark for remark in report.remarks)
 
     def test_forward_mode(self):
         def func(x):

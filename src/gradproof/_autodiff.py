@@ -35,6 +35,12 @@ _MODES = ("jvp", "vjp")
 # check inconclusive, or the library's own exception is raised.
 Lacking = Literal["said", "unsure", "raised"]
 
+#: What is said where a gradient has a wrong derivative.
+DEEPER = (
+    "what is off is the derivative of the gradient, not the gradient: does the rule save something "
+    "that was computed in forward, or detach it? Only what is an input or a result has a history"
+)
+
 
 def verify_autodiff(
     func: Function,
@@ -273,7 +279,7 @@ class Rules:
         if "vjp" in self._modes:
             vjp, report = self._reverse()
             claims.append(vjp)
-            reports.append((f"{self._label}vjp", report))
+            reports.append((f"{self._label}vjp", self._told(report)))
             own += self._of_vjp(vjp, whole(report).rtol)
             if "jvp" not in self._modes:
                 return
@@ -297,7 +303,7 @@ class Rules:
             self._left_out(reports, own, "func has none", f"func has no forward mode: {err}")
             return
         claims.append(jvp)
-        reports.append((f"{self._label}jvp", report))
+        reports.append((f"{self._label}jvp", self._told(report)))
         found = self._of_jvp(jvp, whole(report).rtol)
         if vjp is not None:
             found.append(self._transposed(vjp, jvp, report.rtol))
@@ -325,6 +331,10 @@ class Rules:
         if self._lacking != "said":
             own.append(Check(f"{self._label}jvp", Verdict.INCONCLUSIVE, text[:200]))
         reports[-1] = name, first.without(f"{self._label}forward mode ({why})")
+
+    def _told(self, report: Report) -> Report:
+        deeper = self._label and report.verdict is Verdict.FAIL
+        return report.with_remarks([DEEPER]) if deeper else report
 
     def _reverse(self) -> tuple[_Vjp, Report]:
         values = self._values

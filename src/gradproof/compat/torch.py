@@ -7,11 +7,13 @@ The same arguments, return values and exceptions; without a tolerance that has t
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.autograd.gradcheck import GradcheckError
 
+from .._autodiff import DEEPER
 from .._options import real_number, tolerance
 from .._report import Inconclusive, Verdict
 from ._torch_check import Settings, checked
@@ -270,6 +272,7 @@ def gradgradcheck(
         lambda i: f"inputs[{i}]" if i < count else f"grad_outputs[{i - count}]",
         settings,
         raise_exception=raise_exception,
+        second=True,
     )
 
 
@@ -320,6 +323,7 @@ def _run(
     settings: Settings,
     *,
     raise_exception: bool,
+    second: bool = False,
 ) -> bool:
     """Return what the original returns, or raise what it raises."""
     __tracebackhide__ = True
@@ -333,6 +337,9 @@ def _run(
     if report is None or report.ok:
         return True
     wrong = report.verdict is Verdict.FAIL
+    if second:
+        report = replace(report, reason=f"second derivative: {report.reason}")
+        report = report.with_remarks([DEEPER] if wrong else [])
     if excused:
         if wrong:
             msg = f"accepted within the tolerances that were given, but wrong: {report}"
