@@ -26,6 +26,10 @@ _ROWS = 64
 _ENTRIES = 2**20
 
 
+# Types that NumPy lacks, and those that hold all of their values.
+_WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+
+
 class TorchBackend(StandardBackend):
     """PyTorch tensors, on any device."""
 
@@ -142,8 +146,9 @@ class TorchBackend(StandardBackend):
         if not isinstance(value, torch.Tensor):
             return super()._one_to_host(value)
         value = _plain(value.detach())
-        # NumPy has no bfloat16; the wider type holds every value of the half types.
-        value = value.float() if value.dtype == torch.bfloat16 else value
+        # NumPy lacks some half types; the wider type holds every value of them.
+        if value.dtype in _WIDER:
+            value = value.to(_WIDER[value.dtype])
         # By force: tangents and gradients may be zeros without memory (of l1_loss, of round).
         return value.numpy(force=True)
 
