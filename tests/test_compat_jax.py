@@ -561,9 +561,14 @@ class TestHandedOver:
         ours.check_jvp(lambda x, i: x * i, claim, (jnp.ones(2), 3))
         assert {dtypes[1] for dtypes in seen} == {jax.dtypes.float0}
 
-    def test_nothing_to_differentiate(self, ours):
-        ours.check_jvp(lambda i: i, lambda p, t: (p[0], t[0]), (3,))
-        ours.check_vjp(lambda i: i, lambda i: (i, lambda ct: (ct,)), (3,))
+    def test_nothing_to_differentiate(self, jnp, ours):
+        with pytest.raises(ValueError, match="nothing to check"):
+            ours.check_jvp(lambda i: i, lambda p, t: (p[0], t[0]), (3,))
+        with pytest.raises(ValueError, match="nothing to check"):
+            ours.check_vjp(lambda i: i, lambda i: (i, lambda ct: (ct,)), (3,))
+        for args in ((), (3,)):
+            with pytest.raises(ValueError, match="nothing to check"):
+                ours.check_grads(lambda *x: jnp.ones(2), args, 1)
 
     def test_not_linear(self, jnp, ours):
         def claim(p, t):

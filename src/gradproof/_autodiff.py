@@ -142,6 +142,7 @@ def verify_autodiff(
         msg = "verify_autodiff got a func and no primals; expected the arguments to call it with."
         raise TypeError(msg)
     func, point = tracked_point(func, primals, argnums, kwargs)
+    point.with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap, lacking=lacking)
@@ -196,7 +197,7 @@ class _Jvp(Tangents):
         self._look_at(tangents, tangent)
         if self.value is None:
             self.value = flat_numbers(backend.to_host(outputs)).copy()
-        return flat_numbers(backend.to_host(pushed))
+        return self.values.outputs.finite(flat_numbers(backend.to_host(pushed)))
 
 
 class Rules:

@@ -45,6 +45,11 @@ class Claim(abc.ABC):
         self.calls, self.eps = 0, 0.0
         self.at_x0 = self._gradient(point.copies_for_claim(), "at x0")
 
+    def hold(self, entries: np.ndarray) -> None:
+        """Hold fixed the entries for which there is no number, where func has none either."""
+        self.point.hold(entries, "whose claim is not finite, as values of func are not")
+        self.at_x0 = np.where(entries, 0.0, self.at_x0)
+
     def near(self, displacement: np.ndarray) -> np.ndarray | None:
         """Return the gradient at x0 plus a displacement; None if the claim fails there."""
         try:
@@ -56,7 +61,7 @@ class Claim(abc.ABC):
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
             value = self.point.call(self._func, leaves, *extra, what=self.name)
-        if self.calls == 1 and wrote(self.point.backend, leaves, self.point.x):
+        if self.calls == 1 and wrote(self.point.backend, leaves, self.point.at_x0):
             self.point.remarks.append(writes_to_input(self.name))
         return value
 

@@ -191,6 +191,13 @@ def real_block(block: np.ndarray, out: Leaf, leaf: Leaf, conjugation: float) -> 
     return np.block([[flat.real, -flat.imag], [flat.imag, flat.real]])
 
 
+def _without(block: np.ndarray, off: np.ndarray | None, part: slice, axis: int) -> Any:
+    """Return a block, zero in the rows or columns of which nothing can be measured."""
+    if off is None or not off[part].any():
+        return block
+    return np.where(np.expand_dims(off[part], 1 - axis), 0.0, block)
+
+
 class Claimed(Protocol):
     """What a claim of columns has in common, whichever form it has."""
 
@@ -249,7 +256,7 @@ class Jacobian:
         self.calls += 1
         with noted(lambda: f"{self.name} {where}"):
             claim = self._point.call(self._func, leaves, what=self.name)
-        if self.calls == 1 and wrote(self._point.backend, leaves, self._point.x):
+        if self.calls == 1 and wrote(self._point.backend, leaves, self._point.at_x0):
             self._point.remarks.append(writes_to_input(self.name))
         if self._with_value:
             value, claim = pair(
@@ -279,6 +286,8 @@ class Jacobian:
             arrays = matched(point, part, label, rows, real=not out.complex)
             for leaf, array in zip(point.leaves, arrays, strict=True):
                 block = real_block(array, out, leaf, point.backend.conjugation)
+                block = _without(block, outputs.unseen, out.where, axis=0)
+                block = _without(block, point.fixed, leaf.where, axis=1)
                 blocks.append((out.where, leaf.where, block))
         return Dense(blocks, (outputs.size, point.x.size), self.eps, self._near)
 
@@ -384,7 +393,7 @@ class Tangents:
         point, tangents = self.point, self.point.native(tangent)
         claim = point.call(self._func, leaves, point.tangent(tangents), what=self.name)
         self._look_at(tangents, tangent)
-        if self.calls == 1 and wrote(point.backend, leaves, point.x):
+        if self.calls == 1 and wrote(point.backend, leaves, point.at_x0):
             point.remarks.append(writes_to_input(self.name))
         if self._with_value:
             value, claim = pair(claim, self.name, "with_value=True", "func's value and its tangent")

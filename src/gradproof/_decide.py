@@ -14,7 +14,7 @@ from ._directions import WHOLE as _WHOLE
 from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
 from ._evidence import DOUBT
-from ._findings import FAIL, OPEN, PASS, Column, Findings
+from ._findings import FAIL, HELD, OPEN, PASS, Column, Findings
 from ._ladder import NOISE, TRUNCATION
 from ._layout import leaf_of
 from ._places import listed, off_in
@@ -81,6 +81,9 @@ class Decision:
         g = self.survey.g
         few = self.directions and np.isfinite(g).all()
         self.findings = Findings.few(g.size) if few else Findings.none(g.size)
+        fixed = self.survey.probe.point.fixed
+        for i in [] if fixed is None else np.flatnonzero(fixed):
+            self.findings.state[i] = HELD
 
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget, or the user, may end the check early."""
@@ -212,8 +215,10 @@ class Decision:
             return f"{text}: {self._names(bad.tolist())}" if few else text
         if not np.isfinite(survey.probe.size):
             return "func is not finite at x0: there is no slope to compare with"
-        if survey.g.size == 0:
-            return "there is no entry to be wrong"
+        fixed = survey.probe.point.fixed
+        if fixed is not None and fixed.all():
+            found.state[0] = OPEN
+            return "no entry can be moved: there is no slope to compare with"
         aligned = survey.aligned()
         survey.measure([aligned])
         self.failed = whole_is_wrong(survey, found, *aligned)

@@ -9,6 +9,8 @@ from ._ladder import Estimate
 from ._places import PairsOff
 
 PASS, FAIL, OPEN = "pass", "fail", "unresolved"
+#: Of an entry that cannot be moved, of which nothing is said.
+HELD = "held fixed"
 
 
 class Column:
@@ -56,7 +58,7 @@ class Findings:
     right, left : ndarray
         The claim's error on either side, where they differ.
     state : ndarray of object
-        `PASS`, `FAIL` or `OPEN`.
+        `PASS`, `FAIL`, `OPEN` or `HELD`.
     suspect : ndarray of bool
         Where a difference was seen beyond its bar. Only a sharper look may clear such an entry.
     convicted : ndarray of bool

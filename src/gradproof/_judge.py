@@ -13,6 +13,7 @@ from ._options import Options
 from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
+from ._scope import Scope
 from ._survey import Survey
 from ._values import Values
 
@@ -41,11 +42,14 @@ def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:
             if size:
                 # Within what half precision can hold.
                 u[leaf.where] *= 2.0 ** -np.clip(np.floor(np.log2(size)), -10, 10)
-    return u
+    return values.outputs.finite(u)
 
 
 def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
     """Return the report on a claimed gradient of the sum of func's values times `u`."""
+    if values.outputs.unseen is not None and values.point.entrywise:
+        # A weight of zero does not make a number of what leads to infinity.
+        claim.hold(~np.isfinite(claim.at_x0))
     probe = Probe(values, u)
     eps = max(probe.eps, claim.eps)
     survey = Survey(probe, claim.near, claim.at_x0, eps, options.tolerance(eps), options.rng())
@@ -124,8 +128,19 @@ def _report(
         flat=flat,
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
-        scope=values.point.scope.of(*products),
+        scope=_scope(values, products),
     )
+
+
+def _scope(values: Values, products: tuple[str, ...]) -> Scope:
+    """Return what a report is about."""
+    scope, unseen = values.point.scope.of(*products), values.outputs.unseen
+    if unseen is None:
+        return scope
+    places = np.flatnonzero(unseen)
+    names = [values.outputs.name(int(k)) for k in places[:3]]
+    more = f" and {places.size - 3} more" if places.size > 3 else ""
+    return scope.without(f"{values.what}'s values {', '.join(names)}{more} (not finite)")
 
 
 def _of_held(claims: dict[str, str]) -> str:

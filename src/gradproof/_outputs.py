@@ -41,10 +41,13 @@ class Outputs:
         Whether it is one array without an axis, or a number.
     eps : float
         Machine epsilon of the coarsest of their dtypes; 0 for whole numbers.
+    unseen : ndarray of bool or None
+        The numbers that are not finite at x0, where others are: they have no slope.
     """
 
     def __init__(self, backend: Backend, value: Any, name: str = "func") -> None:
         self._backend, self._name = backend, name
+        self.unseen: np.ndarray | None = None
         self.bare = is_bare(value)
         self._kept: list[int] = [0]
         self._paths = [""]
@@ -145,7 +148,11 @@ class Outputs:
                 msg = f"{name} returned complex numbers{_at(leaf)}, where func's result is real."
                 raise TypeError(msg)
             found.append(array if leaf.complex else array.real)
-        return flat_numbers(found)
+        return self.finite(flat_numbers(found))
+
+    def finite(self, numbers: np.ndarray) -> np.ndarray:
+        """Return numbers like those of func's result, in the last axis, 0 where it has no slope."""
+        return numbers if self.unseen is None else np.where(self.unseen, 0.0, numbers)
 
     @property
     def scalar(self) -> bool:

@@ -1,6 +1,7 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from ._typing import Array, Function
 
 #: Which of func's positional arguments are moved.
 ArgNums = int | tuple[int, ...]
+
+#: Lines move an entry by up to twice itself, and sums of a few such moves have to be numbers.
+_LARGEST = np.finfo(np.float64).max / 16
 
 
 class Point:
@@ -54,8 +58,10 @@ class Point:
     arrays, given : list of array
         Its numbers, real or complex floating, the way func is to see them; and the way a claim
         is to see them: autograd may need a flag of theirs.
-    x : ndarray of shape (n,), float64
-        The numbers of all leaves.
+    x, at_x0 : ndarray of shape (n,), float64
+        The numbers of all leaves, 0 where they are held fixed; and as they are.
+    fixed : ndarray of bool or None
+        The entries that are held fixed: NaN and infinity have no neighbours.
     eps : float
         Machine epsilon of the coarsest of their dtypes.
     remarks : list of str
@@ -100,7 +106,36 @@ class Point:
         self.remarks: list[str] = []
         self._held = self._make_held(names)
         self.eps = max(float(self.backend.eps(array.dtype)) for array in self.arrays)
-        self.x = self.numbers(self.arrays)
+        self.at_x0 = self.x = self.numbers(self.arrays)
+        self.fixed: np.ndarray | None = None
+        self.hold(~np.isfinite(self.x), "not finite")
+        self.hold(np.abs(self.x) > _LARGEST, "too large to be moved")
+
+    def with_entries(self) -> "Point":
+        """Return the point; a ValueError if there is nothing that could be moved."""
+        if self.x.size:
+            return self
+        what = ", ".join(f"{self._name_of(leaf)} {leaf.shape}" for leaf in self.leaves)
+        msg = f"{what} has no entries: there is nothing to check. Expected one number at least."
+        raise ValueError(msg)
+
+    def hold(self, entries: np.ndarray, why: str) -> None:
+        """Hold some entries fixed from now on; of a complex number both parts."""
+        if not entries.any():
+            return
+        entries = entries.copy()
+        for leaf in self.leaves:
+            own = entries[leaf.where]
+            if leaf.complex:
+                own |= np.roll(own, own.size // 2)
+            count = int(own.sum())
+            if count:
+                words = f"{count} of {own.size} entries, {why}"
+                self._kept.append(Part(self._name_of(leaf), None, words))
+        self.fixed = entries if self.fixed is None else self.fixed | entries
+        # Numbers that arithmetic goes on with; func and claim see them as they are.
+        self.x = np.where(self.fixed, 0.0, self.at_x0)
+        self.scope = replace(self.scope, held=tuple(self._kept))
 
     @property
     def _positions(self) -> tuple[int, ...]:
@@ -110,6 +145,10 @@ class Point:
         """Return what to call a leaf: its path from the argument, by that one's name."""
         top = path[: path.index("]") + 1] if isinstance(self._argnums, tuple) else ""
         return self.chosen_names[top] + path[len(top) :]
+
+    def _name_of(self, leaf: Leaf) -> str:
+        """Return what to call a leaf, with its argument's name."""
+        return leaf.path if isinstance(self._argnums, tuple) else self.called(leaf.path)
 
     def _scope(self, names: list[str]) -> Scope:
         """Return what a check at this point is about."""
@@ -139,6 +178,12 @@ class Point:
             )
             raise TypeError(msg)
         array = self.backend.floating(given)
+        if self._tracked and array.dtype != given.dtype:
+            msg = (
+                f"{self.called('')} has dtype {given.dtype}; expected floating numbers, which "
+                "alone have a derivative: convert it."
+            )
+            raise TypeError(msg)
         if not given.shape and "complex" not in str(given.dtype):
             array = self.backend.primal(given)  # func sees a number as it does in `check_grad`
         self.arrays: list[Any] = [array]
@@ -293,11 +338,6 @@ class Point:
 
         return called
 
-    @property
-    def at_x0(self) -> np.ndarray:
-        """The numbers of the leaves at x0."""
-        return self.x
-
     def copies(self) -> list[Array]:
         """Return copies of the leaves, for func."""
         return [self.backend.copy(array) for array in self.arrays]
@@ -309,7 +349,10 @@ class Point:
     def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return the leaves at x0 plus a displacement, rounded in their own dtypes."""
         with np.errstate(over="ignore"):  # beyond the largest number: infinite, and so refused
-            return self._native(self.x + displacement, for_claim=for_claim)
+            there = self.x + displacement
+        if self.fixed is not None:
+            there[self.fixed] = self.at_x0[self.fixed]
+        return self._native(there, for_claim=for_claim)
 
     def native(self, flat: np.ndarray) -> list[Array]:
         """Return a flat vector as arrays like the leaves, in memory of their own."""
@@ -341,7 +384,11 @@ class Point:
         out: np.ndarray | None = None,
     ) -> Any:
         """Return the displacement of moved leaves, in the memory of `out` if there is one."""
-        return np.subtract(self.numbers(moved), self.x, out=out)
+        with np.errstate(invalid="ignore"):
+            found = np.subtract(self.numbers(moved), self.x, out=out)
+        if self.fixed is not None:
+            found[self.fixed] = 0.0
+        return found
 
     def towards(self, change: np.ndarray) -> np.ndarray:
         """Return the displacement that changes the entries of x0 so, for a claim."""
@@ -430,6 +477,8 @@ class Point:
                 own[values.size :] = self.backend.conjugation * values.imag
             else:
                 own[:] = values.real
+        if self.fixed is not None:
+            slopes[self.fixed] = 0.0
         return slopes
 
 
@@ -483,6 +532,8 @@ class Span:
             Leaf(path, (), slice(i, i + 1), complex=False) for i, path in enumerate(paths)
         ]
         self._inverse = np.linalg.pinv(tangents) if tangents.size else tangents.T
+        still = np.asarray(~tangents.any(axis=1))  # where all that would move is held fixed
+        self.fixed: np.ndarray | None = still if still.any() else None
 
     @property
     def scope(self) -> Scope:
@@ -505,7 +556,7 @@ class Span:
     @property
     def at_x0(self) -> np.ndarray:
         """The numbers of the leaves at x0."""
-        return self._point.x
+        return self._point.at_x0
 
     def moved(self, displacement: np.ndarray, *, for_claim: bool = False) -> list[Array]:
         """Return the leaves at x0 plus a sum of tangents."""

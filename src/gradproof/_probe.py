@@ -18,6 +18,8 @@ __all__ = ["BudgetSpent", "Probe"]
 #: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
 _BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
 
+_WALL = 1e150
+
 
 class Block(NamedTuple):
     """
@@ -127,6 +129,8 @@ class Probe:
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
         changes, size, claimed, share = np.empty((4, 2, steps.size))
+        if self.point.fixed is not None:
+            direction = np.where(self.point.fixed, 0.0, direction)
         weight = _weights(claim, direction)
         whole = dot(claim.size, weight, partial(_absolute, direction))
         several = self.weights.size > 1
@@ -142,13 +146,15 @@ class Probe:
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
             else:
                 outputs[side, j] = values
-        share /= whole * steps
+        with np.errstate(all="ignore"):  # nowhere to go, or beyond the largest number
+            share /= whole * steps
         if not several:
             changes, size = self._change(outputs), self._size(outputs)
         # A step is what happened of it; where x has no digits for it, there is no rung.
-        lost = ((share < 0.5) | (share > 2)).any(axis=0)
+        lost = ~((share >= 0.5) & (share <= 2)).all(axis=0)
         changes[:, lost], share[:, lost] = np.nan, 1.0
-        changes[~np.isfinite(changes)] = np.nan
+        # In units in which f is about 1: what squares to infinity is no slope, but a wall.
+        changes[~(np.abs(changes) < _WALL)] = np.nan
         # Rounding once has a standard deviation of eps / 2 / sqrt(3).
         largest = np.fmax.reduce(size, axis=0)
         h = steps * share.mean(axis=0)

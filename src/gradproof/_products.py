@@ -102,7 +102,7 @@ def verify_vjp(
     flags(has_aux=has_aux, **({} if pullback is None else {"pullback": pullback}))
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func)
+    point = Point((x0, *args), argnums, kwargs, func).with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
@@ -198,7 +198,7 @@ def verify_jvp(
     flags(has_aux=has_aux, with_value=with_value)
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func)
+    point = Point((x0, *args), argnums, kwargs, func).with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)

@@ -90,9 +90,9 @@ class Report:
         ``truncation`` and ``noise`` (bars for the two parts of its uncertainty), ``step`` (the
         finest step used), ``right`` and ``left`` (one-sided slopes, where they differ),
         ``resolution`` (the smallest relative error that would have been seen) and ``state``
-        ('pass', 'fail' or 'unresolved'). NaN and infinity where nothing was measured. Of a pytree,
-        each is a dict from the path of a leaf to an array. Of a Jacobian, they are about the value
-        of func that is furthest off, for each entry of x0; ``row`` is its place.
+        ('pass', 'fail', 'unresolved' or 'held fixed'). NaN and infinity where nothing was measured.
+        Of a pytree, each is a dict from the path of a leaf to an array. Of a Jacobian, they are
+        about the value of func that is furthest off, for each entry of x0; ``row`` is its place.
     rtol : float
         The relative error that matters.
     resolved : float

@@ -15,7 +15,7 @@ import numpy as np
 from ._columns import Columns
 from ._entries import Entries
 from ._entry import Entry
-from ._findings import FAIL, OPEN, PASS, Findings
+from ._findings import FAIL, HELD, OPEN, PASS, Findings
 from ._ladder import NOISE, Rungs
 from ._places import PairsOff
 from ._probe import Probe
@@ -134,6 +134,8 @@ class Rows:
     def _column(self, i: int, step: float, leaves: float, above: Beside, below: Beside) -> None:
         """Look at the slopes of all values by one entry of x, from func on either side of it."""
         survey, found = self.survey, self.findings
+        if found.state[i] == HELD:
+            return
         (plus, up, at_x0), (minus, down, other) = above, below
         minus = minus + (at_x0 - other)  # one batch need not round as another does
         claim = self.columns.column(i)

@@ -100,7 +100,7 @@ def verify_hess(
     checked_callable(hess, "hess")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = _real(Point((x0, *args), argnums, kwargs, func))
+    point = _real(Point((x0, *args), argnums, kwargs, func).with_entries())
     if grad is not None:
         checked_callable(grad, "grad")
         values: Values = _Gradient(grad, point, options.budget, settings)
@@ -193,7 +193,7 @@ def verify_hvp(
     checked_callable(hvp, "hvp")
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = _real(Point((x0, *args), argnums, kwargs, func))
+    point = _real(Point((x0, *args), argnums, kwargs, func).with_entries())
     span, tangents = lines(point, options.rng(2))
     outputs = _like_gradient(point)
     if grad is not None:

@@ -139,6 +139,12 @@ class SparseJacobian:
                 "func's values by the entries of x0, each flattened."
             )
             raise ValueError(msg)
+        for off, places in (
+            (self._outputs.unseen, matrix.rows),
+            (self.point.fixed, matrix.columns),
+        ):
+            if off is not None:
+                matrix = replace(matrix, numbers=np.where(off[places], 0.0, matrix.numbers))
         return matrix
 
     def declared(self, row: int, colour: int) -> int | None:

@@ -201,7 +201,7 @@ class Survey:
         moved, claimed = float(changes.max(initial=0.0)), float(np.abs(rungs.claimed).max())
         finer = float(rungs.h[-1]) / float(rungs.h[-2] / rungs.h[-1]) ** np.arange(1.0, 20.0)
         finer = finer[finer >= 4 * self.probe.x_eps]
-        odd = 64 * noise * max(claimed, moved) > moved**2
+        odd = not moved or 64 * noise * (max(claimed, moved) / moved) > moved
         if noise <= 16 * self.rounding or not odd or finer.size < 3:
             return rungs
         last = self.probe.ladder(self.g, direction, finer[-3:])

@@ -17,12 +17,15 @@ def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
     found = np.zeros_like(point.x)
     size = moves(point.magnitude[part], point.eps)
     found[part] = size * rng.choice([-1.0, 1.0], size.size) * rng.uniform(1, 2, size.size)
+    if point.fixed is not None:
+        found[point.fixed] = 0.0
     return found
 
 
 def lines(point: Point, rng: Any) -> tuple[Span, np.ndarray]:
     """Return the lines that a jvp is measured along: random ones, and one for each leaf."""
-    several = [leaf for leaf in point.leaves if leaf.where.stop > leaf.where.start]
+    moves = np.ones(point.x.size, dtype=bool) if point.fixed is None else ~point.fixed
+    several = [leaf for leaf in point.leaves if moves[leaf.where].any()]
     if not 1 < len(several) <= LEAVES:
         several = []
     found = [tangent(point, rng, slice(None)) for _ in range(min(2, point.x.size))]

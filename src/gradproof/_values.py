@@ -45,8 +45,8 @@ class Values:
 
     Attributes
     ----------
-    at_x0 : ndarray of shape (m,)
-        What func returned at x0.
+    at_x0, returned : ndarray of shape (m,)
+        What func returned at x0: 0 where that is not finite and others are, and as it is.
     outputs : Outputs
         Its structure.
     value : object
@@ -93,7 +93,17 @@ class Values:
             self.value = self.primary(self._call(copies))
             self.outputs = Outputs(backend, self.value, self.what)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
-        self.at_x0 = flat_numbers(backend.to_host(arrays))
+        if not self.outputs.size and point.x.size:
+            msg = (
+                f"{self.what} returned no number, but shape {self.outputs.shape}: there is nothing "
+                "to check. Expected one value at least."
+            )
+            raise ValueError(msg)
+        self.returned = flat_numbers(backend.to_host(arrays))
+        finite = np.isfinite(self.returned)
+        if finite.any() and not finite.all():
+            self.outputs.unseen = ~finite
+        self.at_x0 = self.outputs.finite(self.returned)
         if wrote(backend, copies, point.at_x0):
             self.remarks.append(writes_to_input(self.what))
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
@@ -271,7 +281,7 @@ class Values:
         """Return the numbers in what func returned."""
         if self._is_number(outcome):
             return np.array([outcome], dtype=np.float64)
-        return flat_numbers(self.backend.to_host(self._arrays(outcome)))
+        return self.outputs.finite(flat_numbers(self.backend.to_host(self._arrays(outcome))))
 
     def sweep(self, step: np.ndarray, entries: range) -> np.ndarray:
         """Return by how much func of one value changes with one of these entries displaced."""
@@ -365,8 +375,9 @@ class Values:
         assert isinstance(point, Point)
         happened = [point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)]
         array, place = point.arrays[i], first + here.start
-        blocks = (self.calls.batches(leafed, array, s, self.at_x0, here) for s in sides)
-        for pair in zip(*blocks, strict=True):
+        blocks = (self.calls.batches(leafed, array, s, self.returned, here) for s in sides)
+        for both in zip(*blocks, strict=True):
+            pair = [self.outputs.finite(block) for block in both]
             for k in range(1, len(pair[0])):
                 found = []
                 for block, by in zip(pair, happened, strict=True):
@@ -378,7 +389,7 @@ class Values:
 
     def _parts(self, leaf: Leaf, step: np.ndarray) -> list[np.ndarray]:
         """Return the numbers of a leaf after its step; first the real parts, then the others."""
-        before = leaf.shaped(self.point.x)
+        before = leaf.shaped(self.point.at_x0)
         by = leaf.shaped(step)
         return [before + by.real, before + 1j * by.imag] if leaf.complex else [before + by]
 

@@ -135,7 +135,7 @@ def verify_grad(
     flags(has_aux=has_aux, value_and_grad=value_and_grad)
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func)
+    point = Point((x0, *args), argnums, kwargs, func).with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     _refuse_several(values.outputs)
     claim = Gradient(grad, point, with_value=value_and_grad)
@@ -244,7 +244,7 @@ def verify_jac(
     flags(has_aux=has_aux, value_and_jac=value_and_jac)
     options = Options.checked(rtol, budget, seed)
     settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func)
+    point = Point((x0, *args), argnums, kwargs, func).with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:

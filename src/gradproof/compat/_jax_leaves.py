@@ -51,7 +51,13 @@ class Arguments:
         self.leaves = list(map(_masked, self._finite, strong))
 
     def point(self) -> Point:
-        """Return the point, for functions of the list of leaves."""
+        """Return the point, for functions of the list of leaves; a ValueError without any."""
+        if not any(leaf.size for leaf in self.leaves):
+            msg = (
+                f"args have no floating number ({len(self.args)} arguments): there is nothing to "
+                "check. Expected one array of floating numbers at least."
+            )
+            raise ValueError(msg)
         point = Point((self.leaves,), 0, None)
         point.leaves = [
             replace(leaf, path=path) for leaf, path in zip(point.leaves, self._paths, strict=True)
