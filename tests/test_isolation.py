@@ -295,3 +295,120 @@ class TestTorchRules:
         x = self.x(dtype).requires_grad_()
         found = gradcheck(Scaled.apply, (x, scale), raise_exception=False)
         assert found is (verdict == Verdict.PASS)
+
+
+def one_call_behind(func, before):
+    """Return a func whose result is that of the point it was called at before."""
+    last = [before]
+
+    def behind(x):
+        last.append(x.copy())
+        return func(last.pop(0))
+
+    return behind
+
+
+class Network:
+    """A loss that keeps its input for its gradient, as layers written by hand do."""
+
+    def loss(self, x):
+        self.x = x.copy()
+        return (x**3).sum()
+
+    def grad(self, x):
+        return 3 * self.x**2
+
+
+def cube_grad(x):
+    return 3 * x * x
+
+
+def negative(x):
+    return -3 * x * x
+
+
+class TestDependsOnEarlierCalls:
+    """A func or a claim that is no function of x alone never passes."""
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    @pytest.mark.parametrize("n", [1, 6, 400])
+    @pytest.mark.parametrize("grad", [cube_grad, negative])
+    def test_func_one_call_behind(self, dtype, n, grad):
+        x = np.linspace(0.5, 1.5, n).astype(dtype)
+        for seed in range(5):
+            func = one_call_behind(lambda x: (x**3).sum(), x)
+            report = gradproof.verify_grad(func, grad, x, seed=seed)
+            assert report.verdict == "inconclusive", str(report)
+            assert "func is another one at x0" in str(report)
+
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_other_roads(self, sign):
+        x = POINT
+        reports = [
+            verify_jac(one_call_behind(np.exp, x), lambda x: sign * np.diag(np.exp(x)), x),
+            verify_vjp(one_call_behind(np.exp, x), lambda x, ct: sign * np.exp(x) * ct, x),
+            verify_jvp(one_call_behind(np.exp, x), lambda x, t: sign * np.exp(x) * t, x),
+            verify_hess(
+                lambda x: np.exp(x).sum(),
+                lambda x: sign * np.diag(np.exp(x)),
+                x,
+                grad=one_call_behind(np.exp, x),
+            ),
+        ]
+        assert {report.verdict for report in reports} == {Verdict.INCONCLUSIVE}
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    @pytest.mark.parametrize("n", [1, 6, 400])
+    def test_claim_that_uses_what_func_kept(self, dtype, n):
+        x, net = np.linspace(0.5, 1.5, n).astype(dtype), Network()
+        report = verify_grad(net.loss, net.grad, x)
+        assert report.verdict == "inconclusive", str(report)
+        assert "the claim is another one at x0" in str(report)
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    @pytest.mark.parametrize("n", [1, 6, 400])
+    def test_claim_one_call_behind(self, dtype, n):
+        """Also where it was called at x0 before, so that its first answer is right."""
+        x = np.linspace(0.5, 1.5, n).astype(dtype)
+        report = verify_grad(lambda x: (x**3).sum(), one_call_behind(cube_grad, x), x)
+        assert report.verdict == "inconclusive", str(report)
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    def test_claim_of_zero_at_first(self, dtype):
+        x, calls = np.linspace(0.5, 1.5, 400).astype(dtype), []
+
+        def grad(x):
+            calls.append(1)
+            return cube_grad(x) * (len(calls) > 1)
+
+        assert not verify_grad(lambda x: (x**3).sum(), grad, x).ok
+
+
+class TestNoise:
+    """What differs by its noise alone is judged as before."""
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    @pytest.mark.parametrize("n", [6, 400])
+    @pytest.mark.parametrize(("sign", "verdict"), [(1, "pass"), (-1, "fail")])
+    def test_sum_in_another_order(self, dtype, n, sign, verdict):
+        x, rng = np.linspace(0.5, 1.5, n).astype(dtype), np.random.default_rng(0)
+        order = partial(rng.permutation, n)
+
+        def summed(values):
+            return np.add.reduce(values[order()].astype(np.float32 if n > 6 else dtype))
+
+        def grad(x):  # a claim with the rounding of such a sum
+            return (sign * 3 * x * x * (summed(x) / summed(x))).astype(dtype)
+
+        for seed in range(5):
+            report = gradproof.verify_grad(lambda x: summed(x**3), grad, x, seed=seed)
+            assert report.verdict == verdict, str(report)
+
+    @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1.01, "fail")])
+    def test_random_func(self, factor, verdict):
+        rng = np.random.default_rng(0)
+        report = verify_grad(
+            lambda x: (x**3).sum() * (1 + 1e-10 * rng.normal()), lambda x: factor * 3 * x * x, POINT
+        )
+        assert report.verdict == verdict
+        assert "func is not deterministic" in str(report)

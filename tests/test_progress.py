@@ -153,17 +153,17 @@ class TestChecks:
         x = point(n=40)
         report = verify_grad(screen.slow(cube), cube_grad, x)
         assert report.ok
-        assert report.nfev == 117
-        assert "5/117 calls of func" in screen.text
-        assert "116/117 calls of func" in screen.text
-        assert "117/117 calls of func" in screen.text
+        assert report.nfev == 118
+        assert "5/118 calls of func" in screen.text
+        assert "117/118 calls of func" in screen.text
+        assert "118/118 calls of func" in screen.text
         assert "4/s" in screen.text
         assert "0:00:01 left" in screen.text
         assert screen.removed
         assert report.to_dict() == verify_grad(cube, cube_grad, x, progress=False).to_dict()
 
     def test_short_checks(self, screen):
-        assert verify_grad(screen.slow(cube, 0.99 / 57), cube_grad, point(n=10)).ok
+        assert verify_grad(screen.slow(cube, 0.99 / 58), cube_grad, point(n=10)).ok
         assert not screen.text
 
     def test_directions(self, screen):
@@ -280,7 +280,7 @@ class TestWhen:
     def test_true_is_always(self, capsys):
         """Where nothing can be removed: a line at the end."""
         verify_grad(cube, cube_grad, point(n=10), progress=True)
-        assert "57/57 calls of func" in capsys.readouterr().err
+        assert "58/58 calls of func" in capsys.readouterr().err
         check_grad(cube, cube_grad, point(n=10), progress=True)
         assert "10/10 calls of func" in capsys.readouterr().err
 

@@ -89,7 +89,7 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         type=int,
         metavar="CALLS",
         help="the most calls of FUNC, beside the one that shows what it returns (default: as many "
-        "as it takes, 2 n + 37 for a right gradient of n entries)",
+        "as it takes, 2 n + 38 for a right gradient of n entries)",
     )
     check.add_argument(
         "--seed",

@@ -22,6 +22,7 @@ from ._probe import BudgetSpent
 from ._rough import on_no_step, valid_together
 from ._rows import EachValue
 from ._scales import rms
+from ._steady import claim_depends_on_calls, func_depends_on_calls
 from ._survey import Line, Survey
 from ._weigh import Designs
 from ._whole import leaves_off, whole_is_wrong
@@ -47,6 +48,8 @@ _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together t
 _RANDOM = "func is another one in each call, by more than what an entry seems to be off"
 _UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
+_FUNC_MOVES = "func does not return the same at x0 when it is called there again"
+_CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
 #: What is said of entries that differ and do not matter.
 NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
 _SPENT = "the budget of calls ended before all entries were measured"
@@ -69,6 +72,8 @@ class Decision:
         What the check found, in the units of the survey.
     failed : bool
         Whether the claim was found to be wrong otherwise than in an entry that is named.
+    unsteady : bool
+        Whether the claim at x0 depends on what was called before: then it does not pass.
     """
 
     survey: Survey
@@ -76,6 +81,7 @@ class Decision:
     each: EachValue | None = None
     findings: Findings = field(init=False)
     failed: bool = False
+    unsteady: bool = False
 
     def __post_init__(self) -> None:
         g = self.survey.g
@@ -88,9 +94,9 @@ class Decision:
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget, or the user, may end the check early."""
         values, steps = self.survey.probe.values, self.survey.steps
-        left = 4 * steps.line.size + 2 * self.survey.g.size
+        left = 1 + 4 * steps.line.size + 2 * self.survey.g.size  # 1: x0 again
         if self.directions:
-            left = 2 * steps.line.size + calls_of(self.directions)
+            left = 1 + 2 * steps.line.size + calls_of(self.directions)
         with values.calls.shown(values.nfev + left * values.cost):
             return self._judged()
 
@@ -106,7 +112,9 @@ class Decision:
             reason = self._cut_short()
         if self.failed or found.failed:
             return "fail", reason
-        return ("inconclusive" if found.interrupted or found.undecided else "pass"), reason
+        if found.interrupted or found.undecided:
+            return "inconclusive", reason
+        return ("inconclusive", _CLAIM_MOVES) if self.unsteady else ("pass", reason)
 
     def _measured(self) -> str:
         """Measure and judge; return the reason of the verdict."""
@@ -115,8 +123,10 @@ class Decision:
             reason = self._decide()
         except BudgetSpent:
             reason = _WHOLE if self.failed else _SPENT
-        if not found.interrupted and self._repeat() and found.failed and not self.failed:
-            reason = self._spare() or reason
+        if not (found.interrupted or reason is _FUNC_MOVES) and self._random:
+            self._say_that_it_is_random()
+            if found.failed and not self.failed:
+                reason = self._spare() or reason
         return self._entries_off() if reason == _ENTRY else reason
 
     def _entries_off(self) -> str:
@@ -145,7 +155,7 @@ class Decision:
     def _cut_short(self) -> str:
         """Return the reason of a verdict on what was measured until now; func is called no more."""
         survey, found = self.survey, self.findings
-        if not self.failed and self._noisy:  # whether it is another one in each call was not asked
+        if found.wrong and not self.failed and self._random:  # no draws that convict beyond doubt
             for i in found.wrong:
                 found.state[i] = OPEN
         if not isinstance(found.state, Column) and not valid_together(survey, found):
@@ -189,21 +199,19 @@ class Decision:
         """Whether func has more noise than the rounding of its result."""
         return self.survey.sigma > 64 * self.survey.rounding
 
-    def _repeat(self) -> bool:
-        """Tell whether func returns something else each time, and say so."""
+    @property
+    def _random(self) -> bool:
+        """Whether func returns something else each time, by more than a rounding."""
+        return self._noisy and bool(self.survey.probe.values.change_at_x0().any())
+
+    def _say_that_it_is_random(self) -> None:
         values = self.survey.probe.values
-        if not self._noisy or values.left() < 1:
-            return False
-        again = values.again(1)[:1]
-        if not again.size or np.array_equal(again[0], values.at_x0, equal_nan=True):
-            return False
         with np.errstate(all="ignore"):
-            change = np.linalg.norm(again - values.at_x0) / np.linalg.norm(values.at_x0)
+            share = np.linalg.norm(values.change_at_x0()) / np.linalg.norm(values.at_x0)
         self.findings.remarks.append(
-            f"func is not deterministic: called again at x0, it changed by {change:.0e} of "
+            f"func is not deterministic: called again at x0, it changed by {share:.0e} of "
             "itself. Fix its seed, or turn dropout off, for a sharper check"
         )
-        return True
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings
@@ -221,6 +229,15 @@ class Decision:
             return "no entry can be moved: there is no slope to compare with"
         aligned = survey.aligned()
         survey.measure([aligned])
+        # Func was last called at the largest step: the claim comes before func itself.
+        why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
+        if why:
+            self.unsteady = True
+            found.remarks.append(why)
+        why = func_depends_on_calls(survey)
+        if why:  # whatever it shows near x0 may be what belongs to another point
+            found.remarks.append(why)
+            return _FUNC_MOVES
         self.failed = whole_is_wrong(survey, found, *aligned)
         if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
             return _WHOLE + leaves_off(survey, *aligned)

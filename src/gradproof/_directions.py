@@ -81,7 +81,7 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
         return int(directions)
     forgiven = math.erf(min(share, 1.0) / math.sqrt(2))
     wanted = math.ceil(math.log(_MISS) / math.log(forgiven))
-    return max(1, min(wanted, (_CALLS - 1 - spent) // (2 * _RUNGS)))
+    return max(1, min(wanted, (_CALLS - 2 - spent) // (2 * _RUNGS)))
 
 
 def calls_of(directions: int) -> int:

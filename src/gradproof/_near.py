@@ -85,6 +85,15 @@ class NearClaim:
     def _scaled(self, claim: np.ndarray) -> Any:
         return np.ldexp(claim, -self._exponent)
 
+    def change_at_x0(self) -> Any:
+        """Return by how much the claim at x0 is another one now; None if it fails."""
+        again = self._claimed(np.zeros(self.g.size))
+        return None if again is None else self._scaled(again) - self.g
+
+    def visit(self, displacement: np.ndarray) -> None:
+        """Call the claim at a displaced point, whatever it says there."""
+        self._claimed(displacement)
+
     def wobble(self, ulp: np.ndarray) -> Any:
         """Return by how much each entry changes at least where x0 moves by `ulp`; it is used up."""
         least: Any = None

@@ -121,6 +121,12 @@ class Probe:
         with np.errstate(all="ignore"):
             return np.vecdot(self.weights, np.ldexp(values - at_x0, self.exponent))
 
+    def change_at_x0(self) -> float:
+        """Return by how much func at x0 is another one now than it was at first."""
+        change = self.values.change_at_x0()
+        with np.errstate(all="ignore"):
+            return abs(float(np.vecdot(self.weights, np.ldexp(change, self.exponent))))
+
     def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the change of func at a displacement (NaN if it fails), and what happened."""
         values, happened = self.values.at(displacement)
@@ -135,9 +141,11 @@ class Probe:
         whole = dot(claim.size, weight, partial(_absolute, direction))
         several = self.weights.size > 1
         outputs = np.empty((2, steps.size, 1))
-        moves = (sign * step * direction for step in steps for sign in (1.0, -1.0))
+        # The finest first: what func keeps of its last call is then furthest from x0.
+        order = range(steps.size)[::-1]
+        moves = (sign * steps[j] * direction for j in order for sign in (1.0, -1.0))
         found = self.values.many(moves, overwrite=True)
-        for j, side in itertools.product(range(steps.size), (0, 1)):
+        for j, side in itertools.product(order, (0, 1)):
             values, happened = next(found)
             claimed[side, j] = claim @ happened
             share[side, j] = dot(claim.size, weight, partial(_absolute, happened))

@@ -87,6 +87,7 @@ class Values:
         self.calls.spend()
         self.remarks: list[str] = []
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._change: np.ndarray | None = None
         self._leafed_by: dict[int, Leafed] = {}
         copies = point.copies()
         with backend.quiet(), noted(lambda: f"{self.what} at x0"):
@@ -258,6 +259,20 @@ class Values:
         points = (self.point.copies() for _ in range(count))
         found = [self._numbers(outcome) for outcome in self.calls.each(self._function, points)]
         return np.array(found).reshape(count, self.at_x0.size)
+
+    def change_at_x0(self) -> np.ndarray:
+        """
+        Return by how much func at x0 is another one than at first; func is asked once.
+
+        Zero where it is the same, and if the budget leaves no call to ask by.
+        """
+        if self._change is None:
+            again = self.again(1)
+            now = again[0] if again.size else self.at_x0
+            same = (now == self.at_x0) | (np.isnan(now) & np.isnan(self.at_x0))
+            with np.errstate(all="ignore"):
+                self._change = np.where(same, 0.0, now - self.at_x0)
+        return self._change
 
     def _arrays(self, outcome: Any) -> list[Any]:
         """Return the arrays in what func returned, kept from later calls; NaN where it failed."""

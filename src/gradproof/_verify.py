@@ -103,8 +103,8 @@ def verify_grad(
 
     Notes
     -----
-    A right gradient of a smooth function costs about ``2 n + 37`` calls of `func` in float64, and
-    one that is wrong as a whole 37 calls, whatever n. Of more than 300 entries a right gradient
+    A right gradient of a smooth function costs about ``2 n + 38`` calls of `func` in float64, and
+    one that is wrong as a whole 38 calls, whatever n. Of more than 300 entries a right gradient
     costs at most 40 calls where func is smooth: all entries move at once along a few directions,
     and `report.alone` says how large the error of one entry alone must be to be seen there. If they
     disagree, a search names the wrong entries, rows, columns and blocks, at about 20 calls for each
@@ -128,7 +128,7 @@ def verify_grad(
     <Verdict.PASS: 'pass'>
     >>> wrong = verify_grad(lambda x: (x**3).sum(), lambda x: x**2, x0, seed=0)
     >>> print(wrong.verdict, wrong.nfev)
-    fail 37
+    fail 38
     """
     checked_callable(func, "func")
     checked_callable(grad, "grad")
@@ -224,7 +224,7 @@ def verify_jac(
 
     Notes
     -----
-    Costs about ``2 n + 37`` calls of `func`, whatever the number of its values: each call shows the
+    Costs about ``2 n + 38`` calls of `func`, whatever the number of its values: each call shows the
     slopes of all of them. Columns are compared one after the other; there is no numerical Jacobian.
 
     Examples

@@ -81,7 +81,7 @@ def gradcheck(
     check_backward_ad : bool
         Whether to check the backward pass.
     fast_mode : bool
-        Makes no difference: a check costs about ``2 n + 37`` calls of `func` and a handful of
+        Makes no difference: a check costs about ``2 n + 38`` calls of `func` and a handful of
         backward passes, and looks at every entry.
     masked : bool, optional
         Makes no difference: sparse inputs are refused.
