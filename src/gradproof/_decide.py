@@ -228,12 +228,14 @@ class Decision:
             found.state[0] = OPEN
             return "no entry can be moved: there is no slope to compare with"
         aligned = survey.aligned()
-        survey.measure([aligned])
-        # Func was last called at the largest step: the claim comes before func itself.
+        survey.look_near()
+        # Func was last called at the largest step: the claim comes before func itself, and before
+        # there are more arrays as long as x0.
         why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
         if why:
             self.unsteady = True
             found.remarks.append(why)
+        survey.measure([aligned])
         why = func_depends_on_calls(survey)
         if why:  # whatever it shows near x0 may be what belongs to another point
             found.remarks.append(why)

@@ -87,8 +87,11 @@ class NearClaim:
 
     def change_at_x0(self) -> Any:
         """Return by how much the claim at x0 is another one now; None if it fails."""
-        again = self._claimed(np.zeros(self.g.size))
-        return None if again is None else self._scaled(again) - self.g
+        change = self._claimed(np.broadcast_to(0.0, self.g.shape))
+        if change is not None:
+            change = self._scaled(change)  # it may be an array of the user's own
+            change -= self.g
+        return change
 
     def visit(self, displacement: np.ndarray) -> None:
         """Call the claim at a displaced point, whatever it says there."""

@@ -212,11 +212,7 @@ class Survey:
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
         self.lines = lines
-        # Arrays as long as x0, which come anew: these stand for them if that is interrupted.
-        one = np.broadcast_to(1.0, self.g.shape)
-        self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
-        if self._wobble is None:
-            self._wobble = self.near.wobble(self.ulps())
+        self.look_near()
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
@@ -241,6 +237,14 @@ class Survey:
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
         self.sigma = max(self.noise(ladders), self.grain / 3)
+
+    def look_near(self) -> None:
+        """Learn, once, by how much an ulp of x0 moves the claim; the scales are to come anew."""
+        # They are arrays as long as x0: these stand for them if that is interrupted.
+        one = np.broadcast_to(1.0, self.g.shape)
+        self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
+        if self._wobble is None:
+            self._wobble = self.near.wobble(self.ulps())
 
     def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""
