@@ -228,17 +228,7 @@ class Decision:
             found.state[0] = OPEN
             return "no entry can be moved: there is no slope to compare with"
         aligned = survey.aligned()
-        survey.look_near()
-        # Func was last called at the largest step: the claim comes before func itself, and before
-        # there are more arrays as long as x0.
-        why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
-        if why:
-            self.unsteady = True
-            found.remarks.append(why)
-        survey.measure([aligned])
-        why = func_depends_on_calls(survey)
-        if why:  # whatever it shows near x0 may be what belongs to another point
-            found.remarks.append(why)
+        if self._depends_on_calls(aligned):
             return _FUNC_MOVES
         self.failed = whole_is_wrong(survey, found, *aligned)
         if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
@@ -277,6 +267,20 @@ class Decision:
         if self.each is None:
             self._say_negligible()
         return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _depends_on_calls(self, line: Line) -> bool:
+        """Measure a line, and tell whether func is no function of x: then it shows nothing."""
+        survey, remarks = self.survey, self.findings.remarks
+        survey.look_near()
+        # Func was last called at the largest step of the line. So the claim comes before func; and
+        # both are asked before there are more arrays as long as x0.
+        why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
+        self.unsteady = bool(why)
+        survey.probe.values.change_at_x0()
+        survey.measure([line])
+        of_func = func_depends_on_calls(survey)
+        remarks += [text for text in (why, of_func) if text]
+        return bool(of_func)
 
     def _say_negligible(self) -> None:
         """Say how many entries differ, and are nothing beside the others."""
