@@ -24,6 +24,12 @@ def checked_callable(func: Any, name: str) -> None:
     if not callable(func):
         msg = f"`{name}` must be callable; got {func!r} of type {type(func).__name__}."
         raise TypeError(msg)
+    if isinstance(func, type) and hasattr(func, "forward"):
+        own = func.__name__
+        rule = hasattr(func, "apply") and hasattr(func, "backward")
+        instead = f"{own}.apply" if rule else f"an instance of it, {own}(...)"
+        msg = f"`{name}` is the class {own}; expected a function: pass {instead}."
+        raise TypeError(msg)
 
 
 def argument_names(func: Any, count: int) -> list[str]:
@@ -42,25 +48,27 @@ def argument_names(func: Any, count: int) -> list[str]:
     return [*names, *unknown[len(names) :]][:count]
 
 
-def add_note(err: Exception, where: str) -> None:
+def add_note(err: Exception, where: str, hint: str = "") -> None:
     """Add to an exception from a user's function the words for where it was called."""
-    err.add_note(f"gradproof: raised by {where}")
+    err.add_note(f"gradproof: raised by {where}{hint}")
 
 
 class noted:  # noqa: N801  # a context manager, named for how it reads
     """Add such a note to what is raised inside; where calls are many, `add_note` costs less."""
 
-    __slots__ = ("_where",)
+    __slots__ = ("_hint", "_where")
 
-    def __init__(self, where: Callable[[], str]) -> None:
-        self._where = where
+    def __init__(
+        self, where: Callable[[], str], hint: Callable[[Exception], str] | None = None
+    ) -> None:
+        self._where, self._hint = where, hint
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, err: BaseException | None, trace: object) -> None:
         if isinstance(err, Exception):
-            add_note(err, self._where())
+            add_note(err, self._where(), self._hint(err) if self._hint else "")
 
 
 def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ...]:

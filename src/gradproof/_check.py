@@ -8,6 +8,7 @@ import numpy as np
 from ._backends import Backend, backend_of
 from ._call import add_note, bound, checked_callable, output_shape
 from ._evaluation import PLAIN, Evaluation, Settings
+from ._hints import of_exception, swapped
 from ._line import Line, Primal, Shape, of_a_batch
 from ._options import OF_SCIPY
 from ._random import Tangents
@@ -232,7 +233,7 @@ def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any
     try:
         claim = claimed(primal.backend.lent(claimed, primal.given))
     except Exception as err:
-        add_note(err, "grad at x0")
+        add_note(err, "grad at x0", of_exception(err, (primal.given, *args), (primal.given,)))
         raise
     shape = output_shape(claim, "grad", flags=True)
     size, n = math.prod(shape), math.prod(primal.shape)
@@ -242,6 +243,8 @@ def claim_at(grad: Function, args: tuple[Any, ...], primal: Primal) -> tuple[Any
             f"grad returned shape {shape} for an x0 of shape {primal.shape}; expected the shape of "
             "x0, or (for a func that returns an array) that of func's result followed by it."
         )
+        if size == 1:
+            msg += swapped("grad")
         raise ValueError(msg)
     return claim, shape
 

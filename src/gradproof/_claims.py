@@ -59,7 +59,7 @@ class Claim(abc.ABC):
 
     def _called(self, leaves: list[Any], where: str, *extra: Any) -> Any:
         self.calls += 1
-        with noted(lambda: f"{self.name} {where}"):
+        with noted(lambda: f"{self.name} {where}", self.point.hint):
             value = self.point.call(self._func, leaves, *extra, what=self.name)
         if self.calls == 1 and wrote(self.point.backend, leaves, self.point.at_x0):
             self.point.remarks.append(writes_to_input(self.name))

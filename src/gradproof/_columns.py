@@ -254,7 +254,7 @@ class Jacobian:
     def returned(self, leaves: list[Any], where: str) -> Any:
         """Return what func returns at some leaves, as it is."""
         self.calls += 1
-        with noted(lambda: f"{self.name} {where}"):
+        with noted(lambda: f"{self.name} {where}", self._point.hint):
             claim = self._point.call(self._func, leaves, what=self.name)
         if self.calls == 1 and wrote(self._point.backend, leaves, self._point.at_x0):
             self._point.remarks.append(writes_to_input(self.name))
@@ -377,7 +377,7 @@ class Tangents:
 
     def _product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
         self.calls += 1
-        with noted(lambda: f"{self.name} {where}"):
+        with noted(lambda: f"{self.name} {where}", self.point.hint):
             # A copy: it may be memory that the next call writes to.
             return self._pushed(leaves, tangent).copy()
 

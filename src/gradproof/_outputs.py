@@ -9,6 +9,7 @@ from ._backends import Backend, is_array
 from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import output_shape
 from ._held import wrote
+from ._hints import of_output, of_pair
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._structure import as_numbers
 
@@ -48,7 +49,7 @@ class Outputs:
     def __init__(self, backend: Backend, value: Any, name: str = "func") -> None:
         self._backend, self._name = backend, name
         self.unseen: np.ndarray | None = None
-        self.bare = is_bare(value)
+        self.bare, self.value = is_bare(value), value
         self._kept: list[int] = [0]
         self._paths = [""]
         if self.bare:
@@ -130,7 +131,8 @@ class Outputs:
             parts = self._flat.up_to(claim)
         except (TypeError, ValueError) as err:
             msg = f"{name} returned another structure than func: {err}"
-            raise TypeError(msg) from None
+            hint = of_pair(claim, name) or of_output(self.value, name, like_claim=False)
+            raise TypeError(msg + hint) from None
         return [parts[i] for i in self._kept]
 
     def flat_tangent(self, claim: Any, name: str) -> np.ndarray:
@@ -143,7 +145,7 @@ class Outputs:
                     f"{name} returned shape {array.shape}{_at(leaf)}; expected that of func's "
                     f"result, {leaf.shape}."
                 )
-                raise ValueError(msg)
+                raise ValueError(msg + of_pair(part, name))
             if array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
                 msg = f"{name} returned complex numbers{_at(leaf)}, where func's result is real."
                 raise TypeError(msg)

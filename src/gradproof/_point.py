@@ -9,6 +9,7 @@ import numpy as np
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import argument_names, is_real
 from ._held import Held
+from ._hints import of_exception
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._leaves import Taken, beside, refuse_unusable, taken
 from ._options import keywords, positions
@@ -404,6 +405,10 @@ class Point:
         """Whether an entry of x is one of an array, which can be moved in place."""
         return True
 
+    def hint(self, err: Exception) -> str:
+        """Return what may be behind an exception of a function that was called here."""
+        return of_exception(err, self._arguments, self.given)
+
     # --- what a claim returns ----------------------------------------------------------------
 
     def of_arguments(self, grads: Any, name: str) -> Any:
@@ -544,6 +549,10 @@ class Span:
     def held_claims(self) -> dict[str, str]:
         """What a claim had for leaves that are held fixed."""
         return self._point.held_claims
+
+    def hint(self, err: Exception) -> str:
+        """Return what may be behind an exception of a function that was called here."""
+        return self._point.hint(err)
 
     def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
         """Call func at some leaves."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ._evaluation import PLAIN, Settings
+from ._hints import of_output
 from ._ladder import NOISE
 from ._point import Point
 from ._typing import Function
@@ -92,7 +93,10 @@ class SlopeValues(Values):
                 f"func returned shape {self.outputs.shape}; expected one number, since a second "
                 "derivative is checked. Give `grad` to check it as the Jacobian of that."
             )
-            raise ValueError(msg)
+            leaves = self.point.leaves
+            shapes = [out.shape for out in self.outputs.leaves]
+            like_hess = shapes == [a.shape + b.shape for a in leaves for b in leaves]
+            raise ValueError(msg + of_output(self.value, "hess", like_claim=like_hess))
 
     def many(
         self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False

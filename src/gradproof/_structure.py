@@ -7,6 +7,7 @@ import numpy as np
 
 from ._backends import Backend, Flat, is_array
 from ._call import is_real
+from ._hints import of_pair, swapped
 
 if TYPE_CHECKING:
     from ._point import Point
@@ -51,7 +52,9 @@ def matched(
             msg += f"; expected {fits[0]}."
             if array.size == math.prod(fits[0]):
                 msg += " The number of entries fits: reshape or transpose the result."
-            raise ValueError(msg)
+            elif rows == array.shape + leaf.shape and rows:
+                msg += swapped(name)
+            raise ValueError(msg + of_pair(value, name))
         if real and array.dtype.kind == "c" and not leaf.complex and np.any(array.imag):
             msg = (
                 f"{name} returned complex numbers{at}, where x0 is real; expected the slopes along "
@@ -103,7 +106,7 @@ def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, An
     )
     if claim is None:
         msg += " Is a `return` missing?"
-    raise TypeError(msg)
+    raise TypeError(msg + of_pair(claim, name))
 
 
 def listed(leaves: dict[str, Any], most: int = 12) -> str:
@@ -135,9 +138,8 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
         # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
         parts = listed({f"[{i}]": part for i, part in enumerate(value)})
         msg = (
-            f"{name} returned a {type(value).__name__} that does not become one array: {parts}. If "
-            "it is func's value and the derivative, pass value_and_grad=True to verify_grad, or "
-            "value_and_jac=True to verify_jac."
+            f"{name} returned a {type(value).__name__} that does not become one array: {parts}."
+            f"{of_pair(value, name)}"
         )
         raise TypeError(msg) from err
     # A dtype that is not NumPy's own, such as bfloat16, has a kind of "V".

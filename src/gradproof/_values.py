@@ -90,7 +90,7 @@ class Values:
         self._change: np.ndarray | None = None
         self._leafed_by: dict[int, Leafed] = {}
         copies = point.copies()
-        with backend.quiet(), noted(lambda: f"{self.what} at x0"):
+        with backend.quiet(), noted(lambda: f"{self.what} at x0", point.hint):
             self.value = self.primary(self._call(copies))
             self.outputs = Outputs(backend, self.value, self.what)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]

@@ -9,9 +9,9 @@ from ._claims import Gradient
 from ._columns import Jacobian
 from ._consistent import same_value
 from ._evaluation import Evaluation, Settings
+from ._hints import of_output
 from ._judge import of_columns, of_gradient
 from ._options import Options, flags
-from ._outputs import Outputs
 from ._point import ArgNums, Point
 from ._report import Report, together, whole
 from ._sparse import SparseJacobian, of_sparse
@@ -137,7 +137,7 @@ def verify_grad(
     settings = Settings.checked(evaluation)
     point = Point((x0, *args), argnums, kwargs, func).with_entries()
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
-    _refuse_several(values.outputs)
+    _refuse_several(values)
     claim = Gradient(grad, point, with_value=value_and_grad)
     report = of_gradient(values, np.ones(1), claim, options)
     if not value_and_grad:
@@ -146,7 +146,8 @@ def verify_grad(
     return whole(together([("gradient", report)], checks, values.nfev, claim.calls))
 
 
-def _refuse_several(outputs: Outputs) -> None:
+def _refuse_several(values: Values) -> None:
+    outputs = values.outputs
     if outputs.scalar and not outputs.leaves[0].complex:
         return
     what = f"shape {outputs.shape}" if outputs.bare else f"{len(outputs.leaves)} arrays"
@@ -154,7 +155,10 @@ def _refuse_several(outputs: Outputs) -> None:
         f"func returned {what}; expected one real number, since a gradient is checked. Use "
         "verify_jac for a Jacobian, verify_vjp or verify_jvp for its products."
     )
-    raise ValueError(msg)
+    like_x0 = [leaf.shape for leaf in outputs.leaves] == [
+        leaf.shape for leaf in values.point.leaves
+    ]
+    raise ValueError(msg + of_output(values.value, "grad", like_claim=like_x0))
 
 
 def verify_jac(

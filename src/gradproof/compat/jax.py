@@ -9,6 +9,12 @@ wrong derivative raises an AssertionError, as there; one of which nothing can be
 from collections.abc import Iterable
 from typing import Any
 
+try:
+    import jax as _  # noqa: F401
+except ImportError as err:
+    msg = 'gradproof.compat.jax needs JAX: pip install "gradproof[jax]"'
+    raise ImportError(msg) from err
+
 from .._call import checked_callable
 from .._claims import pair
 from .._options import chosen, whole_number

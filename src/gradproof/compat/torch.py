@@ -10,10 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
+try:
+    import torch
+except ImportError as err:
+    msg = 'gradproof.compat.torch needs PyTorch: pip install "gradproof[torch]"'
+    raise ImportError(msg) from err
 from torch.autograd.gradcheck import GradcheckError
 
 from .._autodiff import DEEPER
+from .._call import checked_callable
 from .._options import real_number, tolerance
 from .._report import Inconclusive, Verdict
 from ._torch_check import Settings, checked
@@ -125,6 +130,7 @@ def gradcheck(
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     del fast_mode, masked
+    checked_callable(func, "func")
     if not (check_forward_ad or check_backward_ad):
         msg = "Expected at least one of check_forward_ad or check_backward_ad to be True"
         raise AssertionError(msg)
@@ -229,6 +235,7 @@ def gradgradcheck(
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     del fast_mode, masked
+    checked_callable(func, "func")
     if not (check_fwd_over_rev or check_rev_over_rev):
         msg = "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
         raise AssertionError(msg)
