@@ -2,7 +2,6 @@
 
 import copy
 import numbers
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +14,7 @@ from .._typing import Array
 from . import _torch_forward
 from ._pytrees import Flat, flattened
 from ._standard import SHORTEST, Leafwise, StandardBackend
+from ._unheard import unheard
 
 # Entries that are worked on at once, on a CPU: fewer cost more in calls than in memory.
 _BLOCK = 2**16
@@ -25,6 +25,9 @@ _ROWS = 64
 # ... but never more than this many entries, 8 MB of float64.
 _ENTRIES = 2**20
 
+
+#: What vmap warns of: operations that it does one by one, as calls of func would do.
+SLOW = "There is a performance drop"
 
 # Types that NumPy lacks, and those that hold all of their values.
 _WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
@@ -210,9 +213,7 @@ class TorchBackend(StandardBackend):
         vmap = torch.func.vmap(func, randomness="error")
 
         def mapped(block: Any) -> Any:
-            with warnings.catch_warnings():
-                # Of operations that it does one by one, which is what calls of func would do.
-                warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            with unheard(SLOW):
                 return vmap(block.reshape(-1, *x.shape))
 
         size = x.numel()

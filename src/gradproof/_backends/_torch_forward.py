@@ -3,7 +3,6 @@
 import functools
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ._standard import Leafwise
+from ._unheard import unheard
 
 # torch has one dual level in a process, whichever thread entered it: checks in several threads
 # take turns. Reentrant, so that func may call a check of its own, which is then told what is wrong.
@@ -63,8 +63,7 @@ def _entered() -> int:
 @functools.cache
 def _load() -> None:
     """Let torch load what forward mode needs, of which it warns itself; not in func's name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unheard(""):
         forward_ad.make_dual(torch.zeros(()), torch.zeros(()))
 
 

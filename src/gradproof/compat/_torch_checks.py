@@ -1,6 +1,5 @@
 """What torch's gradcheck checks beside the numbers of a gradient."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,9 @@ from torch._vmap_internals import _vmap
 from torch.autograd import forward_ad
 from torch.autograd.gradcheck import GradcheckError
 
+from .._backends._torch import SLOW
 from .._backends._torch_forward import dual_level
+from .._backends._unheard import unheard
 from .._report import Check, Verdict
 
 Tensors = list[torch.Tensor]
@@ -176,8 +177,7 @@ def batched_forward(
         both = [tangents[i] for tangents in pairs]
         expected = [torch.stack(shards) for shards in zip(*map(jvp, both), strict=True)]
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="There is a performance drop")
+            with unheard(SLOW):
                 # Not torch.vmap, which has no rule for dual tensors: torch's own check and its
                 # ``is_grads_batched`` use this one.
                 found = _vmap(jvp)(torch.stack(both))
