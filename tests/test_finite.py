@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from tests.claims import point
 
-from gradproof import verify_grad, verify_hess, verify_hvp, verify_jac, verify_jvp, verify_vjp
+from gradproof import (
+    verify_autodiff,
+    verify_grad,
+    verify_hess,
+    verify_hvp,
+    verify_jac,
+    verify_jvp,
+    verify_vjp,
+)
 
 X = np.array([1.0, np.nan, 2.0, -np.inf, 0.5, 1.5])
 MISSING = "held fixed: x (2 of 6 entries, not finite)"
@@ -105,6 +113,21 @@ class TestMissing:
         for report in reports:
             assert report.verdict == ("pass" if right else "fail"), str(report)
             assert "not checked: func's values [0] (not finite)" in str(report)
+
+
+@pytest.mark.library("torch")
+@pytest.mark.library("jax")
+def test_automatic_rules_beside_an_infinite_value():
+    import jax.numpy as jnp
+    import torch
+
+    for log, x in (
+        (jnp.log, jnp.asarray([0.0, 1.0, 0.5])),
+        (torch.log, torch.tensor([0.0, 1.0, 0.5])),
+    ):
+        report = verify_autodiff(log, x, seed=0)
+        assert report.ok, str(report)
+        assert "not checked: func's values [0] (not finite)" in str(report)
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -52,7 +52,7 @@ class Arguments:
 
     def point(self) -> Point:
         """Return the point, for functions of the list of leaves; a ValueError without any."""
-        if not any(leaf.size for leaf in self.leaves):
+        if not self.leaves:
             msg = (
                 f"args have no floating number ({len(self.args)} arguments): there is nothing to "
                 "check. Expected one array of floating numbers at least."

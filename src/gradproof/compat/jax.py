@@ -90,11 +90,9 @@ def check_grads(
     order = whole_number("order", order, 0, "the order of the derivatives, a whole number")
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), "")
     arguments = Arguments(tuple(args))
-    if not arguments.leaves:
-        f(*arguments.args)  # nothing to differentiate by
-        return
+    point = arguments.point()
     function = LeafFunction(f, arguments)
-    _check_orders(function, function.names(), arguments.point(), order, modes, verdicts, "")
+    _check_orders(function, function.names(), point, order, modes, verdicts, "")
     verdicts.settle()
 
 
@@ -150,8 +148,7 @@ def check_jvp(
     checked_callable(f_jvp, "f_jvp")
     arguments = Arguments(tuple(args))
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), err_msg)
-    if not arguments.leaves:
-        return
+    point = arguments.point()
     function = LeafFunction(f, arguments)
 
     def push(leaves: list[Any], tangents: list[Any]) -> tuple[Results, Results]:
@@ -162,7 +159,7 @@ def check_jvp(
                 verdicts.wrong(other)
         return function.floating(value, "f_jvp"), function.tangents(tangent)
 
-    values = values_of(function, function.names(), arguments.point())
+    values = values_of(function, function.names(), point)
     if values is not None:
         verdicts.add("", forward(values, push, verdicts.tolerances))
     verdicts.settle()
@@ -219,8 +216,7 @@ def check_vjp(
     checked_callable(f_vjp, "f_vjp")
     arguments = Arguments(tuple(args))
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), err_msg)
-    if not arguments.leaves:
-        return
+    point = arguments.point()
     function = LeafFunction(f, arguments)
 
     def pull(leaves: list[Any], cotangents: list[Any]) -> tuple[Results, list[Any]]:
@@ -229,7 +225,7 @@ def check_vjp(
         results = function.floating(value, "f_vjp")
         return results, arguments.gradients(pullback(function.cotangent(value, cotangents)))
 
-    values = values_of(function, function.names(), arguments.point())
+    values = values_of(function, function.names(), point)
     if values is not None:
         verdicts.add("", reverse(values, pull, verdicts.tolerances))
     verdicts.settle()
