@@ -304,3 +304,179 @@ class TestAllPrimals:
         report = gradproof.verify_autodiff(net, x, seed=0)
         assert report.ok, str(report)
         assert [part.name for part in report.scope.checked] == ["module['one.weight']", "x"]
+
+
+class TestRefused:
+    """What has no numbers to be moved is refused in words, wherever it stands."""
+
+    def grad(self, x, **rest):
+        return verify_grad(
+            lambda p: (p["a"] * p["a"]).sum(), lambda p: {"a": 2 * p["a"]}, {"a": x, **rest}, seed=0
+        )
+
+    @pytest.mark.filterwarnings("ignore:the matrix subclass")
+    def test_arrays_of_numpy_with_an_arithmetic_of_their_own(self):
+        masked = np.ma.masked_array(X, mask=[1, 0, 0, 0, 0, 0])
+        for odd, words in ((masked, "a masked array"), (np.matrix(X), "an np.matrix")):
+            with pytest.raises(TypeError, match=f"x is {words}.*expected a plain array"):
+                verify_grad(cube, lambda x: 3 * x * x, odd)
+            with pytest.raises(TypeError, match=rf"p\['b'\] is {words}"):
+                self.grad(X, b=odd)
+
+    def test_cyclic_containers(self):
+        several, one = [X], {"a": X}
+        several.append(several)
+        one["b"] = one
+        for cyclic in (several, one):
+            with pytest.raises(ValueError, match=r"x\[.*\] is a (list|dict) that contains itself"):
+                verify_grad(cube, lambda x: 3 * x * x, cyclic)
+
+    @pytest.mark.library("torch")
+    @pytest.mark.filterwarnings("ignore")
+    def test_tensors(self):
+        import torch
+
+        x = torch.tensor(X)
+        odd = {
+            "layout torch.sparse_coo": x.to_sparse(),
+            "a nested tensor": torch.nested.nested_tensor([x, x[:2]]),
+            "torch.float8_e4m3fn": x.to(torch.float8_e4m3fn),
+            "without numbers": x.to("meta"),
+        }
+        for words, tensor in odd.items():
+            with pytest.raises(TypeError, match=f"x is .*{words}.*; expected"):
+                verify_grad(cube, lambda x: 3 * x * x, tensor)
+            with pytest.raises(TypeError, match=rf"p\['b'\] is .*{words}"):
+                self.grad(x, b=tensor)
+        quantised = torch.quantize_per_tensor(x.float(), 0.1, 0, torch.qint8)
+        with pytest.raises(TypeError, match="quantised"):
+            verify_grad(cube, lambda x: 3 * x * x, quantised)
+        with pytest.raises(TypeError, match="dequantize"):
+            self.grad(x, b=quantised)
+
+    @pytest.mark.library("torch")
+    def test_tensors_that_are_traced(self):
+        import torch
+
+        def inside(x):
+            with pytest.raises(TypeError, match="traced by torch.func"):
+                verify_grad(cube, lambda x: 3 * x * x, x)
+            with pytest.raises(TypeError, match=r"p\['a'\] is traced by torch.func"):
+                self.grad(x)
+            with pytest.raises(TypeError, match=r"y\[0\] is traced by torch.func"):
+                verify_grad(lambda x, y: cube(x), lambda x, y: 3 * x * x, X, [x])
+            return x.sum()
+
+        torch.func.grad(inside)(torch.tensor(X))
+
+    @pytest.mark.library("jax")
+    def test_arrays_that_are_traced(self):
+        import jax
+        import jax.numpy as jnp
+
+        def inside(x):
+            with pytest.raises(TypeError, match="x is traced"):
+                verify_grad(cube, lambda x: 3 * x * x, x)
+            with pytest.raises(TypeError, match=r"p\['a'\] is traced"):
+                self.grad(x)
+            with pytest.raises(TypeError, match=r"y\['z'\] is traced"):
+                verify_grad(lambda x, y: cube(x), lambda x, y: 3 * x * x, X, {"z": x})
+            return x
+
+        jax.jit(inside)(jnp.asarray(X))
+        shape = jax.ShapeDtypeStruct((3,), jnp.float32)
+        with pytest.raises(TypeError, match="ShapeDtypeStruct, which has no numbers"):
+            verify_grad(cube, lambda x: 3 * x * x, shape)
+        with pytest.raises(TypeError, match=r"p\['b'\] is a jax.ShapeDtypeStruct"):
+            self.grad(jnp.asarray(X), b=shape)
+
+
+class TestStrangeFunctions:
+    """A func that misbehaves near x0 ends no check."""
+
+    def test_complex_beside_x0(self):
+        x = np.array([1.0, 1.0005, 2.0])
+        for factor in (0.5, 0.6):
+            report = verify_grad(
+                lambda x: np.emath.sqrt(x - 0.999).sum(),
+                lambda x, c=factor: c / np.sqrt(x - 0.999),
+                x,
+                seed=0,
+            )
+            assert report.verdict != ("fail" if factor == 0.5 else "pass"), str(report)
+            assert any("complex" in remark for remark in report.remarks)
+
+    @pytest.mark.parametrize("factor", [3.0, 2.0])
+    def test_input_made_read_only(self, factor):
+        def func(x):
+            x.flags.writeable = False
+            return cube(x)
+
+        assert verify_grad(func, lambda x: factor * x * x, X, seed=0).ok == (factor == 3.0)
+        assert gradproof.check_grad(func, lambda x: 3 * x * x, X) < 1e-5
+
+    @pytest.mark.library("jax")
+    @pytest.mark.parametrize("factor", [3.0, 2.0])
+    def test_input_deleted(self, factor):
+        import jax.numpy as jnp
+
+        def func(x):
+            value = cube(x)
+            x.delete()
+            return value
+
+        assert verify_grad(func, lambda x: factor * x * x, jnp.asarray(X), seed=0).ok == (
+            factor == 3.0
+        )
+
+
+class TestStationary:
+    """Where the gradient is zero, every multiple of the right one is right, and none passes."""
+
+    @pytest.mark.parametrize("factor", [2.0, 3.0])
+    @pytest.mark.parametrize("n", [5, 400])
+    def test_at_a_minimum(self, arrays, n, factor):
+        xp = arrays.xp
+        x = arrays(np.ones(n))
+        report = verify_grad(lambda x: xp.sum((x - 1) ** 2), lambda x: factor * (x - 1), x, seed=0)
+        assert report.verdict == "inconclusive", str(report)
+        assert "check at another point" in report.reason
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    def test_of_every_kind(self, dtype):
+        x = np.ones(5, dtype)
+        square = {
+            "jac": verify_jac(lambda x: (x - 1) ** 2, lambda x: np.diag(3 * (x - 1)), x, seed=0),
+            "vjp": verify_vjp(lambda x: (x - 1) ** 2, lambda x, c: 3 * (x - 1) * c, x, seed=0),
+            "jvp": verify_jvp(lambda x: (x - 1) ** 2, lambda x, t: 3 * (x - 1) * t, x, seed=0),
+        }
+        for kind, report in square.items():
+            assert "the point is stationary" in report.reason, (kind, str(report))
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    def test_what_does_not_move_passes(self, dtype):
+        x = np.linspace(0.5, 1.5, 6).astype(dtype)
+        still = {
+            "constant": lambda x: x.dtype.type(3) + 0 * x.sum(),
+            "dead": lambda x: np.maximum(x - 5, 0).sum(),
+            "normalised": lambda x: (np.exp(x) / np.exp(x).sum()).sum(),
+        }
+        for name, func in still.items():
+            report = verify_grad(func, lambda x: 0 * x, x, seed=0)
+            assert report.ok, (name, str(report))
+            assert any("does not move" in remark for remark in report.remarks)
+        wrong = verify_grad(lambda x: (x * x).sum(), lambda x: 0 * x, x, seed=0)
+        assert wrong.verdict == "fail"
+
+    @pytest.mark.library("torch")
+    @pytest.mark.library("jax")
+    def test_the_drop_ins_pass_as_the_originals_do(self):
+        import jax.numpy as jnp
+        import torch
+
+        from gradproof.compat.jax import check_grads
+        from gradproof.compat.torch import gradcheck
+
+        x = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        assert gradcheck(lambda x: x * x, x)
+        check_grads(lambda x: x * x, (jnp.zeros(3),), 1)

@@ -117,6 +117,12 @@ def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ..
     raise TypeError(msg)
 
 
+def is_complex(value: Any) -> bool:
+    """Tell whether a number, or an array of any library, is complex."""
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, complex) if dtype is None else "complex" in str(dtype)
+
+
 def is_real(dtype: Any) -> bool:
     """Tell whether a dtype of any library holds real numbers (bfloat16 and the like count)."""
     kind: Any = type(dtype)

@@ -14,6 +14,7 @@ from ._probe import Probe
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
 from ._scope import Scope
+from ._stationary import STATIONARY, STILL, bends, claims_nothing, moves
 from ._survey import Survey
 from ._values import Values
 
@@ -83,6 +84,9 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     return _report(survey, found, verdict, reason, flat, options, made)
 
 
+_WIDER = "a wider dtype, or a point with less cancellation, would show more"
+
+
 def _report(
     survey: Survey,
     found: Findings,
@@ -101,6 +105,11 @@ def _report(
     remarks = [*values.remarks, *values.point.remarks, *values.calls.remarks, *found.remarks]
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
+    if verdict == "pass" and claims_nothing(survey):
+        if not moves(survey):
+            remarks.append(STILL)
+        elif not options.stationary and bends(survey):
+            verdict, reason = "inconclusive", STATIONARY
     if verdict == "fail":
         remarks += _left_out(survey)
     if verdict != "pass" and _stands_still(survey):
@@ -109,8 +118,13 @@ def _report(
             "it rounds, thresholds or takes a sign, a straight-through rule is no derivative of "
             "it: check that rule as the vjp of the function that it stands for"
         )
-    elif verdict == "inconclusive" and survey.eps > 2.0**-40 and not found.interrupted:
-        remarks.append("a wider dtype, or a point with less cancellation, would show more")
+    elif (
+        verdict == "inconclusive"
+        and reason != STATIONARY
+        and survey.eps > 2.0**-40
+        and not found.interrupted
+    ):
+        remarks += [_WIDER] if survey.eps > 2.0**-40 else []
     return Report(
         verdict=Verdict(verdict),
         reason=reason,

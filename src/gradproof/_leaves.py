@@ -96,7 +96,7 @@ def _held(value: Any) -> str:
         kind, words = getattr(dtype, "kind", ""), str(dtype)
         if "bool" in words or kind == "b":
             return "bool"
-        if kind in ("i", "u") or ("int" in words and "q" not in words):
+        if kind in ("i", "u") or ("int" in words and ".q" not in words):
             return "integer"
         # Text, times, and the keys of JAX's random numbers.
         return words if kind in tuple("SUMm") or words.startswith("key<") else ""
@@ -133,6 +133,8 @@ def _refuse(backend: Backend, value: Any, name: str) -> NoReturn:
     )
     if hasattr(value, "to_numpy"):
         msg += "Pass its numbers: .to_numpy()."
+    elif hasattr(value, "dequantize") and value.is_quantized:
+        msg += "Pass its numbers: .dequantize()."
     elif hasattr(value, "toarray"):
         msg += "Pass a dense array: .toarray()."
     elif isinstance(value, numbers.Number):

@@ -181,12 +181,16 @@ class Options:
         Repeats a check.
     directions : int or {'auto', 'all'}
         How many random directions to measure instead of each entry.
+    stationary : bool
+        Whether a claim passes that is zero because the point is stationary: what the drop-ins'
+        originals say.
     """
 
     rtol: float | None
     budget: int | None
     seed: int
     directions: int | str = "all"
+    stationary: bool = False
 
     @staticmethod
     def checked(rtol: Any, budget: Any, seed: Any, directions: Any = "all") -> "Options":

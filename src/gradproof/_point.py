@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import refuse_unsound
 from ._backends import Backend, Flat, backend_of, is_array, one, taken_apart
 from ._call import argument_names, is_real
 from ._held import Held
@@ -85,6 +86,7 @@ class Point:
         self._arguments, self._kwargs = arguments, kwargs or {}
         self._argnums = positions(argnums, len(arguments))
         names = names or argument_names(func, len(arguments))
+        refuse_unsound({**dict(zip(names, arguments, strict=True)), **self._kwargs})
         self.chosen_names = {
             (f"[{k}]" if isinstance(self._argnums, tuple) else ""): names[i]
             for k, i in enumerate(self._positions)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
-from ._call import noted
+from ._call import is_complex, noted
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
 from ._held import writes_to_input, wrote
@@ -279,10 +279,20 @@ class Values:
         if isinstance(outcome, Failed):
             if self.failure is None:
                 self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
-            kinds = [complex if leaf.complex else float for leaf in self.outputs.leaves]
-            shapes = [leaf.shape for leaf in self.outputs.leaves]
-            return [np.full(shape, kind(np.nan)) for shape, kind in zip(shapes, kinds, strict=True)]
-        return [self.backend.keep(array) for array in self._leaves_of(outcome)]
+            return self._nowhere()
+        found = [self.backend.keep(array) for array in self._leaves_of(outcome)]
+        for leaf, array in zip(self.outputs.leaves, found, strict=True):
+            if not leaf.complex and is_complex(array):
+                if self.failure is None:
+                    self.failure = "TypeError: its value is complex there, and real at x0"
+                return self._nowhere()
+        return found
+
+    def _nowhere(self) -> list[Any]:
+        """Return what stands for the arrays where func has none."""
+        kinds = [complex if leaf.complex else float for leaf in self.outputs.leaves]
+        shapes = [leaf.shape for leaf in self.outputs.leaves]
+        return [np.full(shape, kind(np.nan)) for shape, kind in zip(shapes, kinds, strict=True)]
 
     def _is_number(self, outcome: Any) -> bool:
         """Tell whether func returned a number, as most do: with these less is to be done."""

@@ -221,7 +221,7 @@ class Designs:
             spread = max(spread, rms(idle))
         # No less than the rounding of func's result alone; standing still is not to be without it.
         least = survey.sigma if still else survey.floor
-        spread = max(spread, least / per_error, 1e-300)
+        spread = max(spread, least / per_error, 1e-150)  # the square of which is a number
         effect, weight = np.full(survey.g.size, np.nan), np.zeros(survey.g.size)
         effect[block], weight[block] = error, (self.shrink[block] / spread) ** 2
         self.effects.append(effect)

@@ -54,12 +54,6 @@ class JAXBackend(StandardBackend):
         super().__init__(jnp)
 
     def given(self, x0: Any) -> Array:
-        if isinstance(x0, jax.core.Tracer):
-            msg = (
-                "x0 is traced: it has no numbers yet. Call gradproof outside of jax.jit, jax.grad "
-                "and the like; func and grad may use them."
-            )
-            raise TypeError(msg)
         if not isinstance(x0, jax.Array):
             msg = (
                 f"x0 is a {type(x0).__name__}, which has no numbers; expected an array: pass "
@@ -68,12 +62,15 @@ class JAXBackend(StandardBackend):
             raise TypeError(msg)
         return x0
 
+    def traced(self, value: Any) -> str:
+        if not isinstance(value, jax.core.Tracer):
+            return ""
+        return (
+            "traced: it has no numbers yet. Call gradproof outside of jax.jit, jax.grad and the "
+            "like; func and grad may use them."
+        )
+
     def unusable(self, value: Any) -> str:
-        if isinstance(value, jax.core.Tracer):
-            return (
-                "traced: it has no numbers yet. Call gradproof outside of jax.jit, jax.grad and "
-                "the like; func and grad may use them."
-            )
         if isinstance(value, jax.Array) and value.is_deleted():
             return (
                 "an array that was deleted, or donated to a function; expected one with numbers: "

@@ -160,7 +160,7 @@ class NumPyBackend(StandardBackend):
             output = func(point)
             # NumPy's numbers cannot change, and are most of what functions return.
             outputs.append(output if type(output) is float64 else keep(output))
-            if _references(point) == alone:
+            if _references(point) == alone and point.flags.writeable:
                 flat[i] = before
             else:
                 point = np.array(x)

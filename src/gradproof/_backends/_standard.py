@@ -77,6 +77,10 @@ class StandardBackend:
         """Return what makes an array like a leaf one in all of its ways; None if nothing has to."""
         return None
 
+    def traced(self, value: Any) -> str:
+        """Return the words for what has no numbers that could be read; none for all else."""
+        return ""
+
     def unusable(self, value: Any) -> str:
         """Return what an array that cannot be moved is, and what to do instead; or nothing."""
         return ""

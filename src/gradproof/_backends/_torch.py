@@ -51,8 +51,9 @@ class TorchBackend(StandardBackend):
             raise TypeError(msg)
         return x0
 
-    def unusable(self, value: Any) -> str:
-        kind = type(value)
+    def traced(self, value: Any) -> str:
+        if not isinstance(value, torch.Tensor):
+            return ""
         if torch._C._functorch.is_functorch_wrapped_tensor(value):
             return (
                 "traced by torch.func: it has no numbers of its own. Call gradproof outside of "
@@ -60,6 +61,12 @@ class TorchBackend(StandardBackend):
             )
         if value.is_nested:
             return "a nested tensor; expected dense ones: pass a list of its parts, x.unbind()."
+        if value.is_meta or isinstance(value, torch._subclasses.FakeTensor):
+            return "a tensor without numbers (meta or fake); expected one with numbers."
+        return ""
+
+    def unusable(self, value: Any) -> str:
+        kind = type(value)
         if value.layout is not torch.strided:
             return (
                 f"a tensor of layout {value.layout}; expected a dense one: pass x.to_dense(), or "
@@ -67,9 +74,7 @@ class TorchBackend(StandardBackend):
             )
         if value.is_quantized:
             return "a quantised tensor; expected a floating one: pass x.dequantize()."
-        if value.is_meta or isinstance(value, torch._subclasses.FakeTensor):
-            return "a tensor without numbers (meta or fake); expected one with numbers."
-        if value.is_floating_point() and value.element_size() < 2:
+        if _has_no_arithmetic(value):
             return (
                 f"of dtype {value.dtype}, which has no arithmetic; expected 16 bits at least: pass "
                 "x.to(torch.bfloat16), and round to it inside func."
@@ -152,6 +157,8 @@ class TorchBackend(StandardBackend):
         # NumPy lacks some half types; the wider type holds every value of them.
         if value.dtype in _WIDER:
             value = value.to(_WIDER[value.dtype])
+        elif _has_no_arithmetic(value):
+            value = value.float()
         # By force: tangents and gradients may be zeros without memory (of l1_loss, of round).
         return value.numpy(force=True)
 
@@ -359,6 +366,11 @@ def _recorded(leaf: Any) -> Any:
 
 def _is_recorded(output: Any) -> bool:
     return isinstance(output, torch.Tensor) and output.requires_grad
+
+
+def _has_no_arithmetic(tensor: Any) -> bool:
+    """Tell whether a tensor is of one of the float8 dtypes."""
+    return bool(tensor.is_floating_point() and tensor.element_size() < 2)
 
 
 def _is_module(value: Any) -> bool:

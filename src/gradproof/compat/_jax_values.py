@@ -43,7 +43,8 @@ class Tolerances:
     def options(self, values: "LeafValues") -> Options:
         """Return the options of a check; always the same directions, as by JAX."""
         rtol = self._of(self._rtol, values)
-        return Options.checked(rtol if rtol is not None and 0 < rtol < 1 else None, None, 0)
+        options = Options.checked(rtol if rtol is not None and 0 < rtol < 1 else None, None, 0)
+        return replace(options, stationary=True)
 
     @staticmethod
     def _of(tolerance: Tolerance, values: "LeafValues") -> float | None:

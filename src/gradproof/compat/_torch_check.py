@@ -108,6 +108,7 @@ def checked(
     point = Inputs(inputs, frozen, names)
     # The same in every run, unless the user seeds torch; no number of its generator is drawn.
     options = Options.checked(None, None, torch.initial_seed() % 2**32)
+    options = replace(options, stationary=True)
     others, late = [], None
     if "vjp" in settings.modes:
         others += _of_reverse(usable, tensors, point, options, settings)

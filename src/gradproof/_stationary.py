@@ -1,0 +1,67 @@
+"""
+Points at which a gradient is zero: every multiple of a right claim is right there.
+
+What passes at such a point has not been told from itself times any factor, and says nothing of the
+formula. A func that does not move at all is another case: of it a claim of zero says everything.
+"""
+
+import numpy as np
+
+from ._blocks import blocks
+from ._ladder import Rungs
+from ._scales import largest
+from ._survey import Survey
+
+#: A change counts from here on, in standard deviations of what noise and rounding make of it. Four
+#: bits more than a deviation, as wherever noise is compared.
+_MOVES = 16
+
+#: The least power of the step by which func moves from a stationary point: 2 if it bends, more if
+#: it does not. Steps of a staircase, and kinks beside x0, show in proportion to the step: 1.
+_POWER = 1.5
+
+#: Coarser steps may leave the plateau on which a claim of zero is right for good, one of 1/128 of
+#: x; single precision sees a bend in three of them only if they are eight times as coarse.
+_PLATEAU, _PLATEAU_SINGLE = 2.0**-7, 2.0**-4
+
+STATIONARY = (
+    "the point is stationary: the claim is 0 in every entry, up to rounding, and so is the slope "
+    "of func, so that any multiple of a right claim would pass as well; check at another point"
+)
+STILL = (
+    "the claim is 0 in every entry, and func does not move from its value here: a point where it "
+    "does would tell more"
+)
+
+
+def claims_nothing(survey: Survey) -> bool:
+    """Tell whether the claim moves func by no more than the rounding of its result."""
+    # In half precision what is not zero may be a claim, as in `Survey.measure`.
+    least = 0.0 if survey.short else 16 * survey.eps * survey.probe.size
+    claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
+    return bool(survey.g.size) and max(claimed) <= least
+
+
+def bends(survey: Survey) -> bool:
+    """Tell whether func moves along a line, by a higher power of the step than a slope does."""
+    return any(_bends(survey, rungs.both()) for _, rungs in survey.lines)
+
+
+def _bends(survey: Survey, rungs: Rungs) -> bool:
+    size = np.abs(rungs.changes).max(axis=0, initial=0.0)
+    there = size > _MOVES * np.maximum(survey.sigma, rungs.rounding)
+    if not survey.short:
+        there &= rungs.h <= (_PLATEAU if survey.eps < 2.0**-40 else _PLATEAU_SINGLE)
+    size, h = size[there], rungs.h[there]
+    if size.size < 3:
+        return False
+    powers = np.log(size[:-1] / size[1:]) / np.log(h[:-1] / h[1:])
+    steep = powers > _POWER
+    return bool((steep[1:] & steep[:-1]).any())
+
+
+def moves(survey: Survey) -> bool:
+    """Tell whether func moves at all along the lines."""
+    return any(
+        bool((np.abs(rungs.changes) > _MOVES * rungs.rounding).any()) for _, rungs in survey.lines
+    )
