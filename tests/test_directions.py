@@ -171,7 +171,8 @@ class TestRight:
         for seed in range(3):
             report = verify_grad(func, cube_grad, point(n, seed).astype(dtype), seed=seed)
             assert report.ok, str(report)
-            assert report.nfev <= 40
+            # Half precision looks at rows, here at blocks of a vector, as well.
+            assert report.nfev <= (60 if dtype == "float16" else 40)
             assert report.ngev <= 4
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])

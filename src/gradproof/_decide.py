@@ -66,6 +66,8 @@ class Decision:
         The problem, and what is known of it.
     directions : int
         How many random directions to measure instead of each entry, 0 for none.
+    rows : bool
+        Whether to look at the rows of each leaf as well.
     each : EachValue, optional
         Looks at each value of a func of several.
     findings : Findings
@@ -78,6 +80,7 @@ class Decision:
 
     survey: Survey
     directions: int = 0
+    rows: bool = True
     each: EachValue | None = None
     findings: Findings = field(init=False)
     failed: bool = False
@@ -244,7 +247,7 @@ class Decision:
         lines = survey.settled(lines)
         if self.directions:
             del aligned  # an array as large as x0
-            look = Directions(survey, found, self.directions)
+            look = Directions(survey, found, self.directions, rows=self.rows)
             self.failed, reason = look.run(lines, failed=self.failed)
             return reason
         steps, smooth = survey.first_steps(lines)

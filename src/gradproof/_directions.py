@@ -8,13 +8,11 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import cast
 
 import numpy as np
 
 from ._balance import Balance, one_of, place_of, shape_of, size_of, within
-from ._blocks import drawn, norm
 from ._cancels import CANCELS, cancels
 from ._entries import Entries
 from ._evidence import (
@@ -28,27 +26,46 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import FAIL, OPEN, Column, Findings
-from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
+from ._ladder import NOISE, Estimate, Rungs, noise_level
 from ._locate import PATIENCE, SAMPLE, Search
 from ._places import Box, are_off, in_common, listed
 from ._probe import BudgetSpent
+from ._reach import ROWS_UP_TO
+from ._row_lines import RowLines
+from ._row_search import wrong_row
+from ._sight import RUNGS, Looks, Sight
 from ._survey import Line, Survey
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
 #: gives up (`_locate.PATIENCE`), and they resolve every entry to the last.
 FEW = 300
-#: What a right gradient may cost, however many entries it has, and the rungs of a short ladder.
-_CALLS, _RUNGS = 40, 3
+#: What a right gradient may cost, however many entries it has.
+_CALLS = 40
 #: How often all directions may miss errors in many entries that are as large as what must be seen.
 _MISS = 0.01
 #: An error of the whole beyond this is said at once; a smaller one may be that of a part.
 _PART = 0.5
+
+_UNSEEN = (
+    "all directions agree, but that {name} is missing would not have been seen (an error of "
+    "{size:.1f} times its size would): directions='all' measures each entry"
+)
+_DARK = (
+    "that {name} is missing would not be seen (an error of {size:.1f} times its size would): let "
+    "func return float32, or directions='all' measure each entry"
+)
 
 WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
 
 _AGAIN = "and a second look at other steps says the same"
 _EVERYWHERE = "the gradient is off in many entries"
 _DIRECTION = "along a random direction, func has another slope than the claim"
+_ROWS = "where rows of a leaf move as one, func has another slope than the claim"
+_ALONG = {
+    "": _DIRECTION,
+    "along x0": "along x0 itself, row by row, func has another slope than the claim",
+    "constant": "where whole rows move by the same amount, func has another slope than the claim",
+}
 _OPEN = "along a random direction, the slope of func cannot be resolved here"
 _SOMETHING = "along a random direction something is off, and the search did not find where"
 _INTEGRATED = "func is rough or noisy along a line; the claim, integrated along it, explains func"
@@ -81,57 +98,12 @@ def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
         return int(directions)
     forgiven = math.erf(min(share, 1.0) / math.sqrt(2))
     wanted = math.ceil(math.log(_MISS) / math.log(forgiven))
-    return max(1, min(wanted, (_CALLS - 2 - spent) // (2 * _RUNGS)))
+    return max(1, min(wanted, (_CALLS - 2 - spent) // (2 * RUNGS)))
 
 
 def calls_of(directions: int) -> int:
     """Return the calls that so many directions cost if the gradient is right."""
-    return 2 * _RUNGS * directions
-
-
-@dataclass(frozen=True)
-class Sight:
-    """
-    What a direction shows.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (n,)
-        Of the moves of the entries.
-    rungs : Rungs
-        What was measured along it.
-    e : Estimate
-        The claim's error.
-    common : float
-        What the roundings of the claim may add up to.
-    scale : float
-        What errors are compared with: the 2-norm of weights times material sizes, to which errors
-        of random signs add up.
-    visible : float
-        An error that must have been seen.
-    state : str
-        `FAIL` where the claim is off, `OPEN` where that cannot be told; else empty.
-    """
-
-    weights: np.ndarray
-    rungs: Rungs
-    e: Estimate
-    common: float
-    scale: float
-    visible: float
-    state: str = ""
-
-    @property
-    def resolved(self) -> bool:
-        """Whether an error that must be seen would have been."""
-        return abs(self.e.value) + self.e.bar + self.common <= max(self.visible, 2 * self.common)
-
-    @property
-    def seen(self) -> float:
-        """The smallest error of a single entry, in units of its move, that is surely followed."""
-        # Every weight is 1 at least. Beyond `common` and twice the bar it is followed; the bar once
-        # more, since noise may hide it.
-        return abs(self.e.value) + self.common + (DOUBT + 1) * self.e.bar
+    return 2 * RUNGS * directions
 
 
 def in_part(survey: Survey, line: Line, whole: float) -> bool:
@@ -171,39 +143,56 @@ class Directions:
         What is known so far; updated.
     count : int
         Number of directions.
+    rows : bool
+        Whether to look at the rows of each leaf as well, where directions do not show them.
     singles, blocks : dict of int to Estimate, list of Box
         What was found to be wrong.
     everywhere : str
         How many of a sample of entries are wrong, and where, if many are.
     hopeless : bool
         Whether integrating the claim along a direction did not help.
+    row : str
+        The name of a row that is off as a whole.
+    looks : Looks
+        Measures along directions.
     """
 
     survey: Survey
     findings: Findings
     count: int
+    rows: bool = True
     singles: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     everywhere: str = ""
     hopeless: bool = False
+    row: str = ""
+    looks: Looks = field(init=False)
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
         survey, found = self.survey, self.findings
         base = lines[0][1]
-        sights = [self._sight(*line) for line in lines[1:]]
+        self.looks = looks = Looks(survey, base)
+        sights = [looks.sight(*line) for line in lines[1:]]
         self._slim(lines)
         # A single line has half of the values: the noise is measured on two rungs together.
         survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
         while len(sights) < self.count:
-            sights.append(self._look(base))
+            sights.append(looks.random())
+        rows = RowLines(survey, looks)
+        rows.note(sights)
+        found_some = any(suspicious(sight.e, sight.common, DOUBT) for sight in sights)
+        if self.rows and (survey.short or (rows.in_the_dark and not found_some)):
+            rows.run()
+        sights += rows.sights
         order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
         settled: list[Sight] = []
         for sight in order:
-            settled.append(self._settled(sight, base))
+            settled.append(self._settled(sight))
             if settled[-1].state:  # what one search could not explain is beyond the next as well
                 break
-        found.alone = min(sight.seen for sight in settled)
+        found.alone = min((sight.seen for sight in settled if sight.needed), default=math.inf)
+        found.reach = rows.reach(found.whole, found.alone)
         if self.everywhere:
             return True, f"{_EVERYWHERE}: {self.everywhere}"
         if found.failed:
@@ -211,13 +200,24 @@ class Directions:
         if failed:
             return True, WHOLE
         if settled[-1].state == FAIL:
-            return True, _DIRECTION
+            part = settled[-1].part
+            if self.row:
+                return True, f"{self.row} is off, {_AGAIN}"
+            return True, _ALONG[part] if isinstance(part, str) else _ROWS
         if settled[-1].state == OPEN:
             return False, _SOMETHING
-        if not all(sight.resolved for sight in settled):
+        if not all(sight.resolved for sight in settled if sight.needed):
             return False, _OPEN
+        dark = rows.in_the_dark
+        if dark is None:
+            found.pass_rest()
+            return False, _AGREES
+        name, from_size = dark.rows.name(), float(dark.reach.max())
+        size = math.prod(dark.rows.leaf.shape)
+        if self.rows and survey.short and size <= ROWS_UP_TO:
+            return False, _DARK.format(name=name, size=from_size)
         found.pass_rest()
-        return False, _AGREES
+        return False, _UNSEEN.format(name=name, size=from_size)
 
     # --- measuring ---------------------------------------------------------------------------
 
@@ -233,76 +233,28 @@ class Directions:
         survey.tau = survey.tau.astype(np.float32)
         survey.forget()
 
-    def _look(self, base: Rungs) -> Sight:
-        """Measure a random direction by a short ladder, at steps that suit the first line."""
-        survey = self.survey
-        sharp, _ = survey.estimate(base, 0.0)
-        last = float(base.h[-1]) if sharp is NOTHING else sharp.step
-        ratio = survey.steps.ratio
-        # Where noise is a quarter of what must be seen: weights have a root mean square of 1.53.
-        visible = survey.res * 1.53 * norm(survey.g.size, survey.scales.resolved.__getitem__)
-        last = max(last, 4 * NOISE * np.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
-        steps = min(last * ratio ** (_RUNGS - 1), survey.steps.top) / ratio ** np.arange(_RUNGS)
-        # A random factor, so that no function is resonant with the steps.
-        steps *= 2 ** survey.rng.uniform(-0.5, 0.0)
-        if survey.probe.left() < 2 * _RUNGS:
-            raise BudgetSpent
-        # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
-        # directions once in 1e10.
-        n, uniform = survey.g.size, partial(survey.rng.uniform, 1, 2)
-        weights = drawn(n, uniform, np.float16)
-        weights *= drawn(n, partial(survey.rng.choice, [-1.0, 1.0]), np.float16)
-        rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
-        sight = self._sight(weights, rungs)
-        for _ in range(2):
-            if sight.resolved:
-                break
-            noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
-            more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
-            if not noisy or more[1] <= 1.1 * rungs.h[0]:
-                more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
-            rungs = rungs.joined(survey.probe.ladder(survey.g, weights * survey.move, more))
-            sight = self._sight(weights, rungs)
-        return sight
-
-    def _sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
-        survey = self.survey
-        scale, seen = survey.size_along(weights), survey.size_along(weights, "resolved")
-        # The roundings of the claim add up like noise, but for a share that they have in common.
-        total, root = survey.rounding_along(weights)
-        common = 2 * root + 2 * survey.eps * scale
-        if survey.short and not survey.g.any():
-            # A gradient left out adds up along its own signs, as no random direction shows: less
-            # has to be seen of a func of few values, to each of which all entries add. (Other
-            # dtypes have digits enough to see it along any direction.)
-            n, m = survey.g.size, survey.probe.weights.size
-            seen *= float(np.sqrt(min(m, n) / n))
-        e, _ = survey.estimate(rungs, 0.0)
-        return Sight(weights, rungs, e, min(total, common), scale, survey.res * seen)
-
     # --- judging -----------------------------------------------------------------------------
 
-    def _settled(self, sight: Sight, base: Rungs) -> Sight:
+    def _settled(self, sight: Sight) -> Sight:
         """Return a direction with its state: what is not explained is looked at again, searched."""
         survey = self.survey
         sight = self._explained(sight)
         if not suspicious(sight.e, sight.common, DOUBT):
-            return sight if sight.resolved else self._integrated(sight)
-        steps = base.h / np.sqrt(base.h[0] / base.h[1])
-        if survey.probe.left() < 2 * steps.size:
-            raise BudgetSpent
-        more = survey.probe.ladder(survey.g, sight.weights * survey.move, steps)
+            return sight if sight.resolved or not sight.needed else self._integrated(sight)
+        more = self.looks.again(sight)
         again = self._explained(replace(sight, rungs=more))
-        sigma = max(survey.sigma, noise_level([base, more], survey.floor, together=2))
+        sigma = self.looks.noise([more])
         fine = max(abs(sight.e.value) - sight.common, 0.0) / 3
-        first, second = (survey.estimate(s.rungs, fine, sigma)[0] for s in (sight, again))
+        first, second = (self.looks.estimate(sight, s.rungs, fine, sigma) for s in (sight, again))
         both = sight.rungs.joined(again.rungs)
-        e, _ = survey.estimate(both, fine, sigma)
+        e = self.looks.estimate(sight, both, fine, sigma)
         sight = replace(sight, rungs=both, e=e)
         if not confirmed(survey, first, second, sight.common):
             return replace(sight, state=OPEN if suspicious(e, sight.common, DOUBT) else "")
         # The finest window that convicts is not the sharpest, from which a search starts.
-        sharp, _ = survey.estimate(both, 0.0, sigma)
+        sharp = self.looks.estimate(sight, both, 0.0, sigma)
+        if sight.part:
+            return self._of_rows(replace(sight, e=sharp), again.rungs, second)
         return self._searched(replace(sight, e=sharp), again.rungs, second)
 
     def _integrated(self, sight: Sight) -> Sight:
@@ -311,7 +263,7 @@ class Directions:
         survey = self.survey
         if self.hopeless:
             return sight
-        rungs = sight.rungs.both().part(slice(0, 2 * _RUNGS))
+        rungs = sight.rungs.both().part(slice(0, 2 * RUNGS))
         rungs = survey.near.integrated(rungs, sight.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(sight, e=e)
@@ -393,6 +345,30 @@ class Directions:
         material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
         state = FAIL if material and not excuse else OPEN
         return replace(sight, e=replace(sight.e, value=left), state=state)
+
+    def _of_rows(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
+        """Return a line through rows, of which one may be named, with its state."""
+        survey = self.survey
+        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
+        # Integrated, the claim knows of kinks.
+        excuse = "" if sight.integrated else self._excuse(sight, again, e, scale)
+        if not (excuse or sight.integrated) and integrates(
+            survey, again, sight.weights * survey.move, e, scale
+        ):
+            excuse = "func changes as the claim does along a line through rows, not at x0"
+        if excuse:
+            self.findings.remarks.append(excuse)
+            return replace(sight, state=OPEN)
+        if not isinstance(sight.part, str):
+            try:
+                self.row = wrong_row(self.looks, sight, self._excuse)
+            except BudgetSpent:
+                self.row = ""
+            if self.row:
+                return replace(sight, state=FAIL)
+        if abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar:
+            return replace(sight, state=FAIL)
+        return self._searched(sight, again, e)
 
     def _named(self, *, left: bool) -> str:
         """Return how many entries are off, and the places of a few of them."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._ladder import Estimate
 from ._places import PairsOff
+from ._reach import LeafReach
 
 PASS, FAIL, OPEN = "pass", "fail", "unresolved"
 #: Of an entry that cannot be moved, of which nothing is said.
@@ -73,6 +74,8 @@ class Findings:
     alone : float
         The least error of one entry alone that directions would have shown; NaN if each entry was
         looked at.
+    reach : tuple of LeafReach
+        What directions would have shown of leaves and rows.
     remarks : list of str
         What else was noticed.
     interrupted : bool
@@ -94,6 +97,7 @@ class Findings:
     off: PairsOff | None = None
     whole: float = np.nan
     alone: float = np.nan
+    reach: tuple[LeafReach, ...] = ()
     remarks: list[str] = field(default_factory=list)
     interrupted: bool = False
 

@@ -43,6 +43,26 @@ def fitted(rungs: Rungs, sigma: float) -> Estimate:
     return _fit(rungs.h, rungs.error, rungs.spread(sigma) * np.sqrt(0.5), 2)
 
 
+def pooled(rungs: Rungs, sigma: float) -> Estimate:
+    """
+    Return the claim's error along a line of which the claim is integrated: one number at all steps.
+
+    Its bar is `DEVIATIONS` of the mean, more if the steps scatter by more than their noise, and
+    twice what any of them is off beyond its own.
+    """
+    rungs = rungs.both()
+    if rungs.h.size < 2 or not np.isfinite(rungs.error).all():
+        return NOTHING
+    deviation = rungs.spread(sigma) * np.sqrt(0.5) / rungs.h
+    weight = 1 / deviation**2
+    mean = float(weight @ rungs.error / weight.sum())
+    apart = np.abs(rungs.error - mean)
+    scatter = np.sqrt(np.sum((apart / deviation) ** 2) / (rungs.h.size - 1))
+    noise = DEVIATIONS / np.sqrt(weight.sum()) * max(1.0, scatter)
+    truncation = 2 * max(float((apart - DEVIATIONS * deviation).max()), 0.0)
+    return Estimate(mean, truncation, float(noise), float(rungs.h[-1]))
+
+
 def fitted_sides(rungs: Rungs, sigma: float) -> tuple[Estimate, Estimate]:
     """Return the same to the right and to the left of x0."""
     sides = []

@@ -11,6 +11,7 @@ from ._layout import Pairs
 from ._numbers import all_entries, few_entries, worst_of_columns
 from ._options import Options
 from ._probe import Probe
+from ._reach import Reach, of_entries, unfinished
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
 from ._scope import Scope
@@ -56,7 +57,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     survey = Survey(probe, claim.near, claim.at_x0, eps, options.tolerance(eps), options.rng())
     share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
     count = number_of(options.directions, survey.g.size, share, spent)
-    decision = Decision(survey, count)
+    decision = Decision(survey, count, rows=options.directions == "auto")
     verdict, reason = decision.run()
     found = decision.findings
     alone = None
@@ -139,6 +140,7 @@ def _report(
         alone=alone,
         compile_time=values.calls.compile_time,
         interrupted=found.interrupted,
+        reach=_reach(survey, found, flat),
         flat=flat,
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
@@ -164,6 +166,18 @@ def _of_held(claims: dict[str, str]) -> str:
     return (
         f"the claim has a derivative by {name} ({number}){more}, which is held fixed: expected "
         "zeros or None there; make it floating if func can be differentiated by it"
+    )
+
+
+def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reach:
+    """Return how small a mistake would have been seen."""
+    if found.reach:
+        return Reach(found.whole, found.reach)
+    point = survey.probe.values.point
+    if isinstance(found.state, Column) or not np.isfinite(flat["resolution"]).any():
+        return unfinished(found.whole)
+    return of_entries(
+        list(point.leaves), flat["resolution"], found.whole, entrywise=point.entrywise
     )
 
 

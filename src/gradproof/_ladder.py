@@ -45,12 +45,15 @@ class Rungs:
         What the claim says of them.
     rounding : ndarray of shape (k,)
         Standard deviation that the rounding of func's result alone has at the larger value.
+    changed : ndarray of shape (k,), optional
+        The share of func's values, in the 2-norm, that changed at all; all of them by default.
     """
 
     h: np.ndarray
     changes: np.ndarray
     claimed: np.ndarray
     rounding: np.ndarray
+    changed: np.ndarray | None = None
 
     def spread(self, sigma: float) -> Any:
         """Return the noise of each rung: that of func at x, or the rounding of larger values."""
@@ -90,7 +93,11 @@ class Rungs:
     def part(self, which: Any) -> "Rungs":
         """Return some of the rungs."""
         return Rungs(
-            self.h[which], self.changes[:, which], self.claimed[:, which], self.rounding[which]
+            self.h[which],
+            self.changes[:, which],
+            self.claimed[:, which],
+            self.rounding[which],
+            None if self.changed is None else self.changed[which],
         )
 
     def joined(self, other: "Rungs") -> "Rungs":
@@ -100,6 +107,9 @@ class Rungs:
             np.concatenate([self.changes, other.changes], axis=1),
             np.concatenate([self.claimed, other.claimed], axis=1),
             np.concatenate([self.rounding, other.rounding]),
+            None
+            if self.changed is None or other.changed is None
+            else np.concatenate([self.changed, other.changed]),
         )
         return both.part(np.argsort(-both.h, kind="stable")).distinct()
 

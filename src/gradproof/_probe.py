@@ -1,6 +1,7 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -114,6 +115,12 @@ class Probe:
             share = weighted / np.where(largest, largest, 1.0)[..., None]
             return largest * np.sqrt(np.vecdot(share, share))
 
+    def _share(self, changed: np.ndarray) -> float:
+        """Return what share of the 2-norm of weighted values some of them have."""
+        size = np.square(np.ldexp(self.values.at_x0 * self.weights, self.exponent))
+        total = float(size.sum())
+        return math.sqrt(float(size @ changed) / total) if 0 < total < math.inf else 1.0
+
     def _change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
         """Return the weighted sum of the changes of values, of those in the last axis."""
         at_x0 = self.values.at_x0 if at_x0 is None else at_x0
@@ -140,7 +147,7 @@ class Probe:
         weight = _weights(claim, direction)
         whole = dot(claim.size, weight, partial(_absolute, direction))
         several = self.weights.size > 1
-        outputs = np.empty((2, steps.size, 1))
+        outputs, moved = np.empty((2, steps.size, 1)), np.ones((2, steps.size))
         # The finest first: what func keeps of its last call is then furthest from x0.
         order = range(steps.size)[::-1]
         moves = (sign * steps[j] * direction for j in order for sign in (1.0, -1.0))
@@ -152,6 +159,7 @@ class Probe:
             del happened  # as long as x0
             if several:  # one by one: they may be many
                 changes[side, j], size[side, j] = self._change(values), self._size(values)
+                moved[side, j] = self._share(values != self.values.at_x0)
             else:
                 outputs[side, j] = values
         with np.errstate(all="ignore"):  # nowhere to go, or beyond the largest number
@@ -166,7 +174,8 @@ class Probe:
         # Rounding once has a standard deviation of eps / 2 / sqrt(3).
         largest = np.fmax.reduce(size, axis=0)
         h = steps * share.mean(axis=0)
-        return Rungs(h, changes, claimed, 0.3 * self.output_eps * largest).distinct()
+        rounding = 0.3 * self.output_eps * largest
+        return Rungs(h, changes, claimed, rounding, moved.max(axis=0)).distinct()
 
     def entry_ladder(self, claim: np.ndarray, i: int, unit: float, steps: np.ndarray) -> Rungs:
         """Return the same along entry `i`, in steps of `unit`."""

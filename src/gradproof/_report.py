@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ._layout import Leaf, Pairs, leaf_of
+from ._reach import Reach, worst_of
 from ._scope import NOTHING, Scope
 from ._text import GRAVITY, in_lines, in_one_line
 
@@ -117,6 +118,9 @@ class Report:
         Of a check along directions: the smallest relative error of one entry that would have been
         seen if all others are right, for the median entry and for the worst. None if each entry was
         looked at.
+    reach : Reach
+        How small a mistake would have been seen: of the whole, of each leaf, of a row of it, of an
+        entry. Of several things, the largest of each number.
     compile_time : float
         Seconds spent to compile func for batches; 0 where that was not needed, or done before.
     scope : Scope
@@ -140,6 +144,7 @@ class Report:
     pairs: Pairs | None = None
     checks: tuple[Check, ...] = ()
     alone: tuple[float, float] | None = None
+    reach: Reach | None = None
     compile_time: float = 0.0
     interrupted: bool = False
     scope: Scope = NOTHING
@@ -221,6 +226,7 @@ class Report:
             "seed": self.seed,
             "compile_time": self.compile_time,
             "alone": None if self.alone is None else _plain(list(self.alone)),
+            "reach": None if self.reach is None else self.reach.to_dict(),
             "interrupted": self.interrupted,
             "scope": self.scope.to_dict(),
         }
@@ -305,6 +311,7 @@ def together(
         remarks=tuple(remarks),
         nfev=nfev,
         ngev=ngev,
+        reach=worst_of([report.reach for _, report in reports]),
         compile_time=max(report.compile_time for _, report in reports),
         checks=() if alone else tuple(every),
         interrupted=interrupted,

@@ -1,0 +1,398 @@
+"""
+Rows, columns and whole leaves: lines along which the entries of each of them move as one.
+
+Along a random direction the errors of a row add up like noise does: where the rounding of func's
+result rules, a row that is missing drowns in it. Moved as the claim says that func grows, its
+entries add up one by one: against the rounding of a result of as many numbers as x0, one pair of
+evaluations then shows each row of every leaf (of ``R`` rows of ``L`` entries, each missing one with
+``L h`` against ``0.3 eps sqrt(R L)``). Rows among each other have random signs and sizes, so that
+errors of several do not cancel.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._evidence import DOUBT, suspicious
+from ._layout import Leaf
+from ._probe import BudgetSpent
+from ._reach import LeafReach
+from ._sight import Looks, Sight
+from ._survey import Survey
+
+#: What looks at rows may cost: with one look along each axis of each of ten leaves, and as many
+#: again at what these leave in the dark.
+_MOST = 240
+#: Lines with random signs through rows of which little is claimed: first, and if more help.
+_DRAWS, _DRAWS_AT_MOST = 3, 8
+#: How often all lines may miss an error of random signs that is as large as what they see.
+MISS = 0.01
+#: Axes, the first and the last, along which x and ones are lined up with the claim.
+_AXES = 2
+#: Parts that rows are cut into at once where a look at all of them shows too little.
+_PARTS = 4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    The rows of a leaf along one of its axes, which are columns along the second.
+
+    Attributes
+    ----------
+    leaf : Leaf
+        The leaf.
+    axis : int or None
+        Its axis, of which one index is a row; None for the leaf as a whole, and -1 for blocks of a
+        vector, whose rows are its entries.
+    count : int
+        Number of rows.
+    """
+
+    leaf: Leaf
+    axis: int | None
+    count: int
+
+    def sums(self, values: np.ndarray) -> Any:
+        """Return the sum of values of the leaf's entries in each row."""
+        if self.axis is None:
+            return np.array([values.sum(dtype=float)])
+        if self.axis < 0:
+            starts = np.arange(0, values.size, self._block)
+            return np.add.reduceat(values, starts, dtype=float)
+        shaped = values.reshape(self._shape)
+        others = tuple(k for k in range(shaped.ndim) if k != self._axis)
+        return shaped.sum(axis=others, dtype=float)
+
+    def spread(self, numbers: np.ndarray) -> Any:
+        """Return one number for each entry of the leaf, that of its row."""
+        size = self.leaf.where.stop - self.leaf.where.start
+        if self.axis is None:
+            return np.full(size, numbers[0])
+        if self.axis < 0:
+            return np.repeat(numbers, self._block)[:size]
+        along = [1] * len(self._shape)
+        along[self._axis] = self.count
+        return np.broadcast_to(numbers.reshape(along), self._shape).reshape(-1)
+
+    def name(self, i: int | None = None) -> str:
+        """Return the words for a row, as NumPy writes its index; of any row without one."""
+        path = self.leaf.path
+        if self.axis is None:
+            return path or "x0"
+        if self.axis < 0:
+            block = self._block
+            if i is None:
+                return f"a block of {block} entries of {path or 'x0'}"
+            return f"{path}[{i * block}:{(i + 1) * block}]"
+        places = [":"] * len(self.leaf.shape)
+        places[self.axis] = "i" if i is None else str(i)
+        return f"{path}[{', '.join(places)}]"
+
+    @property
+    def _block(self) -> int:
+        return int(-(-(self.leaf.where.stop - self.leaf.where.start) // self.count))
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return (2, *self.leaf.shape) if self.leaf.complex else self.leaf.shape
+
+    @property
+    def _axis(self) -> int:
+        assert self.axis is not None
+        return self.axis + self.leaf.complex
+
+
+def rows_of(leaf: Leaf) -> list[Rows]:
+    """Return the ways in which a leaf has rows of several entries."""
+    size = math.prod(leaf.shape)
+    long = [k for k, length in enumerate(leaf.shape) if length > 1]
+    if len(long) > 1:
+        return [Rows(leaf, k, leaf.shape[k]) for k in long if size > leaf.shape[k]]
+    entries = leaf.where.stop - leaf.where.start
+    block = math.isqrt(max(entries - 1, 0)) + 1
+    count = -(-entries // block)
+    return [Rows(leaf, -1, count)] if count > 1 else []
+
+
+class Seen:
+    """
+    How small an error of each row would have been seen.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of which leaf, along which axis.
+    own : ndarray of shape (count,)
+        What a missing row adds to a line along which it is moved as its claim says.
+    material : ndarray of shape (count,)
+        What errors of random signs add to a line if each entry of a row is off by what must be
+        seen of it.
+
+    Attributes
+    ----------
+    weak : ndarray of bool
+        Rows of which so little is claimed, or nothing, that more has to be missing to matter; in
+        which direction, the claim does not say.
+    size : ndarray of shape (count,)
+        What an error of a row is relative to: the row, or the (lower) median row if that is
+        larger.
+    """
+
+    def __init__(self, rows: Rows, own: np.ndarray, material: np.ndarray) -> None:
+        self.rows, self.material = rows, material
+        self.weak = own <= material
+        typical = [_median(own[~self.weak]), _median(material)]
+        self.size = np.where(
+            self.weak, np.maximum(material, typical[1]), np.maximum(own, typical[0])
+        )
+        self._surely = np.full(own.size, np.inf)
+        self._chance: list[np.ndarray] = []
+
+    def followed(self, which: np.ndarray, error: float) -> None:
+        """Take down that an error of rows moved as claimed is followed from a size on."""
+        self._surely[which] = np.fmin(self._surely[which], error)
+
+    def might(self, which: np.ndarray, error: float) -> None:
+        """Take down the same of rows of which each entry moves by a sign of its own."""
+        seen = np.full(self.size.size, np.inf)
+        seen[which] = error
+        self._chance.append(seen)
+
+    @property
+    def reach(self) -> Any:
+        """
+        The smallest error, relative to the size of each row, that would have been followed.
+
+        An error of random signs adds up to a normal number of deviation r. Several lines miss it
+        with the product of ``P(|N| < seen / r)``, which may be one in a hundred: where that is
+        small ``sqrt(2 / pi) seen / r`` each.
+        """
+        size = np.where(self.size > 0, self.size, 1.0)
+        surely = np.where(self.weak, np.inf, self._surely / size)
+        if not self._chance:
+            return np.where(self.size > 0, surely, 0.0)
+        square = np.where(self.weak, size, self.material)
+        seen = np.sort(np.stack(self._chance), axis=0)
+        chance = np.full(size.size, np.inf)
+        for k in range(1, len(seen) + 1):
+            with np.errstate(over="ignore"):
+                mean = np.exp(np.mean(np.log(seen[:k]), axis=0))
+            chance = np.fmin(chance, mean / square * math.sqrt(2 / math.pi) / MISS ** (1 / k))
+        return np.where(self.size > 0, np.fmin(surely, chance), 0.0)
+
+    @property
+    def dark(self) -> Any:
+        """The rows of which an error as large as themselves would not have been seen."""
+        return np.flatnonzero(self.reach > 1)
+
+
+def _median(sizes: np.ndarray) -> float:
+    """Return the lower median, 0 of none."""
+    return float(np.sort(sizes)[(sizes.size - 1) // 2]) if sizes.size else 0.0
+
+
+Part = list[tuple[Seen, np.ndarray]]
+
+
+def moved_as_claimed(survey: Survey, part: Part) -> np.ndarray:
+    """Return weights with which rows move as their claims say, each times a number of its own."""
+    weights = np.zeros(survey.g.size, dtype=np.float16)
+    for seen, numbers in part:
+        where = seen.rows.leaf.where
+        g = survey.g[where]
+        signs = survey.rng.choice([-1.0, 1.0], g.size)
+        np.copyto(signs, np.sign(g), where=g != 0)
+        weights[where] += (signs * seen.rows.spread(numbers)).astype(np.float16)
+    return weights
+
+
+class RowLines:
+    """
+    Looks at the rows of all leaves.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    looks : Looks
+        Measures along directions.
+    """
+
+    def __init__(self, survey: Survey, looks: Looks) -> None:
+        self.survey, self.looks = survey, looks
+        self.sights: list[Sight] = []
+        leaves = [leaf for leaf in survey.probe.point.leaves if leaf.where.stop > leaf.where.start]
+        self.wholes = [self._seen(Rows(leaf, None, 1)) for leaf in leaves]
+        self.rows = [[self._seen(rows) for rows in rows_of(leaf)] for leaf in leaves]
+        self._first = survey.probe.nfev
+
+    def _seen(self, rows: Rows) -> Seen:
+        where, scales = rows.leaf.where, self.survey.scales
+        own = rows.sums(np.abs(scales.claim[where]))
+        square = np.square(scales.resolved[where], dtype=np.float64)
+        return Seen(rows, own, np.sqrt(rows.sums(square)))
+
+    @property
+    def in_the_dark(self) -> Seen | None:
+        """The leaf, or the rows, that may be missing without being seen: those of worst reach."""
+        leaves = self.wholes if len(self.wholes) > 1 else []
+        return max(
+            (seen for seen in (*leaves, *itertools.chain(*self.rows)) if seen.dark.size),
+            key=lambda seen: float(seen.reach.max()),
+            default=None,
+        )
+
+    @property
+    def every(self) -> list[Seen]:
+        """All rows of all leaves, and these as a whole."""
+        return [*self.wholes, *(seen for several in self.rows for seen in several)]
+
+    def note(self, sights: list[Sight]) -> None:
+        """Take down what random directions would have shown of rows."""
+        for sight in sights:
+            for seen in self.every:
+                seen.might(np.arange(seen.size.size), sight.seen)
+
+    def run(self) -> None:
+        """Look at all rows together, then at those that this leaves in the dark."""
+        try:
+            for part in self._parts():
+                self._look(part)
+            self._look_at_weak()
+            self._look_along_x()
+            leaves = self.wholes if len(self.wholes) > 1 else []
+            for seen in (*leaves, *itertools.chain(*self.rows)):
+                self._closer(seen)
+        except BudgetSpent:
+            return
+
+    def _parts(self) -> Iterator[Part]:
+        """Yield the first parts: the leaves, then their rows along the first axis of each, ..."""
+        groups = [self.wholes] if len(self.wholes) > 1 else []
+        groups += [
+            [several[k] for several in self.rows if k < len(several)]
+            for k in range(max(map(len, self.rows), default=0))
+        ]
+        for group in groups:
+            yield [(seen, np.flatnonzero(~seen.weak)) for seen in group]
+
+    def _closer(self, seen: Seen) -> None:
+        """Look at the rows that are in the dark, in smaller parts each time."""
+        for _ in range(3):
+            dark = seen.dark
+            dark = dark[~seen.weak[dark]]
+            if not dark.size or self._suspicious():
+                return
+            wanted = int(np.ceil(min(float(seen.reach[dark].max()), 1e3) ** 2))
+            count = min(max(wanted, 1), _PARTS, dark.size)
+            for some in np.array_split(self.survey.rng.permutation(dark), count):
+                self._look([(seen, some)])
+
+    def _suspicious(self) -> bool:
+        """Tell whether there is something to search for already."""
+        return any(suspicious(sight.e, sight.common, DOUBT) for sight in self.sights)
+
+    def _look(self, part: Part) -> None:
+        """Look at rows, each of which moves as its claim says."""
+        numbered = []
+        for seen, which in part:
+            numbers = np.zeros(seen.size.size)
+            numbers[which] = self.survey.rng.uniform(1, 2, which.size)
+            numbers[which] *= self.survey.rng.choice([-1.0, 1.0], which.size)
+            numbered.append((seen, numbers))
+        sizes = np.concatenate([seen.size[which] for seen, which in part])
+        if sizes.size:
+            scale = math.sqrt(sum(float(np.square(n * s.size).sum()) for s, n in numbered))
+            weights = moved_as_claimed(self.survey, numbered)
+            self._measured(weights, float(sizes.min()), scale, numbered)
+            for seen, which in part:
+                seen.followed(which, self.sights[-1].seen)
+
+    def _look_at_weak(self) -> None:
+        """Look at the entries of rows of which little is claimed, with random signs."""
+        survey = self.survey
+        there, least = np.zeros(survey.g.size, dtype=bool), math.inf
+        for seen in self.every:
+            if seen.weak.any():
+                there[seen.rows.leaf.where] |= seen.rows.spread(seen.weak)
+                least = min(least, float(seen.size[seen.weak].min()))
+        if not 0 < least < math.inf:
+            return
+        for k in range(_DRAWS_AT_MOST):
+            dark = max(float(seen.reach[seen.weak].max(initial=0.0)) for seen in self.every)
+            # With twice the lines, their geometric mean need be the less improbable by a root.
+            if dark <= 1 or (k >= _DRAWS and dark > MISS ** (1 / _DRAWS_AT_MOST - 1 / k)):
+                return
+            if self._suspicious():
+                return
+            weights = survey.signs().astype(np.float16)
+            weights *= there
+            # Three lines miss a normal number below a quarter of its deviation once in a hundred.
+            self._measured(weights, least / 4)
+            for seen in self.every:
+                seen.might(np.flatnonzero(seen.weak), self.sights[-1].seen)
+
+    def _measured(
+        self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Part | str = ""
+    ) -> None:
+        if self.survey.probe.nfev - self._first > _MOST:
+            raise BudgetSpent
+        self.sights.append(self.looks.along(weights, visible, scale, part))
+
+    def _look_along_x(self) -> None:
+        """
+        Look along x itself, and along ones: a normalisation changes by neither.
+
+        A term that is missing in its derivative (the projection) is along x, or constant, in each
+        row that is normalised, and may be small beside each entry; along all of them it is as large
+        as what the claim says there.
+        """
+        survey = self.survey
+        for k, constant in itertools.product(range(_AXES), (False, True)):
+            weights, claimed = np.zeros(survey.g.size, dtype=np.float16), 0.0
+            for whole, several in zip(self.wholes, self.rows, strict=True):
+                if k and len(several) < 2:
+                    continue
+                rows = (several or [whole])[-k].rows
+                where = rows.leaf.where
+                move = survey.move[where]
+                own = np.full(move.size, move.min()) if constant else survey.probe.x[where]
+                own = own / move
+                along = rows.sums(own * survey.scales.claim[where])
+                numbers = survey.rng.uniform(1, 2, rows.count) * np.where(along < 0, -1.0, 1.0)
+                weights[where] = own * rows.spread(numbers)
+                claimed += float(numbers @ along)
+            if weights.any():
+                visible = survey.res * max(claimed, survey.size_along(weights, "resolved"))
+                self._measured(weights, visible, claimed, "constant" if constant else "along x0")
+
+    def reach(self, whole_of_all: float, alone: float) -> tuple[LeafReach, ...]:
+        """
+        Return how small a mistake of each leaf, of its rows and entries would have been seen.
+
+        Parameters
+        ----------
+        whole_of_all : float
+            That of the whole.
+        alone : float
+            The least error of one entry that is followed, in the units of the survey.
+        """
+        found = []
+        for whole, several in zip(self.wholes, self.rows, strict=True):
+            leaf = whole.rows.leaf
+            least = float(np.min(self.survey.scales.resolved[leaf.where]))
+            entry = alone / least if least > 0 else math.inf
+            by_axis = {seen.rows.axis: float(seen.reach.max()) for seen in several}
+            of_whole = float(whole.reach[0]) if len(self.wholes) > 1 else whole_of_all
+            size = math.prod(leaf.shape)
+            rows = tuple(
+                by_axis.get(k, of_whole if length == 1 and size > 1 else entry)
+                for k, length in enumerate(leaf.shape)
+            )
+            found.append(LeafReach(leaf.path, leaf.shape, of_whole, rows, entry))
+        return tuple(found)
