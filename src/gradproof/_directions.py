@@ -8,6 +8,7 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -301,6 +302,9 @@ class Directions:
         """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
         survey = self.survey
         claimed = abs(float(sight.weights @ survey.scales.claim))
+        cancelled = partial(cancels, survey, sight.weights * survey.move, e.value)
+        if sight.integrated:  # the claim knows of kinks
+            return CANCELS if cancelled() else ""
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
         at_large = ([sight.rungs, again], survey.sigma, e)
@@ -308,7 +312,7 @@ class Directions:
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"
-        return CANCELS if cancels(survey, sight.weights * survey.move, e.value) else ""
+        return CANCELS if cancelled() else ""
 
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
         """Search for the entries that a direction convicts; return it without what was found."""
@@ -350,8 +354,7 @@ class Directions:
         """Return a line through rows, of which one may be named, with its state."""
         survey = self.survey
         scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
-        # Integrated, the claim knows of kinks.
-        excuse = "" if sight.integrated else self._excuse(sight, again, e, scale)
+        excuse = self._excuse(sight, again, e, scale)
         if not (excuse or sight.integrated) and integrates(
             survey, again, sight.weights * survey.move, e, scale
         ):

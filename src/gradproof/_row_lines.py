@@ -232,9 +232,11 @@ class RowLines:
         self._first = survey.probe.nfev
 
     def _seen(self, rows: Rows) -> Seen:
-        where, scales = rows.leaf.where, self.survey.scales
+        where, scales, fixed = rows.leaf.where, self.survey.scales, self.survey.probe.point.fixed
         own = rows.sums(np.abs(scales.claim[where]))
         square = np.square(scales.resolved[where], dtype=np.float64)
+        if fixed is not None:
+            square[fixed[where]] = 0.0
         return Seen(rows, own, np.sqrt(rows.sums(square)))
 
     @property

@@ -57,8 +57,7 @@ def wrong_row(
     if not confirmed(survey, one_look, other_look, allowed):
         return ""
     scale = min(size, abs(other_look.value) / (4 * survey.rtol))
-    excused = not sight.integrated and excuse(sight, more, other_look, scale)
-    return "" if excused else seen.rows.name(i)
+    return "" if excuse(sight, more, other_look, scale) else seen.rows.name(i)
 
 
 def _halves(part: Part) -> tuple[Part, Part]:
