@@ -12,13 +12,12 @@ errors of several do not cancel.
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ._evidence import DOUBT, suspicious
-from ._layout import Leaf
+from ._leaf_rows import Rows, rows_of
 from ._probe import BudgetSpent
 from ._reach import LeafReach
 from ._sight import Looks, Sight
@@ -35,88 +34,6 @@ MISS = 0.01
 _AXES = 2
 #: Parts that rows are cut into at once where a look at all of them shows too little.
 _PARTS = 4
-
-
-@dataclass(frozen=True)
-class Rows:
-    """
-    The rows of a leaf along one of its axes, which are columns along the second.
-
-    Attributes
-    ----------
-    leaf : Leaf
-        The leaf.
-    axis : int or None
-        Its axis, of which one index is a row; None for the leaf as a whole, and -1 for blocks of a
-        vector, whose rows are its entries.
-    count : int
-        Number of rows.
-    """
-
-    leaf: Leaf
-    axis: int | None
-    count: int
-
-    def sums(self, values: np.ndarray) -> Any:
-        """Return the sum of values of the leaf's entries in each row."""
-        if self.axis is None:
-            return np.array([values.sum(dtype=float)])
-        if self.axis < 0:
-            starts = np.arange(0, values.size, self._block)
-            return np.add.reduceat(values, starts, dtype=float)
-        shaped = values.reshape(self._shape)
-        others = tuple(k for k in range(shaped.ndim) if k != self._axis)
-        return shaped.sum(axis=others, dtype=float)
-
-    def spread(self, numbers: np.ndarray) -> Any:
-        """Return one number for each entry of the leaf, that of its row."""
-        size = self.leaf.where.stop - self.leaf.where.start
-        if self.axis is None:
-            return np.full(size, numbers[0])
-        if self.axis < 0:
-            return np.repeat(numbers, self._block)[:size]
-        along = [1] * len(self._shape)
-        along[self._axis] = self.count
-        return np.broadcast_to(numbers.reshape(along), self._shape).reshape(-1)
-
-    def name(self, i: int | None = None) -> str:
-        """Return the words for a row, as NumPy writes its index; of any row without one."""
-        path = self.leaf.path
-        if self.axis is None:
-            return path or "x0"
-        if self.axis < 0:
-            block = self._block
-            if i is None:
-                return f"a block of {block} entries of {path or 'x0'}"
-            return f"{path}[{i * block}:{(i + 1) * block}]"
-        places = [":"] * len(self.leaf.shape)
-        places[self.axis] = "i" if i is None else str(i)
-        return f"{path}[{', '.join(places)}]"
-
-    @property
-    def _block(self) -> int:
-        return int(-(-(self.leaf.where.stop - self.leaf.where.start) // self.count))
-
-    @property
-    def _shape(self) -> tuple[int, ...]:
-        return (2, *self.leaf.shape) if self.leaf.complex else self.leaf.shape
-
-    @property
-    def _axis(self) -> int:
-        assert self.axis is not None
-        return self.axis + self.leaf.complex
-
-
-def rows_of(leaf: Leaf) -> list[Rows]:
-    """Return the ways in which a leaf has rows of several entries."""
-    size = math.prod(leaf.shape)
-    long = [k for k, length in enumerate(leaf.shape) if length > 1]
-    if len(long) > 1:
-        return [Rows(leaf, k, leaf.shape[k]) for k in long if size > leaf.shape[k]]
-    entries = leaf.where.stop - leaf.where.start
-    block = math.isqrt(max(entries - 1, 0)) + 1
-    count = -(-entries // block)
-    return [Rows(leaf, -1, count)] if count > 1 else []
 
 
 class Seen:
@@ -233,10 +150,12 @@ class RowLines:
 
     def _seen(self, rows: Rows) -> Seen:
         where, scales, fixed = rows.leaf.where, self.survey.scales, self.survey.probe.point.fixed
-        own = rows.sums(np.abs(scales.claim[where]))
-        square = np.square(scales.resolved[where], dtype=np.float64)
-        if fixed is not None:
-            square[fixed[where]] = 0.0
+
+        def square(part: slice) -> np.ndarray:
+            found = np.square(scales.resolved[where][part], dtype=float)
+            return found if fixed is None else np.where(fixed[where][part], 0.0, found)
+
+        own = rows.sums(lambda part: np.abs(scales.claim[where][part]))
         return Seen(rows, own, np.sqrt(rows.sums(square)))
 
     @property
@@ -365,7 +284,7 @@ class RowLines:
                 move = survey.move[where]
                 own = np.full(move.size, move.min()) if constant else survey.probe.x[where]
                 own = own / move
-                along = rows.sums(own * survey.scales.claim[where])
+                along = rows.sums((own * survey.scales.claim[where]).__getitem__)
                 numbers = survey.rng.uniform(1, 2, rows.count) * np.where(along < 0, -1.0, 1.0)
                 weights[where] = own * rows.spread(numbers)
                 claimed += float(numbers @ along)
