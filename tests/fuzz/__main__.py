@@ -9,6 +9,10 @@ import collections
 import os
 import sys
 import time
+from typing import Any
+
+#: Random problems between two looks at the clock.
+CHUNK = 25
 
 
 def main() -> int:
@@ -31,19 +35,15 @@ def main() -> int:
 
     findings: dict[str, list[str]] = {}
     verdicts: collections.Counter[str] = collections.Counter()
-    for library in chosen.libraries.split(","):
-        names = [road for road in roads(library) if chosen.roads in road]
-        end = time.monotonic() + chosen.seconds
 
-        @seed(chosen.seed)
+    def chunk(library: str, names: list[str], number: int) -> None:
+        @seed(1000 * chosen.seed + number)
         @settings(
-            max_examples=chosen.examples, deadline=None, database=None, phases=[Phase.generate],
+            max_examples=CHUNK, deadline=None, database=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(st.data())
-        def run(data):
-            if time.monotonic() > end:
-                return
+        def run(data: Any) -> None:
             road = data.draw(st.sampled_from(names))
             problem = data.draw(problems(library, road))
             found = outcome(problem, road)
@@ -57,7 +57,14 @@ def main() -> int:
                 )
 
         run()
-        print(library, dict(sorted(verdicts.items())), flush=True)
+
+    for library in chosen.libraries.split(","):
+        names = [road for road in roads(library) if chosen.roads in road]
+        end = time.monotonic() + chosen.seconds
+        for number in range(-(-chosen.examples // CHUNK)):
+            if time.monotonic() < end:
+                chunk(library, names, number)
+        print(library, sum(verdicts.values()), dict(sorted(verdicts.items())), flush=True)
     for key, shown in sorted(findings.items()):
         smallest = min(shown, key=len)
         print(f"\n=== {key} ({len(shown)} times)\n{smallest}")
