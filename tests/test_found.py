@@ -307,3 +307,50 @@ def test_a_wrong_value_beside_a_claim_of_a_func_that_is_not_random_is_found():
     x = np.linspace(0.5, 1.0, 3)
     report = verify_vjp(np.sin, lambda x: (1.001 * np.sin(x), lambda ct: ct * np.cos(x)), x, seed=0)
     assert report.verdict == "fail"
+
+
+def test_a_number_that_func_returns_beside_arrays_is_one_of_its_values(wide):
+    x, xp = wide([0.5, 0.75, 1.0]), wide.xp
+
+    def func(x):
+        return {"a": x * x, "b": float(xp.sum(x * x * x))}
+
+    def vjp(x, cotangent):
+        return 2 * x * cotangent["a"] + 3 * x * x * float(cotangent["b"])
+
+    def left_out(x, cotangent):
+        return 2 * x * cotangent["a"]
+
+    def jvp(x, tangent):
+        return {"a": 2 * x * tangent, "b": float(xp.sum(3 * x * x * tangent))}
+
+    assert verify_vjp(func, vjp, x, seed=0).ok
+    assert verify_jvp(func, jvp, x, seed=0).ok
+    assert verify_vjp(func, left_out, x, seed=0).verdict == "fail"
+    wrong = verify_jvp(func, lambda x, t: {"a": 2 * x * t, "b": 0.0}, x, seed=0)
+    assert wrong.verdict == "fail"
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_second_derivatives_by_a_number_beside_arrays(wide, factor):
+    x0, xp = [wide([0.5, 0.75, 1.0]), 1.25], wide.xp
+
+    def func(p):
+        return xp.sum(p[0] * p[0]) * p[1] ** 2
+
+    def grad(p):
+        return [2 * p[0] * p[1] ** 2, float(2 * p[1] * xp.sum(p[0] * p[0]))]
+
+    def hvp(p, t):
+        by_number = 2 * t[1] * xp.sum(p[0] * p[0]) + 4 * p[1] * xp.sum(p[0] * t[0])
+        return [2 * t[0] * p[1] ** 2 + 4 * p[0] * p[1] * t[1], factor * float(by_number)]
+
+    def hess(p):
+        off = 4 * p[0] * p[1]
+        square = 2 * p[1] ** 2 * wide(np.eye(3))
+        return [[square, off], [off, factor * float(2 * xp.sum(p[0] * p[0]))]]
+
+    wanted = "pass" if factor == 1 else "fail"
+    for more in ({}, {"grad": grad}):
+        assert verify_hvp(func, hvp, x0, seed=0, **more).verdict == wanted
+        assert verify_hess(func, hess, x0, seed=0, **more).verdict == wanted

@@ -143,7 +143,7 @@ def verify_autodiff(
         raise TypeError(msg)
     func, point = tracked_point(func, primals, argnums, kwargs)
     point.with_entries()
-    values = Values(func, point, options.budget, settings, has_aux=has_aux)
+    values = Values(func, point, options.budget, settings, has_aux=has_aux, tracked=True)
     _refuse_untracked(values)
     rules = Rules(values, point, options, modes, vmap=vmap, lacking=lacking)
     for depth in range(2, order + 1):

@@ -27,6 +27,8 @@ class Outputs:
         derivative and are left out; on their own they count as numbers.
     name : str
         What returned it, for messages.
+    tracked : bool
+        Whether only arrays of the library count, which its automatic differentiation follows.
 
     Attributes
     ----------
@@ -46,7 +48,9 @@ class Outputs:
         The numbers that are not finite at x0, where others are: they have no slope.
     """
 
-    def __init__(self, backend: Backend, value: Any, name: str = "func") -> None:
+    def __init__(
+        self, backend: Backend, value: Any, name: str = "func", *, tracked: bool = False
+    ) -> None:
         self._backend, self._name = backend, name
         self.unseen: np.ndarray | None = None
         self.bare, self.value = is_bare(value), value
@@ -58,6 +62,10 @@ class Outputs:
             self._flat = flat = backend.flatten(value)
             self._paths = flat.paths
             numbers = [backend.leaf(leaf) for leaf in flat.leaves]
+            if not tracked:
+                # A number of Python or NumPy beside arrays of another library is a value as well.
+                pairs = zip(numbers, flat.leaves, strict=True)
+                numbers = [_host_number(leaf) if own is None else own for own, leaf in pairs]
             self._kept = [i for i, number in enumerate(numbers) if number is not None]
             if not self._kept:
                 msg = (
@@ -189,7 +197,9 @@ class Outputs:
         flat = self._backend.flatten(value)
         leaves = [self._backend.fixed_tangent(leaf) for leaf in flat.leaves]
         for i, array in zip(self._kept, arrays, strict=True):
-            leaves[i] = array
+            # Not an array of NumPy in the place of a number: other libraries take no such factor.
+            plain = type(flat.leaves[i]) in (float, complex) and isinstance(array, np.ndarray)
+            leaves[i] = array.item() if plain else array
         return flat.rebuild(leaves)
 
 
@@ -200,6 +210,14 @@ def is_bare(value: Any) -> bool:
             getattr(item, "shape", ()) for item in value
         )
     return is_array(value) and not isinstance(value, tuple)
+
+
+def _host_number(leaf: Any) -> np.ndarray | None:
+    """Return a floating number of Python, or floating array of NumPy, as an array; else None."""
+    if not isinstance(leaf, float | complex | np.ndarray | np.generic):
+        return None
+    array = np.asarray(leaf)
+    return array if array.dtype.kind in "fc" else None
 
 
 def _at(leaf: Leaf) -> str:

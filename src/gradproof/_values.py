@@ -42,6 +42,8 @@ class Values:
         How func is evaluated; by default one call after the other.
     has_aux : bool
         Whether func returns a pair, of which the second is no output.
+    tracked : bool
+        Whether only those outputs count that automatic differentiation follows.
 
     Attributes
     ----------
@@ -78,6 +80,7 @@ class Values:
         settings: Settings = PLAIN,
         *,
         has_aux: bool = False,
+        tracked: bool = False,
     ) -> None:
         self._func, self._aux = func, has_aux
         self.point: Point | Span = point
@@ -92,7 +95,7 @@ class Values:
         copies = point.copies()
         with backend.quiet(), noted(lambda: f"{self.what} at x0", point.hint):
             self.value = self.primary(self._call(copies))
-            self.outputs = Outputs(backend, self.value, self.what)
+            self.outputs = Outputs(backend, self.value, self.what, tracked=tracked)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         if not self.outputs.size and point.x.size:
             msg = (
