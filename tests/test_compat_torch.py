@@ -756,6 +756,33 @@ class TestWhatTheOriginalAccepts:
             with pytest.raises(TypeError, match="NoneType"):
                 check(hooked(1.0, 0.0), leaf(3))
 
+    def test_a_jvp_that_takes_no_none(self):
+        class Sum(torch.autograd.Function):
+            factor = 1.0
+
+            @staticmethod
+            def forward(ctx, x, y):
+                ctx.set_materialize_grads(False)
+                return x + y
+
+            @staticmethod
+            def backward(ctx, ct):
+                return (None, None) if ct is None else (ct, ct)
+
+            @staticmethod
+            def jvp(ctx, s, t):
+                return s * 1.0 + t * Sum.factor
+
+        two = leaf(3), leaf(3)
+        for check in (gradcheck, original):
+            with pytest.raises(TypeError, match="NoneType"):
+                check(Sum.apply, two, check_forward_ad=True)
+        options = {"check_undefined_grad": False, "check_forward_ad": True}
+        assert gradcheck(lambda x: Sum.apply(x, x), leaf(3), **options)
+        Sum.factor = 1.5
+        refused(lambda x: Sum.apply(x, x), leaf(3), check_forward_ad=True)
+        refused(Sum.apply, two, check_forward_ad=True)
+
     @pytest.mark.parametrize("what", ["shape", "dtype"])
     def test_a_result_that_is_another_one_nearby(self, what):
         def func(x):

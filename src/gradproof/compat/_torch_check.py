@@ -109,19 +109,15 @@ def checked(
     # The same in every run, unless the user seeds torch; no number of its generator is drawn.
     options = Options.checked(None, None, torch.initial_seed() % 2**32)
     options = replace(options, stationary=True)
-    others, late = [], None
+    others: list[Check] = []
     if "vjp" in settings.modes:
         others += _of_reverse(usable, tensors, point, options, settings)
-        if settings.undefined:
-            try:
-                others.append(_of_undefined(usable, inputs, tensors, point))
-            except Exception as err:  # of a hook, say, which the original finds last of all
-                late = err
         elsewhere = by_gradients(usable, tensors, point, options)
     else:
         elsewhere = by_values(usable, point)
     if "jvp" in settings.modes:
         others += _of_forward(usable, point, options, settings)
+    late = _of_undefined(usable, inputs, point, options, settings, others)
     with point.in_place() if elsewhere else nullcontext():
         report, excused = _judged(usable, point, options, settings, others)
     if usable.changed is not None:
@@ -139,12 +135,37 @@ def _refuse_another_shape(func: Differentiable, point: Inputs, eps: float | None
 
 
 def _of_undefined(
-    func: Differentiable, inputs: tuple[Any, ...], tensors: Tensors, point: Inputs
-) -> Check:
+    func: Differentiable,
+    inputs: tuple[Any, ...],
+    point: Inputs,
+    options: Options,
+    settings: Settings,
+    others: list[Check],
+) -> Exception | None:
+    """
+    Append the checks of undefined grad_outputs and tangents.
+
+    What a hook or a rule raises of them is returned: the original gets there last of all, and says
+    first what else is wrong.
+    """
+
     def again() -> Tensors:
         return [t for t in as_tuple(func(inputs)) if t is not None]
 
-    return undefined_backward(again, tensors, point.frozen)
+    try:
+        if settings.undefined and "vjp" in settings.modes:
+            others.append(undefined_backward(again, followed(inputs), point.frozen))
+        if settings.undefined and "jvp" in settings.modes:
+            names = [leaf.path for leaf in point.leaves]
+            tangents = _tangents(point, options, 7)
+            others.append(undefined_forward(leafwise(func, point), point.copies(), tangents, names))
+    except Exception as err:
+        return err
+    return None
+
+
+def _tangents(point: Inputs, options: Options, stream: int) -> Tensors:
+    return list(point.native(tangent(point, options.rng(stream), slice(None))))
 
 
 def _refuse_inputs(inputs: tuple[Any, ...], tensors: Tensors, names: Callable[[int], str]) -> None:
@@ -222,14 +243,10 @@ def _of_forward(
         point.copies(),
         leafwise(func, point),
     )
-    first, second = (
-        point.native(tangent(point, options.rng(stream), slice(None))) for stream in (7, 8)
-    )
+    first, second = (_tangents(point, options, stream) for stream in (7, 8))
     checks = []
     if settings.dtypes:
         checks.append(kinds_of_tangents(call, leaves, first))
-    if settings.undefined:
-        checks.append(undefined_forward(call, leaves, first, names))
     if settings.batched_forward:
         checks.append(batched_forward(call, leaves, (first, second), names))
     return checks
