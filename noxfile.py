@@ -96,6 +96,18 @@ def minimums(session: nox.Session) -> None:
 
 
 @nox.session
+def newest(session: nox.Session) -> None:
+    """Run the suite with the newest PyTorch and JAX, whatever is pinned; not of the default set."""
+    # Of PyTorch, the index has a build with several GB of CUDA: not for every run.
+    test = nox.project.dependency_groups(PYPROJECT, "test")
+    session.install("--upgrade", "-e", ".[jax,torch]", *test)
+    session.run("python", "-c", "import jax, torch; print(jax.__version__, torch.__version__)")
+    for backend in ("torch", "jax", "jax-x64"):
+        backends, _, env = BACKENDS[backend]
+        pytest(session, *PARALLEL, backends=backends, **env)
+
+
+@nox.session
 def run_deps(session: nox.Session) -> None:
     """Run the suite with nothing but the run-time dependencies and test tools: NumPy alone."""
     test = nox.project.dependency_groups(PYPROJECT, "test")
