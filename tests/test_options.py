@@ -167,7 +167,7 @@ class TestTorch:
 
         for value in (*NOT_WHOLE, 0, None):
             refused(call, "order", value)
-        for value in ((), [], "", "fwd", ("vjp", 1), None, 3, True, {"vjp": 1}, [["vjp"]]):
+        for value in ((), [], "", "fwd", ("vjp", 1), 3, True, {"vjp": 1}, [["vjp"]]):
             refused(call, "modes", value)
         for option in ("has_aux", "vmap"):
             for value in NO_FLAG:

@@ -98,6 +98,8 @@ def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
     for leaf in leaves:
         own = np.zeros_like(weights)
         own[leaf.where] = weights[leaf.where]
+        if not own.any():  # without an entry
+            continue
         e, _ = survey.estimate(probe.ladder(survey.g, own * survey.move, steps), 0.0)
         claimed = survey.claimed_along(own)
         scale = claimed or survey.size_along(own)
