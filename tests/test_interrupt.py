@@ -465,7 +465,11 @@ class TestOthers:
         hess = partial(lambda x: np.diag(6 * x))
         whole = told(gradproof.verify_hess)(cube, hess, x, seed=0)
         for k in range(6, whole.nfev + 1, 5):
-            report = told(gradproof.verify_hess)(Stopped(cube, k), hess, x, seed=0)
+            try:
+                report = told(gradproof.verify_hess)(Stopped(cube, k), hess, x, seed=0)
+            except KeyboardInterrupt:  # while the slope at x0 is measured
+                assert k < 20
+                continue
             assert report.interrupted
             assert report.verdict is Verdict.INCONCLUSIVE
 

@@ -13,7 +13,7 @@ import numpy as np
 from ._agreement import agreeing
 from ._backends import Backend
 from ._batches import Leafed, Refused, batched_from, run_of
-from ._evaluation import Settings
+from ._evaluation import NOT_IN_BATCHES, Settings
 from ._progress import Progress, progress_of
 from ._typing import Array, Function
 from ._workers import Workers
@@ -359,4 +359,4 @@ class Calls:
                 "vectorize='auto' it is called one by one then."
             )
             raise ValueError(msg) from err
-        self.remarks.append(f"func was called one by one, not in batches: {err}")
+        self.remarks.append(f"{NOT_IN_BATCHES}: {err}")

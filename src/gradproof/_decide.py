@@ -52,7 +52,8 @@ _FUNC_MOVES = "func does not return the same at x0 when it is called there again
 _CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
 #: What is said of entries that differ and do not matter.
 NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
-_SPENT = "the budget of calls ended before all entries were measured"
+_NOT_FINITE = "func is not finite at x0: there is no slope to compare with"
+SPENT = "the budget of calls ended before all entries were measured"
 
 
 @dataclass
@@ -125,7 +126,7 @@ class Decision:
         try:
             reason = self._decide()
         except BudgetSpent:
-            reason = _WHOLE if self.failed else _SPENT
+            reason = _WHOLE if self.failed else SPENT
         if not (found.interrupted or reason is _FUNC_MOVES) and self._random:
             self._say_that_it_is_random()
             if found.failed and not self.failed:
@@ -225,7 +226,7 @@ class Decision:
             few = bad.size < min(5, survey.g.size)
             return f"{text}: {self._names(bad.tolist())}" if few else text
         if not np.isfinite(survey.probe.size):
-            return "func is not finite at x0: there is no slope to compare with"
+            return _NOT_FINITE
         fixed = survey.probe.point.fixed
         if fixed is not None and fixed.all():
             found.state[0] = OPEN

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from ._advice import STRAIGHT_THROUGH
 from ._claims import Claim
 from ._columns import Claimed
 from ._decide import Decision
 from ._directions import number_of
 from ._findings import Column, Findings
 from ._layout import Pairs
+from ._next_step import next_step, stands_still
 from ._numbers import all_entries, few_entries, worst_of_columns
 from ._options import Options
 from ._probe import Probe
@@ -20,9 +22,6 @@ from ._survey import Survey
 from ._values import Values
 
 _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
-
-#: What a func that does not move at all cannot miss, in standard deviations of its rounding.
-_FAR = 256
 
 
 def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:
@@ -85,9 +84,6 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     return _report(survey, found, verdict, reason, flat, options, made)
 
 
-_WIDER = "a wider dtype, or a point with less cancellation, would show more"
-
-
 def _report(
     survey: Survey,
     found: Findings,
@@ -113,19 +109,9 @@ def _report(
             verdict, reason = "inconclusive", STATIONARY
     if verdict == "fail":
         remarks += _left_out(survey)
-    if verdict != "pass" and _stands_still(survey):
-        remarks.append(
-            "at the finest steps along the claim func does not change at all: its slope is 0. If "
-            "it rounds, thresholds or takes a sign, a straight-through rule is no derivative of "
-            "it: check that rule as the vjp of the function that it stands for"
-        )
-    elif (
-        verdict == "inconclusive"
-        and reason != STATIONARY
-        and survey.eps > 2.0**-40
-        and not found.interrupted
-    ):
-        remarks += [_WIDER] if survey.eps > 2.0**-40 else []
+    step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
+    if verdict == "fail" and stands_still(survey):
+        remarks.append(STRAIGHT_THROUGH)
     return Report(
         verdict=Verdict(verdict),
         reason=reason,
@@ -145,6 +131,7 @@ def _report(
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
         scope=_scope(values, products),
+        advice=step,
     )
 
 
@@ -195,17 +182,6 @@ def _left_out(survey: Survey) -> list[str]:
         return []
     paths = ", ".join(leaf.path for leaf in zero[:4]) + (", ..." if len(zero) > 4 else "")
     return [f"the claim is 0 in every entry of {paths}: {asked}"]
-
-
-def _stands_still(survey: Survey) -> bool:
-    """Tell whether func keeps its value to the bit where the claim has it move far above that."""
-    finest = [
-        rungs.changes[:, -1].any()
-        or not (np.abs(rungs.claimed[:, -1]) > _FAR * rungs.rounding[-1]).all()
-        for _, rungs in survey.lines
-        if rungs.h.size
-    ]
-    return bool(finest) and not any(finest)
 
 
 def _pairs(values: Values) -> Pairs:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ._advice import of_reason
 from ._layout import Leaf, Pairs, leaf_of
 from ._reach import Reach, worst_of
 from ._scope import NOTHING, Scope
@@ -111,6 +112,8 @@ class Report:
     checks : tuple of Check
         What was checked, where that is more than one thing; the worst of them is the verdict, and
         what `entries` are about.
+    advice : str
+        What is known to help an inconclusive check; `next_step` says it.
     interrupted : bool
         Whether Ctrl-C ended the check. Then it is inconclusive unless something was wrong already,
         and what was not reached is unresolved.
@@ -146,6 +149,7 @@ class Report:
     alone: tuple[float, float] | None = None
     reach: Reach | None = None
     compile_time: float = 0.0
+    advice: str = ""
     interrupted: bool = False
     scope: Scope = NOTHING
 
@@ -153,6 +157,13 @@ class Report:
     def ok(self) -> bool:
         """Whether the claim passed; an inconclusive check is not ok."""
         return self.verdict is Verdict.PASS
+
+    @property
+    def next_step(self) -> str:
+        """What would help a check that is inconclusive; empty for one that is not."""
+        if self.verdict is not Verdict.INCONCLUSIVE:
+            return ""
+        return self.advice or of_reason(self.reason)
 
     def __bool__(self) -> NoReturn:
         msg = (
@@ -213,6 +224,7 @@ class Report:
             "verdict": str(self.verdict),
             "reason": self.reason,
             "remarks": list(self.remarks),
+            "next_step": self.next_step,
             "checks": [
                 {"name": c.name, "verdict": str(c.verdict), "text": c.text} for c in self.checks
             ],
@@ -309,6 +321,7 @@ def together(
         verdict=decides.verdict,
         reason=main.reason if several else f"{decides.name}: {decides.text}",
         remarks=tuple(remarks),
+        advice=main.advice if decides.verdict is main.verdict else "",
         nfev=nfev,
         ngev=ngev,
         reach=worst_of([report.reach for _, report in reports]),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._evaluation import NOT_IN_BATCHES
+
 if TYPE_CHECKING:
     from ._report import Report
 
@@ -21,6 +23,7 @@ def in_lines(report: "Report") -> str:
     lines = [
         _finding(report),
         *_entries(report),
+        *([f"  next: {report.next_step}"] if report.next_step else []),
         *_measured(report),
         *_other_checks(report),
         *([f"  {report.scope}"] if str(report.scope) else []),
@@ -29,9 +32,10 @@ def in_lines(report: "Report") -> str:
     ]
     if report.compile_time:
         lines.append(f"  func was compiled for batches in {report.compile_time:.1f} s")
-    lines += [f"  {remark}" for remark in report.remarks[:6]]
-    if len(report.remarks) > 6:
-        lines.append(f"  ... and {len(report.remarks) - 6} more remarks")
+    remarks = [remark for remark in report.remarks if not remark.startswith(NOT_IN_BATCHES)]
+    lines += [f"  {remark}" for remark in remarks[:6]]
+    if len(remarks) > 6:
+        lines.append(f"  ... and {len(remarks) - 6} more remarks")
     return "\n".join(lines)
 
 
@@ -70,13 +74,14 @@ def _line(entry: dict[str, Any]) -> str:
     error = abs(measured - claimed)
     size = max(abs(claimed), abs(measured))
     # As many digits as tell the two apart, and no more of what is measured than there are.
-    apart = 6 if not error else max(6, math.ceil(math.log10(size / error)) + 2)
+    apart = 6 if not error else max(6, math.floor(math.log10(size / error)) + 2)
     known = apart
     if bar > 0 and measured:
         known = min(apart, max(1, math.ceil(math.log10(abs(measured) / bar)) + 1))
+    shown = f"{measured:.{known}g}" if abs(measured) > bar / 10 or not bar else "0"
     text = (
         f"  {entry['name'] or 'the entry'}: claimed {claimed:.{apart}g}, measured "
-        f"{measured:.{known}g} +- {bar:.1g}"
+        f"{shown} +- {bar:.1g}"
     )
     if math.isfinite(entry["right"]):
         return text + f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
