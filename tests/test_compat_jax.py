@@ -399,6 +399,92 @@ class TestAccepted:
         np.testing.assert_array_equal(x, before)
 
 
+def outside(jnp):
+    return jnp.asarray([0.3, 1.2, -1.1], dtype="float32")
+
+
+def scaled(jax, func, factor):
+    """Return func with a jvp that is wrong by a factor."""
+    wrapped = jax.custom_jvp(func)
+    wrapped.defjvp(lambda p, t: (func(*p), factor * jax.jvp(func, p, t)[1]))
+    return wrapped
+
+
+class TestNotFinite:
+    """Where f, or some of its values, are not finite: no more is asked than JAX itself asks."""
+
+    @pytest.mark.parametrize("name", ["arcsin", "arccosh", "log", "sqrt"])
+    def test_values_outside_the_domain(self, jnp, ours, name):
+        ours.check_grads(getattr(jnp, name), (outside(jnp),), 2)
+
+    @pytest.mark.parametrize("factor", [-1, 0, 1.5])
+    def test_wrong_beside_them(self, jax, jnp, ours, factor):
+        with pytest.raises(WrongDerivative):
+            ours.check_grads(scaled(jax, jnp.arcsin, factor), (outside(jnp),), 1)
+
+    def test_nan_by_an_entry_that_moves_what_is_finite(self, jax, jnp, ours):
+        func = with_rule(jax, jnp.arcsin, lambda x, ct: ct * jnp.where(x < 1, jnp.nan, 0.0), "rev")
+        with pytest.raises(WrongDerivative, match="not finite in 2 of 3"):
+            ours.check_grads(func, (outside(jnp),), 1, modes=["rev"])
+
+    @pytest.mark.parametrize("name", ["softplus", "mish", "squareplus"])
+    @pytest.mark.parametrize("x", ["nan", "-inf"])
+    def test_as_the_original(self, jax, jnp, original, ours, name, x):
+        func = getattr(jax.nn, name)
+        original.check_grads(func, (jnp.float32(x),), 1)
+        ours.check_grads(func, (jnp.float32(x),), 1)
+
+    @pytest.mark.parametrize("x", ["nan", "inf"])
+    def test_finite_derivative_of_what_is_not(self, jnp, ours, x):
+        with pytest.raises(Inconclusive, match="no value of f is finite"):
+            ours.check_grads(lambda x: 2 * x, (jnp.float32(x),), 1)
+
+    def test_product_of_one_self(self, jnp, ours):
+        x = jnp.float32("nan")
+        with pytest.raises(Inconclusive, match="no value of f is finite"):
+            ours.check_vjp(jnp.sin, lambda x: (jnp.sin(x), lambda ct: (ct,)), (x,))
+
+
+#: Points at which a slope is next to nothing beside f.
+FLAT = {
+    "cos": np.pi, "sin": np.pi, "tanh": 12.0, "softplus": 1e-8, "softplus at 30": 30.0,
+    "mish": -80.0, "squareplus": 1e4,
+}  # fmt: skip
+
+
+class TestFewDigits:
+    """Slopes that f has not the digits to show."""
+
+    @pytest.mark.parametrize("mode", ["fwd", "rev"])
+    @pytest.mark.parametrize("case", FLAT)
+    def test_right(self, jax, jnp, ours, case, mode):
+        name = case.split()[0]
+        func = getattr(jnp, name, None) or getattr(jax.nn, name)
+        order = 3 if hasattr(jax.nn, name) and name != "tanh" else 2
+        ours.check_grads(func, (jnp.float32(FLAT[case]),), order, modes=[mode])
+
+    @pytest.mark.parametrize("factor", [-1, 0, 1.5])
+    @pytest.mark.parametrize("x", [3.1, 3.0, 1.6])
+    def test_wrong(self, jax, jnp, ours, x, factor):
+        with pytest.raises(WrongDerivative):
+            ours.check_grads(scaled(jax, jnp.cos, factor), (jnp.float32(x),), 1, modes=["fwd"])
+
+    @pytest.mark.parametrize("size", [1e3, 1e4])
+    def test_wrong_beside_a_large_constant(self, jax, jnp, ours, size):
+        func = scaled(jax, lambda x: size + jnp.sin(x), -1)
+        with pytest.raises(AssertionError):
+            ours.check_grads(func, (jnp.float32(1.0),), 1, modes=["fwd"])
+
+    def test_one_of_many_is_not_hidden(self, jax, jnp, ours):
+        """A slope of zero at an extremum excuses no other one."""
+        func = with_rule(
+            jax, jnp.cos, lambda x, t: -jnp.sin(x) * t * jnp.asarray([1, 1, 1.1]), "fwd"
+        )
+        x = jnp.asarray([np.pi, 0.0, 0.5], dtype="float32")
+        with pytest.raises(WrongDerivative):
+            ours.check_grads(func, (x,), 1, modes=["fwd"])
+
+
 class TestRefused:
     def test_unknown_mode(self, jnp, ours):
         """The original checks nothing then, and passes."""

@@ -44,8 +44,6 @@ class Arguments:
         self._paths = [f"args{jax.tree_util.keystr(found[i][0])}" for i in self._moved]
         self._given = [jnp.asarray(self._every[i]) for i in self._moved]
         self._finite = [_finite(array) for array in self._given]
-        #: Whether there is an entry that cannot be moved.
-        self.not_finite = any(finite is not None for finite in self._finite)
         # Strongly typed: `at` makes weak again what was weak.
         strong = [jnp.asarray(array, dtype=array.dtype) for array in self._given]
         self.leaves = list(map(_masked, self._finite, strong))
@@ -75,6 +73,24 @@ class Arguments:
             if given.weak_type:  # a Python number: f's promotions hang on it
                 every[i] = given.at[...].set(every[i])
         return self._rebuilt(every)
+
+    def derivatives(self, f: Function, mode: str) -> list[Any]:
+        """Return what JAX computes as derivatives of f where nothing is held fixed."""
+
+        def floating(leaves: list[Any]) -> list[Any]:
+            every = list(self._every)
+            for i, leaf in zip(self._moved, leaves, strict=True):
+                every[i] = leaf
+            value = f(*self._rebuilt(every))
+            return [
+                v for v in map(jnp.asarray, jax.tree_util.tree_leaves(value)) if _is_floating(v)
+            ]
+
+        if mode == "rev":
+            value, pullback = jax.vjp(floating, self._given)
+            return list(pullback(list(map(jnp.ones_like, value)))[0])
+        ones = list(map(jnp.ones_like, self._given))
+        return list(jax.jvp(floating, (self._given,), (ones,))[1])
 
     def tangents(self, tangents: list[Any]) -> tuple[Any, ...]:
         """Return a tangent of the arguments, of float0 for what is held fixed."""
@@ -142,20 +158,41 @@ class LeafFunction:
     """
 
     def __init__(self, f: Function, arguments: Arguments) -> None:
-        self._arguments = arguments
+        self._f, self._arguments = f, arguments
         self._called = Compiled(lambda leaves: f(*arguments.at(leaves)))
         self.value = self._called(arguments.leaves)
         found, self._treedef = jax.tree_util.tree_flatten_with_path(self.value)
         self._kept = [i for i, (_, leaf) in enumerate(found) if _is_floating(leaf)]
         self._paths = [jax.tree_util.keystr(found[i][0]) for i in self._kept]
         self._like = [found[i][1] for i in self._kept]
-        self._finite: list[np.ndarray | None] = [None] * len(self._kept)
-        if arguments.not_finite:
-            self._finite = [_finite(leaf) for leaf in self._like]
-            _refuse_nothing_finite(self._finite)
+        self._finite = [_finite(leaf) for leaf in self._like]
+        #: Whether values are left out, and whether there is no other.
+        self.partial = any(finite is not None for finite in self._finite)
+        there = [finite is None or finite.any() for finite in self._finite]
+        self.nothing_finite = bool(there) and not any(there)
 
     def __call__(self, leaves: list[Any]) -> Results:
         return self.floating(self._called(leaves), "f")
+
+    def refuse_nothing_finite(self) -> None:
+        """Raise an Inconclusive if no value of f is finite."""
+        if self.nothing_finite:
+            msg = (
+                "no value of f is finite: there is no slope to compare a derivative with. Expected "
+                "a point at which one is; NaN and infinity in its arguments are held fixed."
+            )
+            raise Inconclusive(msg)
+
+    def refuse_finite_derivatives(self, modes: list[str]) -> None:
+        """
+        Raise an Inconclusive if no value of f is finite, but JAX computes a derivative that is.
+
+        NaN in both is what JAX's own checks ask for.
+        """
+        for mode in modes:
+            found = self._arguments.derivatives(self._f, mode)
+            if any(np.isfinite(part).any() for part in found):
+                self.refuse_nothing_finite()
 
     def names(self) -> list[str]:
         """Return the path of each floating output leaf."""
@@ -220,13 +257,22 @@ def _at(path: str) -> str:
     return f" at {path}" if path else ""
 
 
-def _refuse_nothing_finite(finite: list[np.ndarray | None]) -> None:
-    if finite and not any(mask is None or mask.any() for mask in finite):
-        msg = (
-            "no value of f is finite where some of its arguments are not: there is no slope to "
-            "compare a derivative with. Expected a function that leaves out NaN and infinity."
-        )
-        raise Inconclusive(msg)
+def finite_part(function: Function, leaves: list[Any]) -> Function:
+    """Return a function with zeros for what is not finite at some leaves; itself for nothing."""
+    finite = [_finite(leaf) for leaf in function(leaves)]
+    return function if all(mask is None for mask in finite) else _FinitePart(function, finite)
+
+
+class _FinitePart:
+    """A function of leaves with zeros in some places."""
+
+    partial = True
+
+    def __init__(self, function: Function, finite: list[np.ndarray | None]) -> None:
+        self._function, self._finite = function, finite
+
+    def __call__(self, leaves: list[Any]) -> Results:
+        return tuple(map(_masked, self._finite, self._function(leaves)))
 
 
 class Compiled:
@@ -234,10 +280,17 @@ class Compiled:
     A function, compiled if it can be: checks call it some dozen times.
 
     Python that looks at numbers (``if x > 0``) cannot be compiled, and runs as it is.
+
+    Parameters
+    ----------
+    func : callable
+        The function.
+    partial : bool
+        Whether it comes of one of which values are left out.
     """
 
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self._func = func
+    def __init__(self, func: Callable[..., Any], *, partial: bool = False) -> None:
+        self._func, self.partial = func, partial
         self._run: Callable[..., Any] | None = None
 
     def __call__(self, *leaves: Any) -> Any:

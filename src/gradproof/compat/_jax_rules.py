@@ -1,10 +1,11 @@
 """What is checked of a derivative of a function of leaves, whoever computes it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._claims import Vjp
@@ -20,8 +21,9 @@ from .._structure import as_numbers
 from .._tangents import LEAVES, lines, tangent
 from .._typing import Function
 from .._values import Values
-from ._jax_leaves import Compiled, Results
-from ._jax_values import LeafValues, Tolerances
+from ._jax_digits import Numbers, beyond_digits
+from ._jax_leaves import Compiled, Results, finite_part
+from ._jax_values import LeafValues, Tolerances, values_of
 
 #: Up to this many entries each is measured by itself in reverse mode, which takes two calls of f;
 #: more are measured along lines.
@@ -35,6 +37,47 @@ _NEAR = (2.0**-6, 2.0**-11)
 Push = Callable[[list[Any], list[Any]], tuple[Results, Results]]
 #: Takes leaves and cotangents of results; returns results and gradients by the leaves.
 Pull = Callable[[list[Any], list[Any]], tuple[Results, list[Any]]]
+
+
+@dataclass(frozen=True)
+class Level:
+    """
+    A function whose derivatives are checked: f, or a derivative of it.
+
+    Attributes
+    ----------
+    function : callable
+        From a list of leaves to a list of leaves.
+    names : list of str
+        The paths of what it returns.
+    point : Point
+        Where.
+    terms : ndarray or float
+        The size of the terms that its values are made of, if they are derivatives.
+    label : str
+        The chain of modes that made it; empty for f.
+    """
+
+    function: Function
+    names: list[str]
+    point: Point
+    terms: np.ndarray | float = 0.0
+    label: str = ""
+
+    @staticmethod
+    def of(
+        function: Function,
+        names: list[str],
+        point: Point,
+        terms: np.ndarray | float = 0.0,
+        label: str = "",
+    ) -> "Level":
+        """Return a level, of the finite values of a function alone."""
+        return Level(finite_part(function, point.arrays), names, point, terms, label)
+
+    def values(self) -> LeafValues | None:
+        """Return evaluations; None if there is nothing to differentiate."""
+        return values_of(self.function, self.names, self.point, self.terms)
 
 
 class Derivatives:
@@ -59,21 +102,27 @@ class Derivatives:
         return forward(self._values, self._push(mode), tolerances)
 
     @np.errstate(all="ignore")
-    def function(self, mode: str) -> tuple[Function, list[str]]:
+    def below(self, mode: str, label: str) -> Level:
         """Return what a mode computes, for one tangent or cotangent, as a function."""
         values, push = self._values, self._push(mode)
-        options = Options.checked(None, None, 0)
+        point, options = values.point, Options.checked(None, None, 0)
         if mode == "rev":
-            cotangents = tuple(values.outputs.cotangent(weights(values, options.rng(1))))
+            u = weights(values, options.rng(1))
+            cotangents = tuple(values.outputs.cotangent(u))
 
             def gradient(leaves: list[Any]) -> Results:
                 outputs, pullback = jax.vjp(self._function, leaves)
                 return tuple(pullback(tuple(_like(cotangents, outputs)))[0])
 
-            return Compiled(gradient), [leaf.path for leaf in values.point.leaves]
-        tangents = values.point.native(lines(values.point, options.rng(2))[1][0])
-        pushed = Compiled(lambda leaves: push(leaves, _like(tangents, leaves))[1])
-        return pushed, [leaf.path for leaf in values.outputs.leaves]
+            terms = float(np.abs(u) @ values.terms) / moves(point.magnitude, point.eps)
+            names = [leaf.path for leaf in point.leaves]
+            return Level.of(Compiled(gradient, partial=values.partial), names, point, terms, label)
+        tangents = point.native(lines(point, options.rng(2))[1][0])
+        pushed = Compiled(
+            lambda leaves: push(leaves, _like(tangents, leaves))[1], partial=values.partial
+        )
+        names = [leaf.path for leaf in values.outputs.leaves]
+        return Level.of(pushed, names, point, values.terms, label)
 
     def _push(self, mode: str) -> Push:
         function = self._function
@@ -197,12 +246,14 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     """Return the report on a jvp."""
     options = tolerances.options(values)
 
-    def look(func: LeafValues, options: Options, size: float) -> tuple[_Pushed, Report]:
+    def look(func: LeafValues, options: Options, size: float) -> _Look:
         span, tangents = lines(func.point, options.rng(2))
         tangents = tangents * size
         span = Span(func.point, tangents, [leaf.path for leaf in span.leaves])
         claim = _Pushed(push, func, values, span, tangents)
-        return claim, whole(of_columns(func.along(span), claim, options))
+        along: Any = func.along(span)
+        report = whole(of_columns(along, claim, options))
+        return _Look(claim, report, lambda: (along, None, map(claim.one, tangents)))
 
     claim, report = _looked(look, values, options)
 
@@ -218,20 +269,30 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
     """Return the report on a vjp."""
     options = tolerances.options(values)
     u = weights(values, options.rng(1))
+    if values.partial:
+        pull = _without_idle(pull, values, u)
 
-    def look(func: LeafValues, options: Options, size: float) -> tuple[_Pulled, Report]:
-        point = func.point
-        claim = _Pulled(pull, func, values, u)
-        if point.x.size > _ENTRIES:
-            tangents, names = _aimed(point, claim.at_x0, values.eps, options)
-        elif size == 1:
-            return claim, whole(of_gradient(func, u, claim, options))
-        else:
+    def look(func: LeafValues, options: Options, size: float) -> _Look:
+        point, claim = func.point, _Pulled(pull, func, values, u)
+        few = point.x.size <= _ENTRIES
+        if few:
             tangents = np.diag(moves(point.magnitude, point.eps))
             names = [point.name(i) for i in range(point.x.size)]
-        span = Span(point, tangents * size, names)
-        along: Any = _Lines(claim, span, tangents * size)
-        return claim, whole(of_gradient(func.along(span), u, along, options))
+        else:
+            tangents, names = _aimed(point, claim.at_x0, values.eps, options)
+        tangents = tangents * size
+
+        def along() -> tuple[Any, np.ndarray, np.ndarray]:
+            span = Span(point, tangents, names)
+            return func.along(span), u, (tangents @ claim.at_x0)[:, None]
+
+        if few and size == 1:
+            report = of_gradient(func, u, claim, options)
+        else:
+            span = Span(point, tangents, names)
+            lines: Any = _Lines(claim, span, tangents)
+            report = of_gradient(func.along(span), u, lines, options)
+        return _Look(claim, whole(report), along)
 
     claim, report = _looked(look, values, options)
 
@@ -242,10 +303,64 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
     return _settled(values, "VJP", report, checks, claim, tolerances, compared)
 
 
+def _without_idle(pull: Pull, values: LeafValues, u: np.ndarray) -> Pull:
+    """
+    Return a vjp that is zero by entries that are NaN and move no finite value of f.
+
+    Where some values of f are not finite, their cotangents are zero; but zero times the slope of an
+    arcsine beyond 1 is NaN.
+    """
+    point = values.point
+    gradients = pull(point.arrays, values.outputs.cotangent(u))[1]
+    lost = ~np.isfinite(point.numbers(gradients))
+    by = np.where(lost, moves(point.magnitude, point.eps) / 8, 0.0)
+    beside = (values.at(sign * by)[0] for sign in (1.0, -1.0))
+    if not lost.any() or not all(np.array_equal(there, values.at_x0) for there in beside):
+        return pull
+    idle = [jnp.asarray(leaf.shaped(lost).reshape(leaf.shape) != 0) for leaf in point.leaves]
+
+    def pulled(leaves: list[Any], cotangents: list[Any]) -> tuple[Results, list[Any]]:
+        outputs, found = pull(leaves, cotangents)
+        return outputs, [jnp.where(out, 0, g) for out, g in zip(idle, found, strict=True)]
+
+    return pulled
+
+
+@dataclass(frozen=True)
+class _Look:
+    """
+    A look at a claim, at slopes of f in one dtype.
+
+    Attributes
+    ----------
+    claim : _Pulled or _Pushed
+        The claim.
+    report : Report
+        What was found.
+    lines : callable
+        Returns f along the lines that the report has its entries by; the weights of a sum of its
+        values, if it is about one; and the slopes that are claimed along each line.
+    """
+
+    claim: Any
+    report: Report
+    lines: Callable[[], tuple[LeafValues, np.ndarray | None, Iterable[np.ndarray]]]
+
+    def settled(self) -> Report:
+        """Return the report, a pass if the claim is right as far as the digits of f go."""
+        values, u, slopes = self.lines()
+        left = self.report.flat["state"] != "pass"
+        claims = {i: claimed for i, claimed in enumerate(slopes) if left[i]}
+        convicted = self.report.verdict is Verdict.FAIL
+        if not beyond_digits(Numbers(values, u), claims, self.report.rtol, convicted=convicted):
+            return self.report
+        return replace(
+            self.report, verdict=Verdict.PASS, reason="right as far as the digits of f go"
+        )
+
+
 def _looked(
-    look: Callable[[LeafValues, Options, float], tuple[Any, Report]],
-    values: LeafValues,
-    options: Options,
+    look: Callable[[LeafValues, Options, float], _Look], values: LeafValues, options: Options
 ) -> tuple[Any, Report]:
     """
     Return a claim and the report on it, after another look if the first one could not tell.
@@ -259,18 +374,19 @@ def _looked(
     """
     if options.rtol is None and values.narrows():
         options = replace(options, rtol=_SINGLE ** (1 / 3))
-    claim, report = look(values, options, 1.0)
-    short = values.eps > 2.0**-15
-    if report.ok or (report.verdict is Verdict.FAIL and not short):
-        return claim, report
-    wide = values.widened() if short else values
-    if wide is None:
-        return claim, report
-    for size in (1.0, *_NEAR) if short else _NEAR:
-        _, again = look(wide, replace(options, rtol=report.rtol), size)
-        if again.ok:
-            return claim, again
-    return claim, report
+    first = last = look(values, options, 1.0)
+    report, short = first.report, values.eps > 2.0**-15
+    wide = values.widened() if short and not report.ok else values
+    if report.ok or wide is None:
+        return first.claim, report
+    if short or report.verdict is not Verdict.FAIL:
+        for size in (1.0, *_NEAR) if short else _NEAR:
+            again = look(wide, replace(options, rtol=report.rtol), size)
+            if again.report.ok:
+                return first.claim, again.report
+            last = again if size == 1 else last
+    settled = last.settled()
+    return first.claim, settled if settled.ok else report
 
 
 def _aimed(

@@ -85,9 +85,20 @@ class Tolerances:
 
 
 class LeafValues(Values):
-    """Evaluations of a function of leaves."""
+    """
+    Evaluations of a function of leaves.
+
+    Attributes
+    ----------
+    terms : ndarray of shape (m,)
+        The size of the terms that each value is made of: itself, and what it is a derivative of.
+    partial : bool
+        Whether values are left out since they are not finite: they are zero.
+    """
 
     point: Point
+    terms: np.ndarray
+    partial: bool
 
     def narrows(self) -> bool:
         """Tell whether a function of double precision computes in single precision inside."""
@@ -113,7 +124,8 @@ class LeafValues(Values):
             found = LeafValues(self._func, point, None)
         except Exception:  # written for half precision alone
             return None
-        found.outputs.leaves = self.outputs.leaves
+        found.outputs.leaves, found.terms = self.outputs.leaves, self.terms
+        found.partial = self.partial
         if found.eps > 2.0**-15 or found.at_x0.shape != self.at_x0.shape:
             return None
         size = float(np.max(np.abs(self.at_x0), initial=0.0))
@@ -122,11 +134,15 @@ class LeafValues(Values):
 
 
 @np.errstate(all="ignore")
-def values_of(function: Function, names: list[str], point: Point) -> LeafValues | None:
+def values_of(
+    function: Function, names: list[str], point: Point, terms: np.ndarray | float = 0.0
+) -> LeafValues | None:
     """Return evaluations of a function of leaves; None if there is nothing to differentiate."""
     if not names or not point.x.size:
         return None
     values = LeafValues(function, point, None)
     for i, name in enumerate(names):
         values.outputs.leaves[i] = replace(values.outputs.leaves[i], path=name)
+    values.partial = getattr(function, "partial", False)
+    values.terms = np.maximum(np.abs(values.at_x0), terms)
     return values if values.outputs.size else None

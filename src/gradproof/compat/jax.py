@@ -18,11 +18,10 @@ except ImportError as err:
 from .._call import checked_callable
 from .._claims import pair
 from .._options import chosen, whole_number
-from .._point import Point
 from .._report import Inconclusive, Report, Verdict, WrongDerivative
 from .._typing import Function
 from ._jax_leaves import Arguments, LeafFunction, Results
-from ._jax_rules import Derivatives, forward, reverse
+from ._jax_rules import Derivatives, Level, forward, reverse
 from ._jax_values import Tolerance, Tolerances, values_of
 
 __all__ = ["check_grads", "check_jvp", "check_vjp"]
@@ -92,7 +91,11 @@ def check_grads(
     arguments = Arguments(tuple(args))
     point = arguments.point()
     function = LeafFunction(f, arguments)
-    _check_orders(function, function.names(), point, order, modes, verdicts, "")
+    if function.nothing_finite:
+        function.refuse_finite_derivatives(modes)
+        return
+    level = Level.of(function, function.names(), point)
+    _check_orders(level, order, modes, verdicts)
     verdicts.settle()
 
 
@@ -150,6 +153,7 @@ def check_jvp(
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), err_msg)
     point = arguments.point()
     function = LeafFunction(f, arguments)
+    function.refuse_nothing_finite()
 
     def push(leaves: list[Any], tangents: list[Any]) -> tuple[Results, Results]:
         claim = f_jvp(arguments.at(leaves), arguments.tangents(tangents))
@@ -218,6 +222,7 @@ def check_vjp(
     verdicts = _Verdicts(Tolerances(atol, rtol, eps), err_msg)
     point = arguments.point()
     function = LeafFunction(f, arguments)
+    function.refuse_nothing_finite()
 
     def pull(leaves: list[Any], cotangents: list[Any]) -> tuple[Results, list[Any]]:
         claim = f_vjp(*arguments.at(leaves))
@@ -275,24 +280,15 @@ class _Verdicts:
         return ": ".join(part for part in (self._err_msg, name, text) if part)
 
 
-def _check_orders(
-    function: Function,
-    names: list[str],
-    point: Point,
-    order: int,
-    modes: list[str],
-    verdicts: _Verdicts,
-    label: str,
-) -> None:
+def _check_orders(level: Level, order: int, modes: list[str], verdicts: _Verdicts) -> None:
     """Check a function in all modes, and what each mode computes for it, if the order says so."""
     __tracebackhide__ = True
-    values = values_of(function, names, point)
+    values = level.values()
     if values is None:
         return
-    derivatives = Derivatives(function, values)
+    derivatives = Derivatives(level.function, values)
     for mode in modes:
-        name = f"{_MODES[mode]} of {label}" if label else _MODES[mode]
+        name = f"{_MODES[mode]} of {level.label}" if level.label else _MODES[mode]
         verdicts.add(name, derivatives.report(mode, verdicts.tolerances))
         if order > 1:
-            below, its_names = derivatives.function(mode)
-            _check_orders(below, its_names, point, order - 1, modes, verdicts, name)
+            _check_orders(derivatives.below(mode, name), order - 1, modes, verdicts)

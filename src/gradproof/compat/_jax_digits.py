@@ -1,0 +1,131 @@
+"""
+What is accepted of a product that f has not the digits to resolve.
+
+JAX's checkers forgive absolute errors, whatever they are errors of: of the slope of a cosine at
+pi, of the fourth derivative of a softplus at 40. Here a product has to be bounded by what f shows,
+or to be nothing beside what f itself is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._ladder import NOISE
+from .._scales import rms
+from .._survey import COARSEST, Steps
+from ._jax_values import LeafValues
+
+#: Neighbouring steps differ by two at least, so that the difference of two slopes is three times
+#: what the second leaves out: this is six times as much.
+_TRUNCATION = 2.0
+#: The finest steps, at which second differences are noise alone, and by how much the largest of
+#: three may be less than the noise is (in one of 50 cases).
+_FINEST, _MARGIN = 3, 1.5
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """
+    The numbers that slopes are taken of: f's values, or their sum, each times a weight.
+
+    Attributes
+    ----------
+    values : LeafValues
+        Evaluations of f along lines.
+    u : ndarray of shape (m,), or None
+        The weights.
+    """
+
+    values: LeafValues
+    u: np.ndarray | None
+
+    def change(self, values: np.ndarray) -> np.ndarray:
+        """Return by how much each number has changed."""
+        by = values - self.values.at_x0
+        return by if self.u is None else np.array([self.u @ by])
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Return the size of each; of a value the root mean square of its leaf, if that is more."""
+        here = np.abs(self.values.at_x0)
+        if self.u is not None:
+            return np.array([np.linalg.norm(self.u * here)])
+        for leaf in self.values.outputs.leaves:
+            here[leaf.where] = np.maximum(here[leaf.where], rms(here[leaf.where]))
+        return here
+
+    @property
+    def rounding(self) -> np.ndarray:
+        """Return the deviation that rounding gives to each."""
+        here = np.abs(self.values.at_x0)
+        size = here if self.u is None else np.array([np.linalg.norm(self.u * here)])
+        return np.asarray(0.3 * self.values.output_eps * size)
+
+    @property
+    def terms(self) -> np.ndarray:
+        """Return the size of the terms that each is made of."""
+        terms = self.values.terms
+        return terms if self.u is None else np.array([np.abs(self.u) @ terms])
+
+
+def beyond_digits(
+    numbers: Numbers, claims: dict[int, np.ndarray], rtol: float, *, convicted: bool
+) -> bool:
+    """
+    Tell whether claims are right along some lines as far as the digits of f go.
+
+    Each has to be one of these. It agrees, and twice as much or none of it would have been seen. It
+    agrees, and all that there is moves f by less than half of its digits. What is claimed and what
+    is measured are both less than a rounding of the terms that f is made of.
+
+    Parameters
+    ----------
+    numbers : Numbers
+        What slopes are taken of.
+    claims : dict of int to ndarray
+        Slopes that are claimed of each number, by the line.
+    rtol : float
+        The relative error that matters.
+    convicted : bool
+        Whether f was seen to disagree: then only the last counts, beside what agrees to `rtol`.
+    """
+    eps = numbers.values.eps
+    for line, claimed in claims.items():
+        error, bar = _measured(numbers, line, claimed)
+        size, seen = np.abs(claimed), np.abs(error) + bar
+        good = size + seen <= eps * numbers.terms
+        if convicted:
+            good |= seen <= rtol * size
+        else:
+            small = size + seen <= eps**0.5 * np.maximum(numbers.sizes, rms(claimed))
+            good |= (np.abs(error) <= bar + eps * size) & ((seen <= COARSEST * size) | small)
+        if not good.all():
+            return False
+    return bool(claims)
+
+
+def _measured(numbers: Numbers, line: int, claimed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each number's slope along a line differs from a claim, and the bars."""
+    values = numbers.values
+    steps = Steps.of(values.eps).line
+    error, bend = np.full((2, steps.size, claimed.size), np.nan)
+    width = np.full((steps.size, 1), np.nan)
+    for j, step in enumerate(steps):
+        displacement = np.zeros(values.point.x.size)
+        displacement[line] = step
+        (plus, up), (minus, down) = values.at(displacement), values.at(-displacement)
+        rise, fall = numbers.change(plus), numbers.change(minus)
+        width[j] = up[line] - down[line]
+        error[j], bend[j] = (rise - fall) / width[j] - claimed, rise + fall
+    # Noise counts 6 times in a second difference.
+    noise = _MARGIN / 6**0.5 * np.abs(bend[-_FINEST:]).max(axis=0)
+    noise = NOISE * 2**0.5 * np.maximum(noise, numbers.rounding) / width
+    bar = np.full_like(error, np.inf)
+    bar[1:] = _TRUNCATION * np.abs(np.diff(error, axis=0)) + noise[1:]
+    for j in range(steps.size):  # a step counts if all finer ones agree with it
+        apart = np.abs(error[j + 1 :] - error[j]) > bar[j] + noise[j + 1 :]
+        bar[j][apart.any(axis=0)] = np.inf
+    bar[np.isnan(bar)] = np.inf
+    best = bar.argmin(axis=0)[None]
+    chosen = (np.take_along_axis(part, best, axis=0)[0] for part in (error, bar))
+    return next(chosen), next(chosen)
