@@ -244,6 +244,20 @@ class TestBesideTheOriginal:
     def test_small_argument_beside_a_large_one(self, jnp, ours, sizes):
         ours.check_grads(functools.partial(waves, jnp), points(jnp, sizes), 1, modes=["rev"])
 
+    @pytest.mark.parametrize("sizes", SIZES)
+    @pytest.mark.parametrize("share", [-1, 0, 1.5])
+    def test_small_argument_is_named(self, jax, jnp, ours, sizes, share):
+        small = sizes.index(min(sizes))
+        shares = [share if k == small else 1 for k in range(len(sizes))]
+
+        func = jax.custom_vjp(functools.partial(waves, jnp))
+        func.defvjp(
+            lambda *xs: (func(*xs), xs),
+            lambda xs, ct: tuple(s * ct * jnp.cos(x) for s, x in zip(shares, xs, strict=True)),
+        )
+        with pytest.raises(WrongDerivative, match=rf"args\[{small}\]"):
+            ours.check_grads(func, points(jnp, sizes), 1, modes=["rev"])
+
     @pytest.mark.parametrize("n", [16, 17, 40])
     @pytest.mark.parametrize("case", ["product", "solve"])
     def test_matrix_and_vector(self, jnp, ours, case, n):

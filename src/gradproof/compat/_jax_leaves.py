@@ -1,7 +1,6 @@
 """Arguments and results of a function of JAX, as lists of the arrays that are differentiated."""
 
 import numbers
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +12,7 @@ from .._point import Point
 from .._report import Inconclusive, WrongDerivative
 from .._scope import Part, Scope
 from .._typing import Function
-
-#: Leaves of the result of f: a tuple, since a list of numbers would count as one array.
-Results = tuple[Any, ...]
+from ._jax_functions import Compiled, Results, masked, where_finite
 
 
 class Arguments:
@@ -43,10 +40,10 @@ class Arguments:
         self._moved = [i for i, leaf in enumerate(self._every) if _is_floating(leaf)]
         self._paths = [f"args{jax.tree_util.keystr(found[i][0])}" for i in self._moved]
         self._given = [jnp.asarray(self._every[i]) for i in self._moved]
-        self._finite = [_finite(array) for array in self._given]
+        self._finite = [where_finite(array) for array in self._given]
         # Strongly typed: `at` makes weak again what was weak.
         strong = [jnp.asarray(array, dtype=array.dtype) for array in self._given]
-        self.leaves = list(map(_masked, self._finite, strong))
+        self.leaves = list(map(masked, self._finite, strong))
 
     def point(self) -> Point:
         """Return the point, for functions of the list of leaves; a ValueError without any."""
@@ -95,7 +92,7 @@ class Arguments:
     def tangents(self, tangents: list[Any]) -> tuple[Any, ...]:
         """Return a tangent of the arguments, of float0 for what is held fixed."""
         every = [np.zeros(np.shape(leaf), jax.dtypes.float0) for leaf in self._every]
-        moved = map(_masked, self._finite, tangents)
+        moved = map(masked, self._finite, tangents)
         for i, array in zip(self._moved, moved, strict=True):
             every[i] = array
         return self._rebuilt(every)
@@ -120,7 +117,7 @@ class Arguments:
                     f"its shape, {given.shape}."
                 )
                 raise ValueError(msg)
-            found.append(_masked(finite, every[i]))
+            found.append(masked(finite, every[i]))
         return found
 
     def _rebuilt(self, every: list[Any]) -> tuple[Any, ...]:
@@ -133,16 +130,6 @@ def _is_floating(leaf: Any) -> bool:
         return False
     dtype = getattr(leaf, "dtype", None)
     return dtype is None or jnp.issubdtype(dtype, jnp.inexact)
-
-
-def _finite(array: Any) -> np.ndarray | None:
-    """Return where an array is finite; None if that is everywhere."""
-    finite = np.isfinite(np.asarray(jax.device_get(array)))
-    return None if finite.all() else finite
-
-
-def _masked(finite: np.ndarray | None, array: Any) -> Any:
-    return array if finite is None else jnp.where(finite, array, jnp.zeros_like(array))
 
 
 class LeafFunction:
@@ -165,7 +152,7 @@ class LeafFunction:
         self._kept = [i for i, (_, leaf) in enumerate(found) if _is_floating(leaf)]
         self._paths = [jax.tree_util.keystr(found[i][0]) for i in self._kept]
         self._like = [found[i][1] for i in self._kept]
-        self._finite = [_finite(leaf) for leaf in self._like]
+        self._finite = [where_finite(leaf) for leaf in self._like]
         #: Whether values are left out, and whether there is no other.
         self.partial = any(finite is not None for finite in self._finite)
         there = [finite is None or finite.any() for finite in self._finite]
@@ -215,7 +202,7 @@ class LeafFunction:
                     f"f's result, {jnp.shape(like)}."
                 )
                 raise WrongDerivative(msg)
-        return tuple(map(_masked, self._finite, found))
+        return tuple(map(masked, self._finite, found))
 
     def _leaves_of(self, value: Any, name: str, what: str) -> list[Any]:
         try:
@@ -236,7 +223,7 @@ class LeafFunction:
         """Return a cotangent like a value: of float0 for what is not floating."""
         every = self._treedef.flatten_up_to(value)
         tree = [np.zeros(np.shape(leaf), jax.dtypes.float0) for leaf in every]
-        for i, cotangent in zip(self._kept, map(_masked, self._finite, cotangents), strict=True):
+        for i, cotangent in zip(self._kept, map(masked, self._finite, cotangents), strict=True):
             tree[i] = cotangent
         return jax.tree_util.tree_unflatten(self._treedef, tree)
 
@@ -255,60 +242,3 @@ class LeafFunction:
 
 def _at(path: str) -> str:
     return f" at {path}" if path else ""
-
-
-def finite_part(function: Function, leaves: list[Any]) -> Function:
-    """Return a function with zeros for what is not finite at some leaves; itself for nothing."""
-    finite = [_finite(leaf) for leaf in function(leaves)]
-    return function if all(mask is None for mask in finite) else _FinitePart(function, finite)
-
-
-class _FinitePart:
-    """A function of leaves with zeros in some places."""
-
-    partial = True
-
-    def __init__(self, function: Function, finite: list[np.ndarray | None]) -> None:
-        self._function, self._finite = function, finite
-
-    def __call__(self, leaves: list[Any]) -> Results:
-        return tuple(map(_masked, self._finite, self._function(leaves)))
-
-
-class Compiled:
-    """
-    A function, compiled if it can be: checks call it some dozen times.
-
-    Python that looks at numbers (``if x > 0``) cannot be compiled, and runs as it is.
-
-    Parameters
-    ----------
-    func : callable
-        The function.
-    partial : bool
-        Whether it comes of one of which values are left out.
-    """
-
-    def __init__(self, func: Callable[..., Any], *, partial: bool = False) -> None:
-        self._func, self.partial = func, partial
-        self._run: Callable[..., Any] | None = None
-
-    def __call__(self, *leaves: Any) -> Any:
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(leaves)):
-            return self._func(*leaves)  # part of what is compiled already, or never can be
-        if self._run is None:
-            # Compilation takes most of the time of a check, and on the CPU a third of it goes into
-            # optimizations that some dozen calls never pay back.
-            options = {"xla_backend_optimization_level": 0}
-            cpu = jax.default_backend() == "cpu"
-            compiled = jax.jit(self._func, compiler_options=options if cpu else None)
-            try:
-                found = compiled(*leaves)
-            except Exception:
-                # Raises again what is not about compilation.
-                found = self._func(*leaves)
-                self._run = self._func
-            else:
-                self._run = compiled
-            return found
-        return self._run(*leaves)

@@ -20,8 +20,10 @@ from .._claims import pair
 from .._options import chosen, whole_number
 from .._report import Inconclusive, Report, Verdict, WrongDerivative
 from .._typing import Function
-from ._jax_leaves import Arguments, LeafFunction, Results
-from ._jax_rules import Derivatives, Level, forward, reverse
+from ._jax_functions import Results
+from ._jax_leaves import Arguments, LeafFunction
+from ._jax_orders import Derivatives, Level
+from ._jax_rules import forward, reverse
 from ._jax_values import Tolerance, Tolerances, values_of
 
 __all__ = ["check_grads", "check_jvp", "check_vjp"]
