@@ -105,7 +105,7 @@ class AlongLines:
 
     @property
     def calls(self) -> int:
-        """Calls of the claim."""
+        """How often the claim was called."""
         return self._claim.calls
 
     def near(self, displacement: np.ndarray) -> np.ndarray | None:
