@@ -21,6 +21,7 @@ from ._consistent import (
 from ._evaluation import Evaluation, Settings
 from ._judge import of_columns, of_gradient, weights
 from ._layout import flat_numbers
+from ._memory import of_cotangent, of_inputs
 from ._options import Options, chosen, flags, whole_number
 from ._point import ArgNums, Listed, Point
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
@@ -177,7 +178,7 @@ class _Vjp(Vjp):
         outputs, pull = backend.vjp(values.arrays_at, leaves)
         if self.value is None:
             self.value = flat_numbers(backend.to_host(outputs)).copy()
-        weights = values.outputs.cotangent(self.u)
+        weights = values.outputs.cotangent(self.u, self._layout)
         gradients = pull(weights)
         self._look_at(weights)
         self.eps = max([self.eps, *(float(backend.eps(g.dtype)) for g in gradients)])
@@ -242,6 +243,7 @@ class Rules:
         # Without any other mode, there is nothing to report on.
         self._lacking: Lacking = "raised" if len(modes) == 1 else lacking
         self._u = weights(values, options.rng(1))
+        self._no_layout: list[str] = []
 
     def gradient(self, leaves: list[Any]) -> Any:
         """Return the gradient of the weighted sum of func's values, as native leaves."""
@@ -282,6 +284,9 @@ class Rules:
             claims.append(vjp)
             reports.append((f"{self._label}vjp", self._told(report)))
             own += self._of_vjp(vjp, whole(report).rtol)
+            for why in self._no_layout:
+                name, first = reports[-1]
+                reports[-1] = name, first.without(f"x0 transposed in memory ({why:.80})")
             if "jvp" not in self._modes:
                 return
             self._look_forward(claims, reports, own, vjp)
@@ -355,7 +360,16 @@ class Rules:
             linear_in_cotangent(claim, values, self._options, rtol),
             self._value(claim, "vjp"),
         ]
+        checks += of_cotangent(claim, values, rtol) + self._of_inputs(claim, rtol)
         return [self._named(check) for check in checks] + self._transformed(claim, rtol)
+
+    def _of_inputs(self, claim: _Vjp, rtol: float) -> list[Check]:
+        """Return a check of x0 in another layout, where func is handed what it is given."""
+        backend, point = self._values.backend, self._point
+        if not backend.layouts or point.own_layout or point.x.size < 2:
+            return []
+        leaves = [backend.laid_out(leaf, "transposed") for leaf in point.copies()]
+        return of_inputs(claim, self._values, leaves, rtol, self._no_layout.append)
 
     def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
         values = self._values
@@ -390,7 +404,11 @@ class Rules:
         return [
             same_vjp(
                 claim,
-                self._point.slopes([as_numbers(backend, g, name) for g in gradients]),
+                (
+                    claim.u,
+                    claim.at_x0,
+                    self._point.slopes([as_numbers(backend, g, name) for g in gradients]),
+                ),
                 values,
                 (f"{self._label}under {name}", f"the vjp under {name} is another one than without"),
                 rtol,

@@ -102,6 +102,8 @@ class Vjp(Claim):
     ----------
     value : object
         What came back beside the pullback, if it is of that form.
+    writes : bool
+        Whether its first call wrote to the cotangent.
     """
 
     name = "vjp"
@@ -112,22 +114,27 @@ class Vjp(Claim):
     ) -> None:
         self._pullback, self.values = pullback, values
         self.value: Any = None
-        self.u = u
+        self.u, self._layout = u, ""
+        self.writes = False
         super().__init__(func, point)
 
-    def of(self, u: np.ndarray, displacement: np.ndarray | None = None) -> Any:
-        """Return the gradient for another cotangent; None if it fails at a displaced point."""
-        before, self.u = self.u, u
+    def of(self, u: np.ndarray, displacement: np.ndarray | None = None, *, layout: str = "") -> Any:
+        """
+        Return the gradient for another cotangent; None if it fails at a displaced point.
+
+        `layout` is how the cotangent lies in memory; contiguous by default.
+        """
+        before, self.u, self._layout = self.u, u, layout
         try:
             if displacement is not None:
                 return self.near(displacement)
             return self._gradient(self.point.copies_for_claim(), "at x0")
         finally:
-            self.u = before
+            self.u, self._layout = before, ""
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         outputs = self.values.outputs
-        weights = outputs.cotangent(self.u)
+        weights = outputs.cotangent(self.u, self._layout)
         cotangent = outputs.rebuilt(self.values.value, weights)
         if not self._pullback:
             grads = self._called(leaves, where, cotangent)
@@ -143,6 +150,7 @@ class Vjp(Claim):
     def _look_at(self, weights: list[Any]) -> None:
         """Say, of the first call, whether it wrote to its cotangent."""
         if self.calls == 1 and self.values.outputs.written(weights, self.u):
+            self.writes = True
             self.point.remarks.append(writes_to(self.name, "cotangent"))
 
     def _unwrapped(self, grads: Any) -> Any:

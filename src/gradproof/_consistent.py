@@ -166,20 +166,41 @@ def _dotted(product: Callable[..., Any], other: np.ndarray, *arguments: np.ndarr
 
 
 def same_vjp(
-    claim: Vjp, again: np.ndarray, values: Values, texts: tuple[str, str], rtol: float
+    claim: Vjp,
+    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    values: Values,
+    texts: tuple[str, str],
+    rtol: float,
 ) -> Check:
-    """Return a check that a vjp that was computed in another way is the one that is claimed."""
-    name, what = texts
-    at_x0, eps = claim.at_x0, max(claim.eps, values.eps)
-    size = float(np.max(np.abs(at_x0), initial=0.0))
+    """
+    Return a check that a vjp that was computed in another way is the one that is claimed.
+
+    Parameters
+    ----------
+    claim : Vjp
+        The claim.
+    found : tuple of three ndarrays
+        A cotangent; the vjp of it; that which was computed in another way.
+    values : Values
+        Func.
+    texts : tuple of two str
+        The name of the check, and what differs where it fails.
+    rtol : float
+        The relative error that matters.
+
+    Returns
+    -------
+    Check
+    """
+    (u, at_x0, again), (name, what) = found, texts
+    eps = max(claim.eps, values.eps)
+    size = float(np.max(np.abs(at_x0[np.isfinite(at_x0)]), initial=0.0))
     check = alike(name, again, at_x0, size, max(rtol / 4, 16 * eps), what)
     ulps = Ulps(claim.point.magnitude, eps, np.random.default_rng(0))
     with np.errstate(all="ignore"):
         apart = again - at_x0
     parts = [leaf.where for leaf in claim.point.leaves]
-    return unless_rounding(
-        check, apart, parts, lambda: _blur_of(claim.of, claim.u, at_x0, ulps), np.inf
-    )
+    return unless_rounding(check, apart, parts, lambda: _blur_of(claim.of, u, at_x0, ulps), np.inf)
 
 
 def _blur_of(product: Callable[..., Any], vector: np.ndarray, at_x0: np.ndarray, ulps: Ulps) -> Any:

@@ -174,7 +174,13 @@ class Outputs:
         """Shape of the only leaf."""
         return self.leaves[0].shape
 
-    def cotangent(self, u: np.ndarray) -> list[Any]:
+    def layouts(self) -> list[str]:
+        """Return the layouts, beside the contiguous one, that cotangents can have in memory."""
+        pairs = zip(self.leaves, self.like, strict=True)
+        several = any(math.prod(leaf.shape) > 1 and self._backend.is_native(x) for leaf, x in pairs)
+        return list(self._backend.layouts) if several else []
+
+    def cotangent(self, u: np.ndarray, layout: str = "") -> list[Any]:
         """Return a flat vector of weights as native cotangents, one for each leaf."""
         found, u = [], u.copy()  # a rule may write to its cotangent
         for leaf, like in zip(self.leaves, self.like, strict=True):
@@ -182,7 +188,8 @@ class Outputs:
             if leaf.complex and self._backend.conjugation < 0:
                 weights = weights.conj()
             native = self._backend.is_native(like)
-            found.append(self._backend.from_host(weights, like) if native else weights)
+            array = self._backend.from_host(weights, like) if native else weights
+            found.append(self._backend.laid_out(array, layout) if layout and native else array)
         return found
 
     def written(self, cotangents: list[Any], u: np.ndarray) -> bool:

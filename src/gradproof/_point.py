@@ -70,6 +70,9 @@ class Point:
         Which functions write to what they are handed.
     """
 
+    #: Whether func sees its leaves in the layout of x0, whatever that of those that it is given.
+    own_layout = False
+
     def __init__(
         self,
         arguments: tuple[Any, ...],

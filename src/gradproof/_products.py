@@ -5,9 +5,10 @@ from typing import Any, Unpack
 from ._call import checked_callable
 from ._claims import Vjp, takes_cotangent
 from ._columns import Tangents
-from ._consistent import linear_in_cotangent, linear_in_tangent, same_value
+from ._consistent import linear_in_cotangent, linear_in_tangent, same_value, unless_random
 from ._evaluation import Evaluation, Settings
 from ._judge import of_columns, of_gradient, weights
+from ._memory import LAYOUT, of_cotangent
 from ._options import Options, flags
 from ._point import ArgNums, Point
 from ._report import Report, beside, together, whole
@@ -111,6 +112,8 @@ def verify_vjp(
     report = of_gradient(values, cotangent, claim, options)
     rtol = report.rtol
     pending = {"linearity of the vjp": lambda: linear_in_cotangent(claim, values, options, rtol)}
+    if values.outputs.layouts():
+        pending[LAYOUT] = lambda: unless_random(of_cotangent(claim, values, rtol), values)[0]
     if pullback:
         pending["value"] = lambda: same_value(values, claim.value, "vjp")
     report, checks = beside(report, pending)

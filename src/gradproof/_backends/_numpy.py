@@ -26,6 +26,7 @@ class NumPyBackend(StandardBackend):
     """NumPy arrays, and what becomes one: numbers, lists and whatever `np.asarray` takes."""
 
     name = "numpy"
+    layouts = ("transposed",)  # what NumPy expands cannot be written to
 
     def __init__(self) -> None:
         super().__init__(np)
@@ -87,6 +88,12 @@ class NumPyBackend(StandardBackend):
     def lendable(self, value: Any) -> bool:
         # Neither a subclass, which may be a file or have units, nor what holds other objects.
         return type(value) is np.ndarray and value.flags.writeable and value.dtype.kind in "biufc"
+
+    def laid_out(self, x: Any, layout: str) -> Array:
+        if sum(size > 1 for size in x.shape) > 1:
+            return np.array(x, order="F")
+        # Between its entries there is what they are not.
+        return np.stack([x, -x], axis=-1)[..., 0] if x.size > 1 else x
 
     def widest(self, like: Array) -> Any:
         return _FLOAT64 if like.dtype.itemsize <= 8 else like.dtype

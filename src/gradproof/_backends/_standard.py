@@ -38,6 +38,9 @@ class StandardBackend:
     threads: bool | None = None
     #: Whether a function can write to an array.
     mutable = True
+    #: How arrays of more than one entry can lie in memory, beside contiguous: "transposed" (or with
+    #: gaps, of one axis) and "expanded" (all entries being one number).
+    layouts: tuple[str, ...] = ()
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
@@ -137,6 +140,14 @@ class StandardBackend:
     def lendable(self, value: Any) -> bool:
         """Tell whether a value is an array that can be written to, and that a copy stands for."""
         return self.mutable and self.is_native(value)
+
+    def laid_out(self, x: Array, layout: str) -> Array:
+        """Return the same numbers in memory of their own of another layout, if it can be had."""
+        return x
+
+    def draws(self, call: Callable[[], Any]) -> bool:
+        """Tell whether a call draws from the library's generator, as a random function does."""
+        return False
 
     def unrecorded(self, x: Array) -> Array:
         """Return an array as one that autograd does not follow."""

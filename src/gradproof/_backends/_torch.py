@@ -9,6 +9,7 @@ from typing import Any
 import array_api_compat.torch as xp
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .._typing import Array
 from . import _torch_forward
@@ -41,6 +42,7 @@ class TorchBackend(StandardBackend):
     # as much as 26 plain calls of it.
     batched_from = 32
     threads = True
+    layouts = ("transposed", "expanded")
 
     def __init__(self) -> None:
         super().__init__(xp)
@@ -129,6 +131,22 @@ class TorchBackend(StandardBackend):
     def lendable(self, value: Any) -> bool:
         # A subclass, a parameter among them, is more than its numbers.
         return type(value) is torch.Tensor and self.is_native(value) and not value.is_quantized
+
+    def laid_out(self, x: Any, layout: str) -> Array:
+        if x.numel() < 2:
+            return x
+        if layout == "expanded":
+            return x.flatten()[:1].clone().reshape(()).expand(x.shape)
+        if sum(size > 1 for size in x.shape) > 1:
+            backwards = tuple(range(x.dim()))[::-1]
+            return x.permute(backwards).contiguous().permute(backwards)
+        # Between its entries there is what they are not.
+        return torch.stack([x, -x], dim=-1)[..., 0]
+
+    def draws(self, call: Callable[[], Any]) -> bool:
+        with torch.no_grad(), _Drawing() as seen:
+            call()
+        return seen.drawn
 
     def unrecorded(self, x: Any) -> Array:
         return x.detach() if isinstance(x, torch.Tensor) else x
@@ -360,8 +378,25 @@ def _tensor(value: Any, like: Any) -> Any:
 
 def _recorded(leaf: Any) -> Any:
     """Return a leaf that autograd follows; one that it follows already stays what it is."""
+    if leaf.requires_grad:
+        return leaf
     # Not `detach`, which would lose the tangent of a leaf under forward mode.
-    return leaf if leaf.requires_grad else leaf.clone().requires_grad_()
+    own = leaf.clone()
+    if own.stride() != leaf.stride():  # of gaps in memory, which are part of what is asked
+        strides = leaf.shape, leaf.stride()
+        own = torch.empty_strided(*strides, dtype=leaf.dtype, device=leaf.device).copy_(leaf)
+    return own.requires_grad_()
+
+
+class _Drawing(TorchDispatchMode):
+    """Looks for operators that draw random numbers, from whatever generator."""
+
+    drawn = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        self.drawn |= torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))
 
 
 def _is_recorded(output: Any) -> bool:

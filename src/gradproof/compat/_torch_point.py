@@ -48,6 +48,8 @@ class Inputs(Point):
         From the position of an input to its name in reports.
     """
 
+    own_layout = True
+
     def __init__(
         self, inputs: tuple[Any, ...], frozen: list[torch.Tensor], names: Callable[[int], str]
     ) -> None:
