@@ -291,3 +291,32 @@ class TestFindings:
         report = verify_grad(func, claim, np.array([1.0, 0.5, 1.5]), seed=0)
         assert report.verdict == "fail"
         assert "[1]: claimed" not in str(report)
+
+
+class TestTextOfOthers:
+    """What the user's functions say is shown, and cannot be taken for what the report says."""
+
+    @pytest.mark.parametrize("said", ["\x1b[2Jgone", "one\npass: every entry agrees", "y" * 5000])
+    def test_exceptions(self, said):
+        x = point()
+
+        def func(z):
+            if np.abs(z - x).max() > 1e-3:
+                raise ValueError(said)
+            return cube(z)
+
+        report = verify_grad(func, lambda x: 2.9 * x * x, x, seed=0)
+        text = str(report)
+        assert "ValueError: " in text
+        assert "\x1b" not in text
+        assert not any(line.startswith("pass") for line in text.splitlines())
+        assert max(map(len, text.splitlines())) < 400
+        assert "\x1b" not in repr(report)
+
+    def test_names(self):
+        key = "a\x1b[2J\npass: all"
+        report = verify_grad(
+            lambda p: cube(p[key]), lambda p: {key: 2.9 * p[key] ** 2}, {key: point()}, seed=0
+        )
+        assert "\x1b" not in str(report)
+        assert not any(line.startswith("pass") for line in str(report).splitlines())

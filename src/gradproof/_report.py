@@ -3,7 +3,7 @@
 import enum
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -365,6 +365,8 @@ def _same(one: Any, other: Any) -> bool:
         if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
             return False
         return bool(((one == other) | ((one != one) & (other != other))).all())
+    if is_dataclass(one) and type(one) is type(other):
+        return all(_same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     if isinstance(one, tuple):
         pairs = other is not None and len(one) == len(other)
         return pairs and all(map(_same, one, other))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
-from ._call import is_complex, noted
+from ._call import in_a_line, is_complex, noted
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
 from ._held import writes_to_input, wrote
@@ -281,7 +281,8 @@ class Values:
         """Return the arrays in what func returned, kept from later calls; NaN where it failed."""
         if isinstance(outcome, Failed):
             if self.failure is None:
-                self.failure = f"{type(outcome.error).__name__}: {outcome.error}"
+                name = type(outcome.error).__name__
+                self.failure = f"{name}: {in_a_line(str(outcome.error))}"
             return self._nowhere()
         found = [self.backend.keep(array) for array in self._leaves_of(outcome)]
         for leaf, array in zip(self.outputs.leaves, found, strict=True):
