@@ -354,3 +354,61 @@ def test_second_derivatives_by_a_number_beside_arrays(wide, factor):
     for more in ({}, {"grad": grad}):
         assert verify_hvp(func, hvp, x0, seed=0, **more).verdict == wanted
         assert verify_hess(func, hess, x0, seed=0, **more).verdict == wanted
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0])
+def test_several_numbers_and_a_claim_of_plain_numbers(wide, factor):
+    # A tuple of numbers becomes an array for NumPy, and is none here.
+    def func(a, b):
+        return a * a * b
+
+    def grad(a, b):
+        return float(2 * a * b), factor * float(a * a)
+
+    wanted = "pass" if factor == 1 else "fail"
+    for x0 in ((wide(1.5), wide(2.5)), (1.5, 2.5), (1.5, 2)):
+        assert verify_grad(func, grad, *x0, argnums=(0, 1), seed=0).verdict == wanted
+
+    def jac(a, b):
+        return [float(2 * a * b), 1.0], [factor * float(a * a), 1.0]
+
+    def several(a, b):
+        return np.stack([a * a * b, a + b]).ravel()
+
+    assert verify_jac(several, jac, 1.5, 2.5, argnums=(0, 1), seed=0).verdict == wanted
+
+
+def test_leaves_that_are_numbers_in_a_list_alone(wide):
+    x0 = [wide(0.5), wide(0.75)]
+    right = verify_grad(lambda x: x[0] ** 3 * x[1], lambda x: _by_each(x, 1), x0, seed=0)
+    assert right.ok
+    wrong = verify_grad(lambda x: x[0] ** 3 * x[1], lambda x: _by_each(x, 2), x0, seed=0)
+    assert wrong.verdict == "fail"
+
+
+def _by_each(x, factor):
+    return [3 * x[0] ** 2 * x[1], factor * x[0] ** 3]
+
+
+@pytest.mark.library("torch")
+def test_the_tangent_of_a_module_is_another_module():
+    import torch
+
+    module = torch.nn.Module()
+    module.a = torch.nn.Parameter(torch.linspace(0.5, 1, 3, dtype=torch.float64))
+
+    def func(m):
+        return torch.sin(m.a)
+
+    def jvp(m, t):
+        assert m is not t
+        return torch.cos(m.a) * t.a
+
+    assert verify_jvp(func, jvp, module, seed=0).ok
+    assert verify_jvp(func, lambda m, t: -jvp(m, t), module, seed=0).verdict == "fail"
+    hvp = {
+        1: lambda m, t: {"a": -torch.sin(m.a) * t.a},
+        2: lambda m, t: {"a": torch.sin(m.a) * t.a},
+    }
+    assert verify_hvp(lambda m: func(m).sum(), hvp[1], module, seed=0).ok
+    assert verify_hvp(lambda m: func(m).sum(), hvp[2], module, seed=0).verdict == "fail"

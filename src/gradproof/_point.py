@@ -85,6 +85,7 @@ class Point:
     ) -> None:
         self._tracked = tracked
         self.held_claims: dict[str, str] = {}
+        self._tangents: Flat | None = None
         keywords(kwargs)
         self._arguments, self._kwargs = arguments, kwargs or {}
         self._argnums = positions(argnums, len(arguments))
@@ -98,9 +99,11 @@ class Point:
         self.backend: Backend
         self._forms: list[Callable[[Any], Any] | None] = []
         self._kept: list[Part] = []
-        if is_array(chosen):
+        if is_array(chosen) and not isinstance(self._argnums, tuple):
             self._one(chosen)
         else:
+            if is_array(chosen):  # several arguments, each a number or a list of them
+                chosen = tuple(map(_of_numbers, chosen))
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
         self.paths = [self.flat.paths[i] for i in self._moved]
@@ -377,7 +380,11 @@ class Point:
         values: list[Any] = [self.backend.fixed_tangent(leaf) for leaf in self.flat.leaves]
         for i, array in zip(self._moved, self._formed(arrays), strict=True):
             values[i] = array
-        return self.flat.rebuild(values)
+        if self._tangents is None:
+            # Taken apart once more: a module is rebuilt in one private copy, which x0 is in.
+            again, tree = self.flat.made
+            self._tangents = again(tree)
+        return self._tangents.rebuild(values)
 
     def numbers(self, arrays: list[Array]) -> np.ndarray:
         """Return arrays like the leaves as a flat vector."""
@@ -490,6 +497,12 @@ class Point:
         if self.fixed is not None:
             slopes[self.fixed] = 0.0
         return slopes
+
+
+def _of_numbers(argument: Any) -> np.ndarray:
+    """Return a number, or a list of them, as an array; of whole ones a floating array."""
+    array = np.asarray(argument)
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
 class Listed(Point):

@@ -26,12 +26,12 @@ def matched(
     if point.single:
         values = [claim]
     else:
-        if is_array(claim):
+        if is_array(claim) and not isinstance(claim, list | tuple):
             _refuse_structure(point, claim, name, {})
         known = _by_path(point, claim) or leaves_by_path(backend.flatten(claim))
         paths = {*point.flat.paths, *(path for path, _, _ in point.flat.beside)}
         if not set(point.paths) <= known.keys() or known.keys() - paths:
-            _refuse_structure(point, claim, name, known)
+            known = _lists(point, claim) or _refuse_structure(point, claim, name, known)
         _note_held(point, known)
         values = [known[path] for path in point.paths]
     found = []
@@ -63,6 +63,15 @@ def matched(
             raise TypeError(msg)
         found.append(array.reshape(fits[0]))
     return found
+
+
+def _lists(point: "Point", claim: Any) -> dict[str, Any]:
+    """Return what a claim has for each leaf, where that may be a list of numbers; else nothing."""
+    try:
+        parts = point.flat.up_to(claim)
+    except (TypeError, ValueError):
+        return {}
+    return dict(zip(point.flat.paths, parts, strict=True)) if all(map(is_array, parts)) else {}
 
 
 def _note_held(point: "Point", known: dict[str, Any]) -> None:
