@@ -225,6 +225,10 @@ class TestFindings:
         assert said in report.reason
         assert report.nfev <= 50
 
+    def test_tangents_are_no_leaves(self):
+        report = verify_jvp(np.sin, lambda x, t: 1.2 * t * np.cos(x), point(), seed=0)
+        assert report.reason.endswith("func has another slope")
+
     def test_more_leaves_than_are_looked_at(self):
         x = [np.full(2, 1.5)] * 20
         report = verify_grad(

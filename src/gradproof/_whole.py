@@ -88,7 +88,7 @@ def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
     Words to follow a sentence; none for a single leaf.
     """
     leaves, probe = survey.probe.values.point.leaves, survey.probe
-    if len(leaves) < 2:
+    if len(leaves) < 2 or not probe.point.entrywise:  # tangents have no place in x0
         return ""
     sharp, _ = survey.estimate(rungs, 0.0)
     steps = rungs.h[rungs.h >= sharp.step][-_STEPS:]
