@@ -9,6 +9,7 @@ from ._decide import Decision
 from ._directions import number_of
 from ._findings import Column, Findings
 from ._layout import Pairs
+from ._narrower import narrower
 from ._next_step import next_step, stands_still
 from ._numbers import all_entries, few_entries, worst_of_columns
 from ._options import Options
@@ -17,7 +18,7 @@ from ._reach import Reach, of_entries, unfinished
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
 from ._scope import Scope
-from ._stationary import STATIONARY, STILL, bends, claims_nothing, moves
+from ._stationary import HIDDEN, STATIONARY, STILL, bends, claims_nothing, hidden, moves
 from ._survey import Survey
 from ._values import Values
 
@@ -64,6 +65,9 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         flat, alone = few_entries(survey, found, claim.at_x0)
     else:
         flat = all_entries(survey, found, claim.at_x0)
+    unsure = verdict == "inconclusive" and not found.interrupted
+    if unsure and values.narrow(narrower(survey)):
+        return of_gradient(values, u, claim, options)
     made = claim.calls, claim.eps, claim.products
     return _report(survey, found, verdict, reason, flat, options, made, alone)
 
@@ -79,6 +83,9 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     decision = Decision(survey, each=EachValue(columns))
     verdict, reason = decision.run()
     found = decision.findings
+    unsure = verdict == "inconclusive" and not found.interrupted
+    if unsure and values.narrow(narrower(survey)):
+        return of_columns(values, claim, options)
     flat = worst_of_columns(survey, found)
     made = claim.calls, columns.eps, claim.products
     return _report(survey, found, verdict, reason, flat, options, made)
@@ -103,7 +110,9 @@ def _report(
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "pass" and claims_nothing(survey):
-        if not moves(survey):
+        if not moves(survey) and not options.stationary and hidden(survey):
+            verdict, reason = "inconclusive", HIDDEN
+        elif not moves(survey):
             remarks.append(STILL)
         elif not options.stationary and bends(survey):
             verdict, reason = "inconclusive", STATIONARY

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._backends import Backend, is_array
+from ._backends import Backend, backend_of, is_array
 from ._call import PLAIN as _PLAIN_NUMBERS
 from ._call import output_shape
 from ._held import wrote
@@ -83,8 +83,9 @@ class Outputs:
         self.number = self.bare and not self.leaves[0].shape
 
     def _eps(self, array: Any) -> float:
-        native = self._backend.is_native(array)
-        return float(self._backend.eps(array.dtype)) if native else 0.0
+        # Of whatever library: func may compute with another one than that of x0.
+        backend = self._backend if self._backend.is_native(array) else backend_of(array)
+        return float(backend.eps(array.dtype)) if hasattr(array, "dtype") else 0.0
 
     def _array(self, value: Any) -> Any:
         """Return the only leaf, if it is made of numbers."""

@@ -403,6 +403,10 @@ class Point:
             found[self.fixed] = 0.0
         return found
 
+    def farther(self, weights: np.ndarray) -> Any:
+        """Return a displacement by moves of ordinary size, 1 at least, times weights."""
+        return np.maximum(self.magnitude, 1.0) * weights
+
     def towards(self, change: np.ndarray) -> np.ndarray:
         """Return the displacement that changes the entries of x0 so, for a claim."""
         return change
@@ -594,6 +598,13 @@ class Span:
         count = len(self._tangents)
         along = displacement[:count] @ self._tangents
         return along + displacement[count:] if displacement.size > count else along
+
+    def farther(self, weights: np.ndarray) -> Any:
+        """Return a displacement along lines by moves of ordinary size, 1 at least."""
+        longest = np.abs(self._tangents).max(axis=1, initial=0.0)
+        with np.errstate(over="ignore"):
+            further = np.where(longest > 0, 1 / np.maximum(longest, 1e-300), 0.0)
+        return weights * np.maximum(further, 1.0)
 
     def towards(self, change: np.ndarray) -> np.ndarray:
         """Return the displacement, off the lines, that changes the entries of x0 so."""

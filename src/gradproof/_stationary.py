@@ -32,6 +32,10 @@ STILL = (
     "the claim is 0 in every entry, and func does not move from its value here: a point where it "
     "does would tell more"
 )
+HIDDEN = (
+    "neither the claim nor func moves func's value here by its rounding, and farther off func does "
+    "move: no claim can be told from another; check at a point that is not so near zero"
+)
 
 
 def claims_nothing(survey: Survey) -> bool:
@@ -65,3 +69,19 @@ def moves(survey: Survey) -> bool:
     return any(
         bool((np.abs(rungs.changes) > _MOVES * rungs.rounding).any()) for _, rungs in survey.lines
     )
+
+
+def hidden(survey: Survey) -> bool:
+    """
+    Tell whether func stands still only because x0 does not move it on its own scale.
+
+    Asked where something is claimed, which may be rounding of a right zero or a slope that x0 is
+    too small to show: at moves of ordinary size func stands still, or it does not.
+    """
+    probe, values = survey.probe, survey.probe.values
+    base = values.point.base
+    small = float(np.max(base.magnitude, initial=0.0)) < float(np.sqrt(survey.eps))
+    if not (small or survey.g.any()) or values.left() < 1:
+        return False
+    moved, _ = probe.at(values.point.farther(survey.signs() / 32))
+    return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * probe.output_eps * probe.size))

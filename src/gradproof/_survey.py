@@ -24,6 +24,9 @@ from ._scales import Scales, largest, moves, rms, rms_of, scales
 #: 0.3: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
 RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 1.5, 0.3
 
+#: Exponents of numbers go up to 1023; what is left of them is for squares of what errors may be.
+_BOUND = 512
+
 #: A line through x0: the weight of each entry's move, and what its rungs showed.
 Line = tuple[np.ndarray, Rungs]
 Found = tuple[Estimate, list[Estimate]]
@@ -103,6 +106,7 @@ class Survey:
         self.move = np.empty_like(probe.x)
         for part in probe.parts:
             self.move[part] = moves(probe.magnitude[part], eps)
+        self._leave_zero(g)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)
         self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
@@ -152,7 +156,29 @@ class Survey:
             if there.any():
                 exponents = np.frexp(own[there])[1] + np.frexp(self.move[part][there])[1]
                 sizes.append(int(exponents.max()))
-        return int(max(sizes, default=0))
+        # The claim itself has to stay a number, where x0 has next to no size.
+        most = max(largest(g[part]) for part in blocks(g.size)) if g.size else 0.0
+        bound = int(np.frexp(most)[1]) - _BOUND if np.isfinite(most) else 0
+        return int(max([bound, *sizes] if sizes else [0]))
+
+    def _leave_zero(self, g: np.ndarray) -> None:
+        """
+        Move entries next to zero as those that are zero, where their claim cannot show otherwise.
+
+        On the scale of an x0 of 1e-20 no slope of an ordinary func shows, right or wrong. Where
+        other claims show, this is about entries that are nothing beside others of their leaf. (In
+        half precision these move on a common scale anyway.)
+        """
+        probe, eps = self.probe, self.eps
+        least = (1 if self.short else 16) * eps * probe.size
+        whole = dot(g.size, partial(_absolute, g), partial(_absolute, self.move))
+        unseen = np.isfinite(probe.size) and not whole > least
+        for part in probe.parts if unseen or not self.short else []:
+            size, move = probe.magnitude[part], self.move[part]
+            small = float(np.sqrt(eps)) if unseen else eps * rms(size)
+            near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)
+            if near.any():
+                move[near] = np.maximum(move[near], min(rms(size[~near]), 1.0) or 1.0)
 
     def forget(self) -> None:
         """Drop what is needed for measuring anew alone: an array as long as x0."""

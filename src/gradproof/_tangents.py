@@ -11,11 +11,17 @@ from ._scales import moves
 #: diluted by the others.
 LEAVES = 8
 
+#: By machine epsilon, the shortest tangents: four bits above the smallest normal number of a dtype,
+#: below which products have fewer digits. Of double precision, what has an inverse with room.
+_SHORTEST = {2.0**-7: 2.0**-122, 2.0**-10: 2.0**-10, 2.0**-23: 2.0**-122}
+_SHORTEST_DOUBLE = 2.0**-900
+
 
 def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
     """Return a random tangent of some entries, on the scale of each."""
     found = np.zeros_like(point.x)
-    size = moves(point.magnitude[part], point.eps)
+    shortest = _SHORTEST.get(point.eps, _SHORTEST_DOUBLE)
+    size = np.maximum(moves(point.magnitude[part], point.eps), shortest)
     found[part] = size * rng.choice([-1.0, 1.0], size.size) * rng.uniform(1, 2, size.size)
     if point.fixed is not None:
         found[point.fixed] = 0.0

@@ -1,0 +1,100 @@
+"""Functions that compute in a shorter dtype than that of x0, and an x0 next to zero."""
+
+import numpy as np
+import pytest
+
+from gradproof import verify_grad, verify_jac, verify_jvp, verify_vjp
+
+X = np.linspace(0.5, 1.5, 5)
+
+
+def single(x):
+    return np.sin(np.asarray(x, dtype=np.float32))
+
+
+#: Each computes in single precision, and hides it better than the one before.
+SINGLE = {
+    "float32": lambda x: single(x).sum(),
+    "a number of Python": lambda x: float(single(x).sum()),
+    "a sum in double precision": lambda x: single(x).astype(float).sum(),
+    "more after it": lambda x: float(single(x).sum()) * np.pi / np.pi + 1,
+}
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+@pytest.mark.parametrize("kind", SINGLE)
+def test_single_precision_inside(kind, factor):
+    report = verify_grad(SINGLE[kind], lambda x: factor * np.cos(x), X, seed=0)
+    assert report.verdict == ("pass" if factor == 1 else "fail"), str(report)
+    if factor == 1:
+        assert report.dtype == "float32"
+        said = any("computes in single" in r or "compute in single" in r for r in report.remarks)
+        assert said == (kind != "float32")
+        assert not any("straight-through" in remark for remark in report.remarks)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_of_several_values_and_of_many_entries(factor):
+    def listed(x):
+        return single(x).tolist()
+
+    right = "pass" if factor == 1 else "fail"
+    jac = verify_jac(listed, lambda x: np.diag(factor * np.cos(x)), X, seed=0)
+    assert jac.verdict == right, str(jac)
+    x = np.linspace(0.5, 1.5, 400)
+    many = verify_grad(lambda x: float(single(x).sum()), lambda x: factor * np.cos(x), x, seed=0)
+    assert many.verdict == right, str(many)
+
+
+@pytest.mark.library("torch")
+@pytest.mark.library("jax")
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_another_library_inside(factor):
+    import jax.numpy as jnp
+    import torch
+
+    inside = {
+        "jax": lambda x: jnp.sum(jnp.sin(jnp.asarray(x, jnp.float32))),
+        "torch": lambda x: torch.sin(torch.tensor(x, dtype=torch.float32)).sum(),
+        "jax, as a number": lambda x: float(jnp.sum(jnp.sin(jnp.asarray(x, jnp.float32)))),
+    }
+    for name, func in inside.items():
+        report = verify_grad(func, lambda x: factor * np.cos(x), X, seed=0)
+        assert report.verdict == ("pass" if factor == 1 else "fail"), (name, str(report))
+
+
+def test_rounding_on_purpose_is_none():
+    report = verify_grad(lambda x: np.round(20 * x).sum(), lambda x: 20 + 0 * x, X, seed=0)
+    assert not report.ok
+    assert not any("precision" in remark for remark in report.remarks)
+
+
+TINY = [("float16", 6e-8), ("float32", 1e-44), ("float64", 1e-310), ("float64", 1e-20)]
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 2.0])
+@pytest.mark.parametrize(("dtype", "unit"), TINY)
+class TestNextToZero:
+    """Where x0 has no size of its own, a claim passes only if another would not have."""
+
+    def test_of_its_own_scale(self, dtype, unit, factor):
+        x = (unit * np.array([1, 2, 3, 5])).astype(dtype)
+        report = verify_grad(lambda x: (3 * x).sum(), lambda x: factor * 3 + 0 * x, x, seed=0)
+        assert report.verdict == ("pass" if factor == 1 else "fail"), str(report)
+
+    def test_of_an_ordinary_func(self, dtype, unit, factor):
+        x = (unit * np.array([1, 2, 3, 5])).astype(dtype)
+        report = verify_grad(lambda x: np.exp(x).sum(), lambda x: factor * np.exp(x), x, seed=0)
+        assert report.verdict == ("pass" if factor == 1 else "fail"), str(report)
+
+    def test_of_products(self, dtype, unit, factor):
+        x = (unit * np.array([1, 2, 3, 5])).astype(dtype)
+        vjp = verify_vjp(np.exp, lambda x, c: factor * c * np.exp(x), x, seed=0)
+        jvp = verify_jvp(np.exp, lambda x, t: factor * t * np.exp(x), x, seed=0)
+        for report in (vjp, jvp):
+            assert report.verdict != ("fail" if factor == 1 else "pass"), str(report)
+
+    def test_beside_others(self, dtype, unit, factor):
+        x = np.array([unit, 1.0, 2.0], dtype=dtype)
+        report = verify_grad(lambda x: (x * x).sum(), lambda x: factor * 2 * x, x, seed=0)
+        assert report.verdict == ("pass" if factor == 1 else "fail"), str(report)
