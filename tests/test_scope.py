@@ -286,6 +286,22 @@ class TestAllPrimals:
         assert gradproof.verify_autodiff(layer, x, argnums=0, modes="vjp", seed=0).ok
 
     @pytest.mark.library("torch")
+    @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+    def test_parameters_that_cannot_be_moved_are_named(self):
+        import torch
+
+        x = torch.tensor(X.reshape(2, 3))
+        layer = torch.nn.Linear(3, 2).double()
+        for func, why in (
+            (layer.forward, "of a method"),
+            (torch.jit.trace(layer, x), "a ScriptModule takes no others"),
+            (torch.nn.utils.weight_norm(torch.nn.Linear(3, 2).double()), "it cannot be copied"),
+        ):
+            report = gradproof.verify_autodiff(func, x, modes="vjp", seed=0)
+            assert report.ok, str(report)
+            assert [part.why for part in report.scope.held] == [why]
+
+    @pytest.mark.library("torch")
     def test_tied_parameters_move_together(self):
         import torch
 

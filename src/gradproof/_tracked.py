@@ -1,5 +1,6 @@
 """The point at which a library differentiates a function: its primals, and what it holds itself."""
 
+import copy
 import sys
 from dataclasses import replace
 from typing import Any
@@ -32,17 +33,19 @@ def tracked_point(
     kwargs : dict or None
         Its keyword arguments.
     """
-    own = _has_parameters(func)
-    if argnums is None and own:
+    why = _holds(func)
+    if argnums is None and _has_parameters(func) and not why:
         every = (func, *primals)
         names = ["module", *argument_names(getattr(func, "forward", func), len(primals))]
         chosen = _floating(every, numbers=False)
         return _call, Point(every, chosen, kwargs, names=names, tracked=True)
     if argnums is None:
-        return func, _by_all(func, primals, kwargs)
-    point = Point(primals, argnums, kwargs, func, tracked=True)
-    if own:
-        held = (*point.scope.held, Part("parameters of func", None, "not in argnums"))
+        point = _by_all(func, primals, kwargs)
+    else:
+        point = Point(primals, argnums, kwargs, func, tracked=True)
+        why = why or ("not in argnums" if _has_parameters(func) else "")
+    if why:
+        held = (*point.scope.held, Part("parameters of func", None, why))
         point.scope = replace(point.scope, held=held)
     return func, point
 
@@ -74,15 +77,35 @@ def _floating(primals: tuple[Any, ...], *, numbers: bool) -> Any:
 
 def _has_parameters(func: Any) -> bool:
     """Tell whether a function is a container of floating arrays: a module."""
-    if "torch" in sys.modules:
-        import torch
-
-        if isinstance(func, torch.nn.Module):
-            scripted = isinstance(func, torch.jit.ScriptModule)  # which takes no other parameters
-            return not scripted and next(func.parameters(), None) is not None
+    if _is_module(func):
+        return next(func.parameters(), None) is not None
     if "jax" in sys.modules:
         import jax
 
         leaves = jax.tree_util.tree_leaves(func)
         return not any(leaf is func for leaf in leaves) and any(map(has_floating, leaves))
     return False
+
+
+def _holds(func: Any) -> str:
+    """Return why the parameters that a function has cannot be moved; empty if they can."""
+    if not _is_module(func):
+        owner = getattr(func, "__self__", None)
+        return "of a method" if _is_module(owner) and _has_parameters(owner) else ""
+    import torch
+
+    if isinstance(func, torch.jit.ScriptModule):
+        return "a ScriptModule takes no others"
+    try:
+        copy.deepcopy(func)
+    except Exception:  # of weights that were computed from others
+        return "it cannot be copied"
+    return ""
+
+
+def _is_module(value: Any) -> bool:
+    if "torch" not in sys.modules:
+        return False
+    import torch
+
+    return isinstance(value, torch.nn.Module)
