@@ -8,6 +8,7 @@ import numpy as np
 from ._backends import Backend
 from ._batches import Leafed, Refused, batches, far_from
 from ._evaluation import Settings
+from ._foreign import of_error
 from ._layout import flat_numbers
 from ._typing import Array
 
@@ -86,7 +87,7 @@ def _tried(
         except Refused:
             raise
         except Exception as err:
-            raise Refused(_reason(err)) from err
+            raise Refused(of_error(err, 160)) from err
         yield batch
 
 
@@ -106,18 +107,11 @@ def _off(
                 value = leafed.call(far_from(backend, leafed, x))
                 point = flat_numbers(backend.to_host(leafed.arrays(value)))
         except Exception as err:
-            raise Refused(_reason(err)) from err
+            raise Refused(of_error(err, 160)) from err
         batch, alone = np.stack([block[0], check]), np.stack([at_x0, point])
     off = apart(batch, alone, leafed.eps)
     leafed.agreed = not off
     return off
-
-
-def _reason(err: Exception) -> str:
-    """Return the first sentence of an exception, in short."""
-    first = (str(err).strip().splitlines() or [""])[0]
-    text = f"{type(err).__name__}: {first}"
-    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:

@@ -19,6 +19,7 @@ from ._consistent import (
     value_is,
 )
 from ._evaluation import Evaluation, Settings
+from ._foreign import of_error
 from ._judge import of_columns, of_gradient, weights
 from ._layout import flat_numbers
 from ._memory import of_cotangent, of_inputs
@@ -306,7 +307,9 @@ class Rules:
         except Exception as err:
             if self._lacking == "raised" or not self._values.backend.lacks_forward_mode(err):
                 raise
-            self._left_out(reports, own, "func has none", f"func has no forward mode: {err}")
+            self._left_out(
+                reports, own, "func has none", f"func has no forward mode: {of_error(err)}"
+            )
             return
         claims.append(jvp)
         reports.append((f"{self._label}jvp", self._told(report)))
@@ -398,9 +401,8 @@ class Rules:
             )
         except Exception as err:
             # The first line says what is wrong; those after it where a tracer was made, here.
-            first = (str(err).splitlines() or [""])[0]
-            text = f"the vjp fails under a transformation: {type(err).__name__}: {first}"
-            return [Check(f"{self._label}transformed", Verdict.FAIL, text[:300])]
+            text = f"the vjp fails under a transformation: {of_error(err, 250)}"
+            return [Check(f"{self._label}transformed", Verdict.FAIL, text)]
         return [
             same_vjp(
                 claim,

@@ -53,13 +53,6 @@ def add_note(err: Exception, where: str, hint: str = "") -> None:
     err.add_note(f"gradproof: raised by {where}{hint}")
 
 
-def in_a_line(text: str, most: int = 200) -> str:
-    """Return the first line of a text of others, without what a terminal would act on, cut."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in first)
-    return shown if len(shown) <= most else f"{shown[: most - 4]} ..."
-
-
 class noted:  # noqa: N801  # a context manager, named for how it reads
     """Add such a note to what is raised inside; where calls are many, `add_note` costs less."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._claims import Vjp
 from ._consistent import same_vjp, value_is
+from ._foreign import of_error
 from ._judge import alike
 from ._layout import flat_numbers
 from ._report import Check, Verdict
@@ -41,7 +42,7 @@ def of_cotangent(claim: Vjp, values: Values, rtol: float) -> list[Check]:
         except Exception as err:
             if layout == "expanded" and claim.writes:
                 continue  # to memory that entries share: the library refuses, loudly
-            return [Check(name, Verdict.FAIL, f"{what}, it raises {_first_line(err)}")]
+            return [Check(name, Verdict.FAIL, f"{what}, it raises {of_error(err)}")]
         what += ", the same numbers, it gives another gradient"
         again = _where_finite(again, expected)
         check = same_vjp(claim, (u, expected, again), values, (name, what), rtol)
@@ -78,7 +79,7 @@ def of_inputs(
     try:
         outputs, pull = backend.vjp(values.arrays_at, leaves)
     except Exception as err:
-        refused(f"it raises {_first_line(err)}")
+        refused(f"it raises {of_error(err)}")
         return []
     given = _where_finite(flat_numbers(backend.to_host(outputs)), values.returned)
     what = f"func assumes a contiguous x0: for one that is {_WORDS['transposed']}, "
@@ -91,7 +92,7 @@ def of_inputs(
     try:
         gradients = pull(values.outputs.cotangent(claim.u))
     except Exception as err:
-        return [Check(name, Verdict.FAIL, f"{what}the vjp raises {_first_line(err)}")]
+        return [Check(name, Verdict.FAIL, f"{what}the vjp raises {of_error(err)}")]
     again = claim.point.slopes([as_numbers(backend, g, name) for g in gradients])
     again = _where_finite(again, claim.at_x0)
     texts = name, f"{what}the same numbers, the vjp is another one"
@@ -114,7 +115,3 @@ def _sums_of_equals(x: np.ndarray, vjp: np.ndarray) -> np.ndarray:
     """Return the sums of a gradient over entries of x that are equal."""
     _, place = np.unique(x, return_inverse=True)
     return np.bincount(place, vjp)
-
-
-def _first_line(err: Exception) -> str:
-    return f"{type(err).__name__}: {(str(err).splitlines() or [''])[0]}"

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ._advice import of_reason
+from ._foreign import escaped
 from ._layout import Leaf, Pairs, leaf_of
 from ._reach import Reach, worst_of
 from ._scope import NOTHING, Scope
@@ -72,6 +73,10 @@ class Check:
     name: str
     verdict: Verdict
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", escaped(self.name))
+        object.__setattr__(self, "text", escaped(self.text))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,6 +157,11 @@ class Report:
     advice: str = ""
     interrupted: bool = False
     scope: Scope = NOTHING
+
+    def __post_init__(self) -> None:
+        # Exceptions, paths and values of the user are part of these.
+        object.__setattr__(self, "reason", escaped(self.reason))
+        object.__setattr__(self, "remarks", tuple(map(escaped, self.remarks)))
 
     @property
     def ok(self) -> bool:

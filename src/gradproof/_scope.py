@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ._foreign import escaped
+
 #: So many names stand in a line; the others are counted.
 _NAMED = 4
 
@@ -26,6 +28,9 @@ class Part:
     name: str
     shape: tuple[int, ...] | None
     why: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", escaped(self.name))
 
     def __str__(self) -> str:
         shape = "" if self.shape is None else f" ({', '.join(map(str, self.shape))})"
@@ -55,6 +60,9 @@ class Scope:
     held: tuple[Part, ...] = ()
     products: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "not_checked", tuple(map(escaped, self.not_checked)))
 
     def without(self, *words: str) -> "Scope":
         """Return the same scope, with more that was not checked."""

@@ -33,25 +33,20 @@ def in_lines(report: "Report") -> str:
     if report.compile_time:
         lines.append(f"  func was compiled for batches in {report.compile_time:.1f} s")
     remarks = [remark for remark in report.remarks if not remark.startswith(NOT_IN_BATCHES)]
-    lines += [f"  {' '.join(remark.splitlines())}" for remark in remarks[:6]]
+    lines += [f"  {remark}" for remark in remarks[:6]]
     if len(remarks) > 6:
         lines.append(f"  ... and {len(remarks) - 6} more remarks")
-    return "\n".join(_printable(line) for part in lines for line in part.split("\n"))
-
-
-def _printable(line: str) -> str:
-    """Return a line without what a terminal would act on: names of leaves are the user's."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return "\n".join(lines)
 
 
 def in_one_line(report: "Report") -> str:
     """Return the finding, and the entry that is furthest off if there is one."""
     words = [_finding(report), *(line.strip() for line in _entries(report)[:1])]
-    return _printable(textwrap.shorten("; ".join(words), _ONE_LINE, placeholder=" ..."))
+    return textwrap.shorten("; ".join(words), _ONE_LINE, placeholder=" ...")
 
 
 def _finding(report: "Report") -> str:
-    return f"{report.verdict}: {' '.join(report.reason.splitlines())}"
+    return f"{report.verdict}: {report.reason}"
 
 
 def _entries(report: "Report") -> list[str]:
@@ -140,7 +135,7 @@ def _other_checks(report: "Report") -> list[str]:
     """Return lines on what was checked: whatever else failed, then all names by verdict."""
     # The reason tells of the one that decides; whatever else fails has a text of its own.
     lines = [
-        f"  {check.name}: {' '.join(check.text.splitlines())}"
+        f"  {check.name}: {check.text}"
         for check in report.checks
         if check.verdict == "fail" and f"{check.name}: {check.text}" != report.reason
     ]

@@ -11,9 +11,10 @@ import numpy as np
 
 from ._batches import Again, Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN as _PLAIN_NUMBERS
-from ._call import in_a_line, is_complex, noted
+from ._call import is_complex, noted
 from ._calls import BudgetSpent, Calls, Failed, Known
 from ._evaluation import PLAIN, Settings
+from ._foreign import of_error
 from ._held import writes_to_input, wrote
 from ._layout import Leaf, flat_numbers
 from ._narrower import NAMES
@@ -294,8 +295,7 @@ class Values:
         """Return the arrays in what func returned, kept from later calls; NaN where it failed."""
         if isinstance(outcome, Failed):
             if self.failure is None:
-                name = type(outcome.error).__name__
-                self.failure = f"{name}: {in_a_line(str(outcome.error))}"
+                self.failure = of_error(outcome.error)
             return self._nowhere()
         found = [self.backend.keep(array) for array in self._leaves_of(outcome)]
         for leaf, array in zip(self.outputs.leaves, found, strict=True):

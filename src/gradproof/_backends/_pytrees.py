@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from .._foreign import escaped
+
 #: Dataclasses that optree does not know are registered for gradproof alone.
 _NAMESPACE = "gradproof"
 
@@ -35,6 +37,10 @@ class Flat:
     up_to: Callable[[Any], list[Any]]
     made: tuple[Callable[[Any], "Flat"], Any]
     beside: tuple[tuple[str, Any, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        # A key may be anything that has a repr.
+        object.__setattr__(self, "paths", [escaped(path) for path in self.paths])
 
     def __reduce__(self) -> tuple[Any, ...]:
         function, tree = self.made

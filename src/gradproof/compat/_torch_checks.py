@@ -12,6 +12,7 @@ from torch.autograd.gradcheck import GradcheckError
 from .._backends._torch import SLOW
 from .._backends._torch_forward import dual_level
 from .._backends._unheard import unheard
+from .._foreign import of_error
 from .._report import Check, Verdict
 
 Tensors = list[torch.Tensor]
@@ -97,7 +98,7 @@ def undefined_backward(call: Callable[[], Tensors], tensors: Tensors, frozen: Te
         try:
             found = gradients(undefined, tensors, [torch.zeros_like(o) for o in outputs])
         except RuntimeError as err:
-            text = f"backward does not take an undefined grad_output (None): {err}"
+            text = f"backward does not take an undefined grad_output (None): {of_error(err)}"
             return Check(name, Verdict.FAIL, text)
         for gradient, fixed in zip(found, frozen, strict=True):
             if gradient is not None and not (_dense(gradient).eq(0) | fixed).all():
@@ -182,8 +183,8 @@ def batched_forward(
                 # ``is_grads_batched`` use this one.
                 found = _vmap(jvp)(torch.stack(both))
         except RuntimeError as err:
-            text = f"while computing batched gradients in forward mode: {err}"
-            return Check(name, Verdict.FAIL, text[:400])
+            text = f"while computing batched gradients in forward mode: {of_error(err, 350)}"
+            return Check(name, Verdict.FAIL, text)
         if any(_differ(got, wanted) for got, wanted in zip(found, expected, strict=True)):
             return Check(name, Verdict.FAIL, f"tangents of {path} give something else under vmap")
     return Check(name, Verdict.PASS, "gives the same")
