@@ -412,3 +412,32 @@ def test_the_tangent_of_a_module_is_another_module():
     }
     assert verify_hvp(lambda m: func(m).sum(), hvp[1], module, seed=0).ok
     assert verify_hvp(lambda m: func(m).sum(), hvp[2], module, seed=0).verdict == "fail"
+
+
+@pytest.mark.parametrize("distance", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
+def test_steps_that_x_is_near_the_end_of(distance):
+    """Rounding functions: zero is their slope, however near the next jump is."""
+    rng = np.random.default_rng(0)
+    for seed in range(4):
+        x = np.round(rng.uniform(-9, 9, 5)) + rng.choice([-1, 1], 5) * distance
+        weights = rng.uniform(0.5, 2, 5)
+
+        def steps(x, weights=weights):
+            return (weights * np.floor(x)).sum()
+
+        assert verify_grad(steps, np.zeros_like, x, seed=seed).ok
+        trend = verify_grad(steps, lambda x: weights, x, seed=seed)
+        assert trend.verdict is not Verdict.PASS
+        report = verify_grad(lambda x: steps(x) + 1e-2 * x.sum(), np.zeros_like, x, seed=seed)
+        assert report.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("grain", [2.0**-9, 2.0**-14, 2.0**-20])
+def test_the_grain_of_a_func_is_no_step(grain):
+    """Where all plateaus are narrow, a claim of zero is not passed for standing still on one."""
+    x = np.linspace(0.5, 1.5, 5) + grain / 3
+    for seed in range(4):
+        report = verify_grad(
+            lambda x: (np.round(x**2 / grain) * grain).sum(), np.zeros_like, x, seed=seed
+        )
+        assert report.verdict is not Verdict.PASS

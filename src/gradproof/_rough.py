@@ -26,10 +26,18 @@ _STAIRS = "func is a staircase here; zero is its slope, and not that of its tren
 def standing_still(entry: Entry) -> str:
     """Return, for a claim of zero, PASS if func stands still, OPEN on a narrow step, else ''."""
     survey = entry.survey
-    if survey.g[entry.i] or entry.ladder.changes[:, -1].any():
+    if survey.g[entry.i]:
         return ""
-    entry.extend(entry.ladder.h[-1] / survey.steps.ratio ** np.array([1.0, 2.0]))
+    crossed = entry.ladder.changes[:, -1] != 0
+    if crossed.all():
+        return ""
+    # A jump on one side may be nearer than the finest step, and is if anything is there.
+    depths = np.arange(1.0, (_CALM if crossed.any() else 2) + 1)
+    finer = entry.ladder.h[-1] / survey.steps.ratio**depths
+    entry.extend(finer[finer >= 4 * survey.probe.x_eps] if crossed.any() else finer)
     ladder = entry.ladder
+    if ladder.changes[:, -1].any():
+        return ""
     moved = np.flatnonzero(ladder.changes.any(axis=0))
     first = moved[-1] + 1 if moved.size else 0
     if first > ladder.h.size - 3:
@@ -39,10 +47,19 @@ def standing_still(entry: Entry) -> str:
     if NOISE * survey.rounding / (np.sqrt(2) * width) > entry.visible:
         return ""
     entry.record(Estimate(0.0, 0.0, 0.0, width))
-    if not moved.size or width >= STEP_OF_STAIRS:
+    # x0 may be near one end of its plateau, which is as wide as its wider side at least.
+    widest = max(_still(ladder.h, side) for side in ladder.changes)
+    if not moved.size or widest >= STEP_OF_STAIRS:
         return PASS
     entry.remark(_STAIRS)
     return OPEN
+
+
+def _still(h: np.ndarray, changes: np.ndarray) -> float:
+    """Return the largest of some falling steps up to which func stands still on one side."""
+    moved = np.flatnonzero(changes)
+    first = int(moved[-1]) + 1 if moved.size else 0
+    return float(h[first]) if first < h.size else 0.0
 
 
 def on_a_step(entry: Entry, e: Estimate) -> str:
