@@ -714,6 +714,21 @@ class TestWhatTheOriginalAccepts:
         with pytest.raises(TypeError, match="return"):
             gradcheck(lambda x: None, leaf(3))
 
+    @pytest.mark.parametrize("wrong", [False, True])
+    def test_no_gradient_by_copies(self, wrong):
+        """Of a func that reads the user's tensors from a closure, as modules do."""
+        weight, x = torch.nn.Parameter(torch.randn(2, 3, dtype=torch.float64)), leaf(3)
+        kind = "second" if wrong else ""
+
+        def func(*_):
+            return Square.apply(weight, kind) @ Square.apply(x, kind)
+
+        if wrong:
+            with pytest.raises(GradcheckError, match="second derivative"):
+                gradgradcheck(func, (weight, x))
+        else:
+            assert gradgradcheck(func, (weight, x))
+
     def test_complex_that_raises_beside(self):
         def func(x, factor=1):
             if (x.real > 1.01).any():

@@ -302,6 +302,9 @@ def _gradient_of(
     """Return the function from inputs and grad_outputs to the gradients by the inputs."""
     moved = [_needs(x) for x in inputs]
     weighted = [_needs(g) for g in grads]
+    # Of a func that is made of steps, as a norm of order 0, autograd gives no gradient at all; by
+    # copies, none of a func that reads the user's own tensors. The first call tells.
+    nothing: bool | None = None
 
     def gradient(*args: Any) -> Any:
         # Forward mode hands detached tensors over, which autograd has to follow all the same.
@@ -313,8 +316,10 @@ def _gradient_of(
         by = [leaf for x in own for leaf in followed((x,))]
         results = _followed_results(func(*own))
         found = torch.autograd.grad(results, by, weights, create_graph=True, allow_unused=True)
-        # Of a func that is made of steps, as a norm of order 0, autograd gives no gradient at all.
-        return tuple(found) if any(gradient is not None for gradient in found) else ()
+        nonlocal nothing
+        if nothing is None:
+            nothing = all(gradient is None for gradient in found)
+        return () if nothing else tuple(found)
 
     return gradient
 
