@@ -6,6 +6,8 @@ digits, however right the formula. It is asked last, before a claim is convicted
 claim: func is not called.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ._rounding import ROUNDINGS, Ulps
@@ -52,16 +54,29 @@ def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
         if k >= _FEW and not hopeful:
             return False
         d = point.towards(ulps.x())
-        both = [
-            there - survey.near.g for there in map(survey.near.there, (d, -d)) if there is not None
-        ]
-        if not both or not all(np.isfinite(change).all() for change in both):
+        both = [_between(survey, side, 2 * side) for side in (d, -d)]
+        both = [change for change in both if change is not None]
+        if not both:
             continue
         if ROUNDINGS * min(abs(change @ direction) for change in both) >= abs(error):
             return True
         least = np.abs(both).min(axis=0) * survey.move
         hopeful = hopeful or bool(ROUNDINGS * least.max() >= abs(error))
     return False
+
+
+def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:
+    """
+    Return by how much the claim differs between two displacements; None if it fails there.
+
+    To the same side of x0: ties are told apart, and kinks decided, on both alike.
+    """
+    near = survey.near.there(one), survey.near.there(other)
+    if near[0] is None or near[1] is None:
+        return None
+    with np.errstate(all="ignore"):
+        change = near[1] - near[0]
+    return change if np.isfinite(change).all() else None
 
 
 def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
@@ -85,7 +100,7 @@ def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
     another value at all.
     """
     places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.probe.point
-    spacing = 4 * survey.probe.x_eps
+    spacing = 4 * point.eps
     while spacing * _SIDE <= 0.75:
         moves = (point.towards(spacing * k * point.base.x) for k in places)
         there = [survey.near.there(move) for move in moves]

@@ -59,6 +59,11 @@ class Columns(abc.ABC):
             rows = slice(start, min(start + _ROWS, self.shape[0]))
             yield rows, np.stack([self.row(k)[part] for k in range(rows.start, rows.stop)])
 
+    def numbers(self) -> np.ndarray:
+        """Return all of its numbers, row by row."""
+        found = [block.ravel() for _, block in self.row_blocks(slice(0, self.shape[1]))]
+        return np.concatenate([np.empty(0), *found])
+
     def along(self, displacement: np.ndarray) -> np.ndarray:
         """Return what the claim says of a displacement, of shape (m,)."""
         change = np.zeros(self.shape[0])
@@ -86,7 +91,7 @@ class Columns(abc.ABC):
 
     def wobble(self, survey: Any) -> Any:
         """Return by how much rounding of x0 moves the rows, root mean square, of shape (m,)."""
-        ulp = survey.signs() * survey.probe.x_eps * survey.probe.magnitude
+        ulp = survey.signs() * survey.probe.point.eps * survey.probe.magnitude
         least = np.full(self.shape[0], np.inf)
         for sign in (1.0, -1.0):
             there = self.there(sign * ulp)
@@ -107,6 +112,44 @@ def _norms(block: np.ndarray) -> Any:
     with np.errstate(all="ignore"):
         share = np.where(largest[:, None] > 0, block / largest[:, None], 0.0)
         return largest * np.sqrt((share**2).sum(axis=1))
+
+
+class Shifted(Columns):
+    """
+    A claim at a displaced point, where it does not fail.
+
+    Parameters
+    ----------
+    columns : Columns
+        The claim at x0.
+    shift : ndarray
+        The displacement.
+    """
+
+    def __init__(self, columns: Columns, shift: np.ndarray) -> None:
+        there = columns.there(shift)
+        assert there is not None
+        self._at_x0, self._shift, self._columns = columns, shift, there
+        self.shape, self.eps, self.by_column = columns.shape, columns.eps, columns.by_column
+
+    def column(self, i: int) -> np.ndarray:
+        return self._columns.column(i)
+
+    def row(self, k: int) -> np.ndarray:
+        return self._columns.row(k)
+
+    def weighted(self, u: np.ndarray) -> np.ndarray:
+        return self._columns.weighted(u)
+
+    def there(self, displacement: np.ndarray) -> "Columns | None":
+        return self._at_x0.there(displaced(self._shift, displacement))
+
+
+def displaced(shift: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """Return the sum of two displacements, of which the second may be one along lines only."""
+    total = shift.copy()
+    total[: displacement.size] += displacement
+    return total
 
 
 class Dense(Columns):

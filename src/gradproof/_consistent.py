@@ -52,8 +52,11 @@ def value_is(values: Values, given: np.ndarray, name: str, what: str) -> Check:
     def again() -> Any:
         return at_x0 + values.change_at_x0()
 
-    def moved() -> Any:
-        return values.at(ulps.x(), fresh=True)[0] if values.left() else None
+    def moved() -> tuple[Any, Any]:
+        if values.left() < 2:
+            return None, None
+        d = ulps.x()
+        return values.at(d, fresh=True)[0], values.at(2 * d, fresh=True)[0]
 
     # A value of which rounding leaves less than half of its digits is none that can be compared;
     # of another way to compute it as much may be left, or less.
@@ -205,7 +208,7 @@ def same_vjp(
 
 def _blur_of(product: Callable[..., Any], vector: np.ndarray, at_x0: np.ndarray, ulps: Ulps) -> Any:
     """Return by how much rounding of x0 and of a vector moves its product."""
-    return blur(at_x0, lambda: product(vector), lambda: product(ulps.of(vector), ulps.x()))
+    return blur(at_x0, lambda: product(vector), lambda: ulps.two(product, vector))
 
 
 def _linear(

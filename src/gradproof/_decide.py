@@ -255,8 +255,9 @@ class Decision:
         # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
         leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
         entries = Entries(survey, found)
+        fits: bool | None = None  # of a Jacobian each row is asked for itself
         if self.each is not None:
-            self.each.run(survey, found, steps[-1], leaves)
+            fits = self.each.run(survey, found, steps[-1], leaves)
         elif survey.short:
             self._weigh(entries)
         else:
@@ -265,8 +266,11 @@ class Decision:
             return _ENTRY
         if self.failed:
             return _WHOLE
-        if not valid_together(survey, found):
-            found.state[np.isfinite(found.right)] = OPEN
+        if fits is None and not valid_together(survey, found):
+            known = np.isfinite(found.right)
+            found.state[known if known.any() else slice(None)] = OPEN
+            fits = False
+        if fits is False:
             return _TOGETHER
         if self.each is None:
             self._say_negligible()

@@ -1,10 +1,13 @@
 """One judgement: a survey, a decision, and the report on it."""
 
+from typing import Any
+
 import numpy as np
 
 from ._advice import STRAIGHT_THROUGH
+from ._beside import Judged, beside_a_tie
 from ._claims import Claim
-from ._columns import Claimed
+from ._columns import Claimed, Columns, Shifted
 from ._decide import Decision
 from ._directions import number_of
 from ._findings import Column, Findings
@@ -20,6 +23,7 @@ from ._rows import EachValue
 from ._scope import Scope
 from ._stationary import HIDDEN, STATIONARY, STILL, bends, claims_nothing, hidden, moves
 from ._survey import Survey
+from ._ties import Side, Sides
 from ._values import Values
 
 _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
@@ -54,41 +58,67 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         claim.hold(~np.isfinite(claim.at_x0))
     probe = Probe(values, u)
     eps = max(probe.eps, claim.eps)
-    survey = Survey(probe, claim.near, claim.at_x0, eps, options.tolerance(eps), options.rng())
+    tolerance = options.tolerance(eps)
+    survey = Survey(probe, claim.near, claim.at_x0, eps, tolerance, options.rng())
     share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
     count = number_of(options.directions, survey.g.size, share, spent)
+
+    def again(side: Side) -> Decision:
+        there, near = side.near(claim.near), claim.near(side.shift)
+        assert near is not None
+        beside = Survey(Probe(side.values, u), there, near, eps, tolerance, options.rng(8))
+        return Decision(beside, count, rows=options.directions == "auto")
+
+    def sides() -> Sides:
+        return Sides(values, claim.at_x0, claim.near, eps, options.rng(7))
+
     decision = Decision(survey, count, rows=options.directions == "auto")
-    verdict, reason = decision.run()
-    found = decision.findings
+    judged = beside_a_tie(Judged.of(decision), sides, again)
+    at_x0 = judged.survey is survey
+    survey, found = judged.survey, judged.findings
+    claimed = claim.at_x0 if at_x0 else np.ldexp(survey.g, survey.exponent)
     alone = None
     if isinstance(found.state, Column):
-        flat, alone = few_entries(survey, found, claim.at_x0)
+        flat, alone = few_entries(survey, found, claimed)
     else:
-        flat = all_entries(survey, found, claim.at_x0)
-    unsure = verdict == "inconclusive" and not found.interrupted
+        flat = all_entries(survey, found, claimed)
+    unsure = judged.verdict == "inconclusive" and not found.interrupted
     if unsure and values.narrow(narrower(survey)):
         return of_gradient(values, u, claim, options)
     made = claim.calls, claim.eps, claim.products
-    return _report(survey, found, verdict, reason, flat, options, made, alone)
+    return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
 
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     """Return the report on a claimed Jacobian of func by what is moved."""
     columns, u = claim.at_x0(), weights(values, options.rng(1))
-    probe = Probe(values, u)
-    eps = max(probe.eps, columns.eps)
-    survey = Survey(
-        probe, columns.near(u), columns.weighted(u), eps, options.tolerance(eps), options.rng()
-    )
-    decision = Decision(survey, each=EachValue(columns))
-    verdict, reason = decision.run()
-    found = decision.findings
-    unsure = verdict == "inconclusive" and not found.interrupted
-    if unsure and values.narrow(narrower(survey)):
+    eps = max(values.eps, columns.eps)
+    tolerance = options.tolerance(eps)
+
+    def decision(values: Values, columns: Columns, stream: int) -> Decision:
+        near, g = columns.near(u), columns.weighted(u)
+        survey = Survey(Probe(values, u), near, g, eps, tolerance, options.rng(stream))
+        return Decision(survey, each=EachValue(columns))
+
+    def there(displacement: np.ndarray) -> Any:
+        found = columns.there(displacement)
+        return None if found is None else found.numbers()
+
+    def again(side: Side) -> Decision:
+        return decision(side.values, Shifted(columns, side.shift), 8)
+
+    def sides() -> Sides:
+        return Sides(values, columns.numbers(), there, eps, options.rng(7))
+
+    judged = beside_a_tie(Judged.of(decision(values, columns, 0)), sides, again)
+    unsure = judged.verdict == "inconclusive" and not judged.findings.interrupted
+    if unsure and values.narrow(narrower(judged.survey)):
         return of_columns(values, claim, options)
-    flat = worst_of_columns(survey, found)
+    flat = worst_of_columns(judged.survey, judged.findings)
     made = claim.calls, columns.eps, claim.products
-    return _report(survey, found, verdict, reason, flat, options, made)
+    return _report(
+        judged.survey, judged.findings, judged.verdict, judged.reason, flat, options, made
+    )
 
 
 def _report(

@@ -1,5 +1,6 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
+import copy
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
@@ -416,6 +417,14 @@ class Point:
         """The point that moves."""
         return self
 
+    def shifted(self, change: np.ndarray) -> "Point":
+        """Return the point beside this one, as far as its dtypes can represent it."""
+        other = copy.copy(self)
+        other.given = self.moved(change, for_claim=True)
+        other.arrays = self.moved(change)
+        other.x = self.numbers(other.arrays)
+        return other
+
     @property
     def entrywise(self) -> bool:
         """Whether an entry of x is one of an array, which can be moved in place."""
@@ -609,6 +618,12 @@ class Span:
     def towards(self, change: np.ndarray) -> np.ndarray:
         """Return the displacement, off the lines, that changes the entries of x0 so."""
         return np.concatenate([self.x, change])
+
+    def shifted(self, change: np.ndarray) -> "Span":
+        """Return the same lines through a point beside this one."""
+        other = copy.copy(self)
+        other._point = self._point.shifted(change)
+        return other
 
     @property
     def base(self) -> Point:

@@ -70,7 +70,8 @@ class Probe:
     parts : list of slice
         The leaves of x0.
     eps, output_eps, x_eps : float
-        Machine epsilon of the coarsest dtype among x0 and func's values, of those, of x0.
+        Machine epsilon of the coarsest dtype among x0 and func's values, of those, of x0; the last
+        in units of moves.
     """
 
     def __init__(self, values: Values, weights: np.ndarray) -> None:
@@ -78,7 +79,8 @@ class Probe:
         self.point = values.point
         self.x = values.point.x
         self.parts = [leaf.where for leaf in values.point.leaves]
-        self.eps, self.output_eps, self.x_eps = values.eps, values.output_eps, values.point.eps
+        self.eps, self.output_eps = values.eps, values.output_eps
+        self.x_eps = values.point.eps / values.reach
         self.exponent = 0
         self.size = float(self._size(values.at_x0))
 

@@ -42,14 +42,23 @@ class Ulps:
 
     def x(self) -> Any:
         """Return a displacement of x0."""
-        return self.of(self.magnitude) - self.magnitude
+        return self.magnitude * self._signs(self.magnitude)
 
-    def of(self, vector: np.ndarray) -> Any:
-        """Return a vector, a tangent or a cotangent, with each entry moved by an ulp."""
-        return vector * (1 + self.eps * self.rng.choice([-1.0, 1.0], vector.shape))
+    def _signs(self, vector: np.ndarray) -> Any:
+        return self.eps * self.rng.choice([-1.0, 1.0], vector.shape)
+
+    def two(self, product: Callable[..., Any], vector: np.ndarray) -> tuple[Any, Any]:
+        """
+        Return a product with x0 and the vector moved by an ulp and by two, to the same side.
+
+        What differs between the two is rounding; from x0 itself they differ by more where it is
+        on a kink, or where equal entries are told apart.
+        """
+        d, v = self.x(), vector * self._signs(vector)
+        return product(vector + v, d), product(vector + 2 * v, 2 * d)
 
 
-def blur(at_x0: np.ndarray, again: Callable[[], Any], moved: Callable[[], Any]) -> Any:
+def blur(at_x0: np.ndarray, again: Callable[[], Any], moved: Callable[[], tuple[Any, Any]]) -> Any:
     """
     Return by how much each entry of a product changes at most where what goes into it is rounded.
 
@@ -61,7 +70,7 @@ def blur(at_x0: np.ndarray, again: Callable[[], Any], moved: Callable[[], Any]) 
         Computes it once more: one that is another one then is not rounded, but random, and has no
         such floor.
     moved : callable
-        Computes it from arguments that are moved by an ulp; None where that fails.
+        Computes it twice from arguments that are moved by some ulps; None where that fails.
 
     Returns
     -------
@@ -73,10 +82,10 @@ def blur(at_x0: np.ndarray, again: Callable[[], Any], moved: Callable[[], Any]) 
     if repeated is None or not np.array_equal(repeated, at_x0, equal_nan=True):
         return found
     for _ in range(_DRAWS):
-        there = moved()
-        if there is not None:
+        one, two = moved()
+        if one is not None and two is not None:
             with np.errstate(all="ignore"):
-                found = np.fmax(found, np.abs(there - at_x0))
+                found = np.fmax(found, np.abs(two - one))
     return np.where(np.isfinite(found), found, 0.0)
 
 

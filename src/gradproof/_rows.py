@@ -19,6 +19,7 @@ from ._findings import FAIL, HELD, OPEN, PASS, Findings
 from ._ladder import NOISE, Rungs
 from ._places import PairsOff
 from ._probe import Probe
+from ._rough import valid_together
 from ._row_scales import RowScales
 from ._survey import Survey
 from ._values import Beside
@@ -59,9 +60,15 @@ class EachValue:
         share = float(error @ claimed) / float(claimed @ claimed or 1.0)
         return bool(np.linalg.norm(error - share * claimed) > 0.1 * np.linalg.norm(error))
 
-    def run(self, survey: Survey, findings: Findings, step: float, leaves: float) -> None:
-        """Look at each entry; at this step truncation leaves a share of what is material."""
-        Rows(survey, self.columns, findings).run(step, leaves)
+    def run(self, survey: Survey, findings: Findings, step: float, leaves: float) -> bool:
+        """
+        Look at each entry; at this step truncation leaves a share of what is material.
+
+        Returns whether slopes on kinks are valid together.
+        """
+        rows = Rows(survey, self.columns, findings)
+        rows.run(step, leaves)
+        return rows.fits()
 
 
 @dataclass
@@ -195,16 +202,29 @@ class Rows:
                 return
         found.state[[i for i, clear in cleared.items() if clear]] = PASS
 
+    def fits(self) -> bool:
+        """
+        Tell whether subgradients of one value of func, entry by entry, are one together.
+
+        Other values have slopes of their own: what has to hold together is a row.
+        """
+        apart = [own for one, own in self._surveys.values() if not valid_together(one, own)]
+        state = self.findings.state
+        for own in apart:
+            known = np.isfinite(own.right) & (state == PASS)
+            state[known if known.any() else state == PASS] = OPEN
+        return not apart
+
     def _one(self, k: int, i: int) -> str:
         """Return the state of one entry of the Jacobian, and keep its numbers if it matters."""
         survey, own = self._survey_of(k)
-        state = Entries(survey, own).examine(Entry(survey, own, i))
+        state = own.state[i] = Entries(survey, own).examine(Entry(survey, own, i))
         found = self.findings
         if state == FAIL or found.row[i] == k:
             unit = float(np.ldexp(1.0, survey.exponent))
             found.row[i], found.claimed[i] = k, survey.g[i] * unit
             unit /= float(survey.move[i])
-            for name in ("error", "truncation", "noise", "right", "left"):
+            for name in ("error", "truncation", "noise"):
                 getattr(found, name)[i] = getattr(own, name)[i] * unit
             found.step[i] = own.step[i]
             seen = abs(own.error[i]) + own.truncation[i] + own.noise[i]

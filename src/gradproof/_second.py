@@ -313,8 +313,9 @@ class Rounded:
     def __init__(self, columns: Columns, point: Point) -> None:
         ulps = Ulps(point.magnitude, max(columns.eps, point.eps), np.random.default_rng(0))
         self._at_x0, again = columns, columns.there(np.zeros(point.x.size))
-        moved = [columns.there(ulps.x()) for _ in range(4)]
-        self._moved = [there for there in moved if there is not None]
+        moves = [ulps.x() for _ in range(4)]
+        moved = [(columns.there(d), columns.there(2 * d)) for d in moves]
+        self._moved = [(a, b) for a, b in moved if a is not None and b is not None]
         if again is None or any(
             not np.array_equal(again.row(i), columns.row(i)) for i in range(point.x.size)
         ):
@@ -323,7 +324,7 @@ class Rounded:
     def of(self, i: int) -> Any:
         """Return the same of the pairs of row and column `i`, the larger of two."""
         found = np.zeros(self._at_x0.shape[1])
-        for there in self._moved:
-            found = np.fmax(found, np.abs(there.row(i) - self._at_x0.row(i)))
-            found = np.fmax(found, np.abs(there.column(i) - self._at_x0.column(i)))
+        for one, two in self._moved:
+            found = np.fmax(found, np.abs(two.row(i) - one.row(i)))
+            found = np.fmax(found, np.abs(two.column(i) - one.column(i)))
         return found

@@ -105,7 +105,7 @@ class Survey:
         self.steps = Steps.of(eps)
         self.move = np.empty_like(probe.x)
         for part in probe.parts:
-            self.move[part] = moves(probe.magnitude[part], eps)
+            self.move[part] = moves(probe.magnitude[part], eps) * probe.values.reach
         self._leave_zero(g)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)
@@ -275,7 +275,7 @@ class Survey:
     def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""
         ulps = self.signs()
-        ulps *= self.probe.x_eps
+        ulps *= self.probe.point.eps
         ulps *= self.probe.magnitude
         return ulps
 

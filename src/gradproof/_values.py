@@ -70,6 +70,8 @@ class Values:
     what = "func"
     #: How many calls of it one value costs.
     cost = 1
+    #: How far entries are moved, as a share of what is usual.
+    reach = 1.0
     #: Evaluations of a func with several values that are kept: those of the lines of a survey,
     #: which each of its values is judged by.
     _KEPT = 64
@@ -174,6 +176,13 @@ class Values:
         """Return the same function on the lines of a span; calls are counted together."""
         other = copy.copy(self)
         other.point, other._known = span, {}
+        return other
+
+    def beside(self, point: Point | Span, reach: float) -> "Values":
+        """Return the same function around another point, to be moved less far; calls add up."""
+        other = copy.copy(self)
+        other.point, other.reach, other._known, other._leafed_by = point, reach, {}, {}
+        (other.at_x0,) = other.again(1)
         return other
 
     def without_aux(self, value: Any) -> Any:
