@@ -25,6 +25,9 @@ _DOUBLE, _SINGLE, _HALF = (2.0**-12, 2.0**-9), (2.0**-5, 2.0**-6), (2.0**-2, 2.0
 #: shrinks with the distance, up to a factor: that is asked at these shares of it.
 _SAME, _FACTOR = 1 / 16, 4.0
 _CLOSER, _CLOSER_SINGLE = 2.0**-12, 2.0**-8
+#: The same for a jump in half precision, four ulps beside x0: what is no jump changes by less than
+#: a sixteenth of the largest entry in float16, by less than half of it in bfloat16.
+_JUMP = 1.0
 #: The most claims that a side is looked for with. Among four equal numbers one order of 24 may be
 #: the one: at random it is found so with a chance of 99.6 %.
 _MOST = 256
@@ -79,7 +82,11 @@ class Sides:
     def __post_init__(self) -> None:
         eps = self.eps
         self._far, self._reach = _DOUBLE if eps < 2.0**-40 else _SINGLE if eps < 2.0**-15 else _HALF
-        self._closer = _CLOSER if eps < 2.0**-40 else _CLOSER_SINGLE if eps < 2.0**-15 else 1.0
+        self._short = eps > 2.0**-15
+        # Half precision has no closer point than some ulps off, where slopes may be others.
+        self._closer = _CLOSER if eps < 2.0**-40 else _CLOSER_SINGLE
+        if self._short:
+            self._closer = 4 * eps / self._far
         self._move = moves(self.values.point.base.magnitude, eps)
         self._size = float(np.max(np.abs(self.at_x0), initial=0.0))
 
@@ -88,7 +95,8 @@ class Sides:
         """Whether the claim is another one beside x0, however near."""
         for _ in range(2):
             p = self._drawn()
-            apart = [self._apart(sign * p, self._closer) for sign in (1.0, -1.0)]
+            same = _JUMP if self._short else _SAME
+            apart = [self._apart(sign * p, self._closer, same) for sign in (1.0, -1.0)]
             if any(count for count in apart if count is not None):
                 return True
         return False
@@ -103,7 +111,7 @@ class Sides:
                 best, least = p, apart
             if not least:
                 break
-        if least or self._apart(best, self._closer) != 0:
+        if least or (not self._short and self._apart(best, self._closer) != 0):
             return None
         values, change = self.values, self._far * best * self._move
         point = values.point.shifted(change)
@@ -125,7 +133,7 @@ class Sides:
         p[few] = self.rng.uniform(-1, 1, few.size)
         return p
 
-    def _apart(self, p: np.ndarray, share: float = 1.0) -> int | None:
+    def _apart(self, p: np.ndarray, share: float = 1.0, same: float = _SAME) -> int | None:
         """
         Return how many numbers of the claim are others on a side; None if it fails there.
 
@@ -134,5 +142,5 @@ class Sides:
         there = self.there(self.values.point.towards(share * self._far * p * self._move))
         if there is None or not np.isfinite(there).all():
             return None
-        allowed = _SAME * self._size * min(1.0, _FACTOR * share)
+        allowed = same * self._size * min(1.0, _FACTOR * share)
         return int((np.abs(there - self.at_x0) > allowed).sum())
