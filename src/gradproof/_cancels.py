@@ -48,10 +48,11 @@ def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
     Tell whether moves of x0 by an ulp change the claim by as much as it is off.
 
     Rounding of a few digits often makes no change at all: where that of another entry is as large,
-    more moves are tried.
+    more moves are tried; and the median entry's tells of one that they leave as it is.
     """
     point, hopeful = survey.probe.point, False
     ulps = Ulps(point.base.magnitude, survey.eps, survey.rng)
+    most = np.zeros_like(survey.move)
     for k in range(_DRAWS):
         if k >= _FEW and not hopeful:
             return False
@@ -62,9 +63,9 @@ def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
             continue
         if ROUNDINGS * min(abs(change @ direction) for change in both) >= abs(error):
             return True
-        least = np.abs(both).min(axis=0) * survey.move
-        hopeful = hopeful or bool(ROUNDINGS * least.max() >= abs(error))
-    return False
+        most = np.maximum(most, np.abs(both).min(axis=0) * survey.move)
+        hopeful = ROUNDINGS * float(most.max()) >= abs(error)
+    return ROUNDINGS * float(np.median(most)) >= abs(error)
 
 
 def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:

@@ -92,13 +92,18 @@ class Sides:
 
     @property
     def tied(self) -> bool:
-        """Whether the claim is another one beside x0, however near."""
+        """Whether the claim is another one beside x0, however near, and no other twice as far."""
+        same = _JUMP if self._short else _SAME
         for _ in range(2):
             p = self._drawn()
-            same = _JUMP if self._short else _SAME
-            apart = [self._apart(sign * p, self._closer, same) for sign in (1.0, -1.0)]
-            if any(count for count in apart if count is not None):
-                return True
+            for sign in (1.0, -1.0):
+                near, far = (self._beside(sign * p, self._closer / k) for k in (2, 1))
+                if near is None or far is None:
+                    continue
+                jump = np.abs(near - self.at_x0)
+                allowed = same * self._size * min(1.0, _FACTOR * self._closer)
+                if ((jump > allowed) & (4 * np.abs(far - near) < jump)).any():
+                    return True
         return False
 
     def found(self) -> Side | None:
@@ -133,14 +138,19 @@ class Sides:
         p[few] = self.rng.uniform(-1, 1, few.size)
         return p
 
-    def _apart(self, p: np.ndarray, share: float = 1.0, same: float = _SAME) -> int | None:
+    def _apart(self, p: np.ndarray, share: float = 1.0) -> int | None:
         """
         Return how many numbers of the claim are others on a side; None if it fails there.
 
         At a share of the distance.
         """
-        there = self.there(self.values.point.towards(share * self._far * p * self._move))
-        if there is None or not np.isfinite(there).all():
+        there = self._beside(p, share)
+        if there is None:
             return None
-        allowed = same * self._size * min(1.0, _FACTOR * share)
+        allowed = _SAME * self._size * min(1.0, _FACTOR * share)
         return int((np.abs(there - self.at_x0) > allowed).sum())
+
+    def _beside(self, p: np.ndarray, share: float) -> Any:
+        """Return the claim on a side, at a share of the distance; None if it fails there."""
+        there = self.there(self.values.point.towards(share * self._far * p * self._move))
+        return there if there is not None and np.isfinite(there).all() else None
