@@ -93,25 +93,25 @@ class TestCauses:
         expected = Verdict.PASS if factor == 1 else Verdict.FAIL
         assert verify_grad(loglike, score, beside, seed=0).verdict is expected
 
-    def test_single_precision_inside(self):
+    @pytest.mark.parametrize("inside", [lambda v: float(np.float32(v)), lambda v: np.round(v, 3)])
+    def test_short_numbers_inside(self, inside):
         def func(x):
-            return float(np.float32(cube(x)))
+            return inside(cube(x))
 
-        step = unsure(verify_grad(func, slope, X, seed=0))
-        assert "pass an x0 of float32, or rtol=0.005" in step
-        assert verify_grad(func, slope, X, seed=0, rtol=0.005).ok
-        assert verify_grad(func, slope, X.astype(np.float32), seed=0).ok
-        assert verify_grad(func, wrong, X, seed=0, rtol=0.005).verdict is Verdict.FAIL
-
-    def test_rounding_inside(self):
-        def func(x):
-            return np.round(cube(x), 3)
-
-        step = unsure(verify_grad(func, slope, X, seed=0))
-        assert "a straight-through rule is no derivative" in step
+        step = unsure(verify_grad(func, slope, X, seed=0, rtol=1e-6))
+        assert step.startswith("let func compute in the dtype of x0 throughout")
         rtol = float(step.split("pass rtol=")[1].split(",")[0])
         assert verify_grad(func, slope, X, seed=0, rtol=rtol).ok
         assert verify_grad(func, lambda x: -slope(x), X, seed=0, rtol=rtol).verdict == "fail"
+        assert verify_grad(cube, slope, X, seed=0, rtol=1e-6).ok
+
+    def test_straight_through(self):
+        def func(x):
+            return np.round(30 * x).sum()
+
+        step = unsure(verify_grad(func, lambda x: 30 + 0 * x, X, seed=0))
+        assert "check that rule as the vjp of the function that it stands for" in step
+        assert verify_vjp(lambda x: 30 * x, lambda x, u: 30 * u, X, seed=0).ok
 
     def test_noise_of_its_own(self):
         def func(x):
@@ -121,6 +121,20 @@ class TestCauses:
         rtol = float(step.split("pass rtol=")[1].split(",")[0])
         assert 1e-9 < rtol < 0.2
         assert verify_grad(func, slope, X, seed=0, rtol=rtol).ok
+
+    def test_many_entries(self):
+        """Along few directions, then each entry, then with the rtol that noise allows."""
+
+        def func(x):
+            return cube(x) + 1e-4 * np.sin(1e9 * x.sum())
+
+        many = np.linspace(0.5, 1.5, 400)
+        step = unsure(verify_grad(func, slope, many, seed=0, rtol=1e-6))
+        assert 'directions="all"' in step
+        step = unsure(verify_grad(func, slope, many, seed=0, rtol=1e-6, directions="all"))
+        assert "rtol=" in step
+        assert verify_grad(func, slope, many, seed=0, rtol=0.01).ok
+        assert verify_grad(func, wrong, many, seed=0, rtol=0.01).verdict is Verdict.FAIL
 
     def test_short_dtype(self):
         def func(x):
@@ -159,6 +173,32 @@ class TestRoads:
             verify_jvp(func, lambda x, t: t * np.cos(x), X, seed=0),
         ):
             assert unsure(report).startswith("let func and the claim return the same")
+
+    @pytest.mark.library("torch")
+    def test_a_mode_that_is_not_there(self):
+        import torch
+
+        class Square(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return x**2
+
+            @staticmethod
+            def backward(ctx, g):
+                return 2 * g * ctx.saved_tensors[0]
+
+        x = torch.linspace(0.5, 1.5, 5, dtype=torch.float64)
+        report = gradproof.verify_autodiff(Square.apply, x, modes=("vjp", "jvp"), seed=0)
+        assert 'pass modes=("vjp",)' in unsure(report)
+        assert gradproof.verify_autodiff(Square.apply, x, modes=("vjp",), seed=0).ok
+
+    def test_a_stationary_point(self):
+        """Where the claim is exactly zero, too."""
+        report = verify_grad(
+            lambda x: ((x - 1) ** 2).sum(), lambda x: 3 * (x - 1), np.ones(4), seed=0
+        )
+        assert "check beside it" in unsure(report)
 
     @pytest.mark.library("torch")
     def test_torch(self):

@@ -17,8 +17,16 @@ SEED = (
     "memory that other calls write to"
 )
 KINK = "func has no gradient at a kink: check beside it, for instance at x0 + 0.01 * (1 + abs(x0))"
-SINGLE = "func computes in float32: pass an x0 of float32, or rtol=0.005 as for that"
+INSIDE = "let func compute in the dtype of x0 throughout, or pass x0 in the one that it computes in"
 EACH = 'pass directions="all", which measures each entry, at two calls of func for each'
+SMALLER = (
+    "check a smaller problem of the same kind, or leaf by leaf (argnums=), where each entry can be "
+    'measured: directions="all"'
+)
+INEXACT = (
+    "func has more noise than its dtype: tighten what is inexact inside (a solver, a quadrature, a "
+    "table), or pass a larger rtol=, such as 0.01"
+)
 MODES = 'pass modes=("vjp",) to check reverse mode alone, or give func a forward mode'
 POINT = "check at another point, of another size or with less cancellation"
 

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from ._advice import EACH, POINT, SINGLE, STATIONARY, STRAIGHT_THROUGH, of_reason
+from ._advice import (
+    EACH,
+    INEXACT,
+    INSIDE,
+    POINT,
+    SMALLER,
+    STATIONARY,
+    STRAIGHT_THROUGH,
+    of_reason,
+)
 from ._decide import SPENT
 from ._findings import Column, Findings
 from ._survey import Survey
@@ -12,8 +21,8 @@ _FAR = 256
 #: At a step that moves x by a hundredth to a half, func bends by about that share of its slope; by
 #: 64 times its slope only where that is zero to a few digits of what it is beside x0.
 _BENDS = 64
-#: Rounding of single precision.
-_SINGLE = 2.0**-24
+#: The most entries that are measured one by one as a matter of course: some 1e5 calls of func.
+_EACH = 50_000
 
 
 def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reason: str) -> str:
@@ -38,8 +47,6 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
         return told
     if stationary(survey):
         return STATIONARY
-    if _single_inside(survey):
-        return SINGLE
     return _of_noise(survey, found, flat)
 
 
@@ -48,11 +55,15 @@ def _of_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> s
     tolerance = _tolerance(survey, flat)
     if stands_still(survey):
         return STRAIGHT_THROUGH + (f"; or {tolerance}" if tolerance else "")
+    values = survey.probe.values
+    arrays = max(values.point.eps, values.outputs.eps)
+    if survey.eps > 2.0**-40 > arrays:  # of the digits that func computes with
+        return f"{INSIDE}, or {tolerance or POINT}"
     if survey.eps > 2.0**-40:
         return f"check in a wider dtype, or {tolerance or POINT.removeprefix('check ')}"
     if isinstance(found.state, Column):
-        return EACH
-    return tolerance or POINT
+        return EACH if survey.g.size <= _EACH else SMALLER
+    return tolerance or (INEXACT if survey.sigma > 64 * survey.rounding else POINT)
 
 
 def stationary(survey: Survey) -> bool:
@@ -75,18 +86,6 @@ def stands_still(survey: Survey) -> bool:
         if rungs.h.size
     ]
     return bool(finest) and not any(finest)
-
-
-def _single_inside(survey: Survey) -> bool:
-    """Tell whether func returns float64 that only holds float32: by its digits, and its noise."""
-    values = survey.probe.values.at_x0
-    with np.errstate(over="ignore"):
-        short = values.astype(np.float32).astype(np.float64) == values
-    if survey.eps > 2.0**-40 or not short.all():
-        return False
-    # Its values are a rounding of single precision apart, or less than a few.
-    changes = np.concatenate([np.abs(rungs.changes.ravel()) for _, rungs in survey.lines] or [[]])
-    return bool(0 < np.min(changes[changes > 0], initial=np.inf) < 16 * _SINGLE * survey.probe.size)
 
 
 def _budget(survey: Survey, found: Findings) -> str:
