@@ -216,7 +216,7 @@ rule(
     lambda vjp: verify_vjp(solve, vjp, L0, b0, argnums=(0, 1), seed=0),
     right=solve_vjp,
     wrong=lambda L, b, x_bar: solve_vjp(L, b, x_bar, mask=False),
-    only="[0][",
+    only="L[",
 )
 
 # --- log-determinant -----------------------------------------------------------------------------
@@ -661,5 +661,5 @@ rule(
     lambda vjp: verify_vjp(chain, vjp, *factors, argnums=(0, 1, 2), seed=0),
     right=chain_vjp,
     wrong=chain_vjp_transposed,
-    only="[1][",
+    only="B[",
 )

@@ -132,7 +132,7 @@ rule(
     lambda func: verify_autodiff(func, *norm, argnums=(0, 1, 2), vmap=True, seed=0),
     right=layer_norm(normalised=True),
     wrong=layer_norm(normalised=False),
-    only="[1]",
+    only="args[1]",
 )
 
 # --- batch norm, training ------------------------------------------------------------------------
@@ -224,7 +224,7 @@ rule(
     lambda func: verify_autodiff(func, *gates, argnums=(0, 1), modes="vjp", seed=0),
     right=swiglu(lambda a, s: s * (1 + a * (1 - s))),
     wrong=swiglu(lambda _, s: s * (1 - s)),
-    only="[0]",
+    only="args[0]",
 )
 
 # --- attention, float16 --------------------------------------------------------------------------
@@ -359,7 +359,7 @@ rule(
     lambda func: verify_autodiff(func, images, filters, 1, argnums=(0, 1), modes="vjp", seed=0),
     right=conv(padded=True),
     wrong=conv(padded=False),
-    only="[0]",
+    only="args[0]",
 )
 
 # --- cosine similarity ---------------------------------------------------------------------------
