@@ -816,3 +816,24 @@ class TestWhatTheOriginalAccepts:
         if what == "shape":
             assert original(func, x)
             assert gradcheck(func, x)
+
+
+def test_a_backward_pass_that_records_itself_warns_of_nothing():
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, cotangent):
+            (x,) = ctx.saved_tensors
+            with torch.enable_grad():
+                return 2 * x * cotangent
+
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        assert gradcheck(Square.apply, torch.linspace(0.5, 1.5, 4, requires_grad=True))
+    finally:
+        torch.set_warn_always(always)

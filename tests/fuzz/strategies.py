@@ -118,7 +118,7 @@ def _leaves(
             # Where arithmetic takes subnormal numbers for 0, as JAX's does, func does not move.
             far = FAR[dtype][:2] if library == "jax" else FAR[dtype]
             unit = -int(draw(st.sampled_from(far)))
-            if road in SECOND:  # the square of the unit is one of numbers too
+            if road in SECOND or "gradgrad" in road:  # the square of the unit is one of numbers
                 unit = unit // 4
             values = np.ldexp(values, -unit)
             unit = min(unit, LARGEST_UNIT[dtype])

@@ -117,7 +117,8 @@ def laid_out(library: str, values: np.ndarray, dtype: str, layout: str) -> Any:
             return one.expand(values.shape)
         return np.broadcast_to(one, values.shape)
     if layout == "transposed":
-        return array_of(library, np.ascontiguousarray(values.T), dtype).T
+        turned = array_of(library, np.ascontiguousarray(values.T), dtype)
+        return turned.permute(*reversed(range(values.ndim))) if library == "torch" else turned.T
     twice = array_of(library, np.repeat(values, 2, axis=-1), dtype)  # "strided"
     return twice[..., ::2]
 

@@ -37,7 +37,8 @@ def deterministic(outputs: Tensors, tensors: Tensors, weights: Tensors, tol: flo
     for first, second in zip(once, again, strict=True):
         if first is None or second is None or not first.numel():
             continue
-        gap = torch.nan_to_num((_dense(first) - _dense(second)).abs())
+        # Detached: a backward pass that records itself returns gradients with a graph.
+        gap = torch.nan_to_num((_dense(first) - _dense(second)).detach().abs())
         apart = max(apart, float(gap.max()))
     if apart > tol:
         text = (
