@@ -434,7 +434,7 @@ class TestOthers:
         assert report.verdict is Verdict.INCONCLUSIVE
         if ahead < 2:  # two calls for another cotangent, and for a sum
             assert set(states(report)) == {"pass"}
-            assert "linearity of the vjp: not reached: interrupted" in str(report)
+            assert report.reason.endswith(": not reached: interrupted")
 
     def test_products(self):
         def jvp(x, t):
@@ -523,7 +523,8 @@ class TestBudget:
         assert not report.interrupted
         assert budget - 110 <= report.nfev <= budget
         passed = int((states(report) == "pass").sum())
-        assert passed == (report.nfev - 38) // 2
+        # Some 37 calls for the first lines, and a few to ask whether func returns the same again.
+        assert 37 <= report.nfev - 2 * passed <= 42
         assert "budget" in report.reason
 
     def test_a_wrong_entry(self):

@@ -82,8 +82,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         flat, alone = few_entries(survey, found, claimed)
     else:
         flat = all_entries(survey, found, claimed)
-    unsure = judged.verdict == "inconclusive" and not found.interrupted
-    if unsure and values.narrow(narrower(survey)):
+    if _fewer_digits(values, judged):
         return of_gradient(values, u, claim, options)
     made = claim.calls, claim.eps, claim.products
     return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
@@ -111,14 +110,24 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
         return Sides(values, columns.numbers(), there, eps, options.rng(7))
 
     judged = beside_a_tie(Judged.of(decision(values, columns, 0)), sides, again)
-    unsure = judged.verdict == "inconclusive" and not judged.findings.interrupted
-    if unsure and values.narrow(narrower(judged.survey)):
+    if _fewer_digits(values, judged):
         return of_columns(values, claim, options)
     flat = worst_of_columns(judged.survey, judged.findings)
     made = claim.calls, columns.eps, claim.products
     return _report(
         judged.survey, judged.findings, judged.verdict, judged.reason, flat, options, made
     )
+
+
+def _fewer_digits(values: Values, judged: Judged) -> bool:
+    """Tell whether func, of which nothing could be said, is to be judged by fewer digits."""
+    found = judged.findings
+    try:
+        unsure = judged.verdict == "inconclusive" and not found.interrupted
+        return unsure and values.narrow(narrower(judged.survey))
+    except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
+        found.interrupted = True
+        return False
 
 
 def _report(
