@@ -334,3 +334,26 @@ class TestNegligible:
 
         report = verify_grad(func, lambda x: {"a": 2e9 * x["a"], "b": -2 * x["b"]}, x0, seed=0)
         assert report.verdict is Verdict.FAIL, str(report)
+
+
+class TestOneSide:
+    @pytest.mark.parametrize("n", [3, 5])
+    @pytest.mark.parametrize("seed", range(10))
+    def test_entropy_at_the_edge_in_half_precision(self, n, seed):
+        """Rounding of x0 off the tangents cancels between two sides, and not on one."""
+        p = np.random.default_rng(seed).uniform(0.1, 1, n).astype("float16")
+        p[0] = 1
+        one = np.ones(1, "float16")
+
+        def func(p):
+            if (p > 1).any():
+                msg = "no probability"
+                raise ValueError(msg)
+            return -(p * np.log(p)).sum()
+
+        def jvp(p, t):
+            return -((np.log(p) + one) * t).sum()
+
+        assert verify_jvp(func, jvp, p, seed=seed).verdict is not Verdict.FAIL
+        wrong = verify_jvp(func, lambda p, t: -jvp(p, t), p, seed=seed)
+        assert wrong.verdict is not Verdict.PASS
