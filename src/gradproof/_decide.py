@@ -294,7 +294,7 @@ class Decision:
         """Say how many entries differ, and are nothing beside the others."""
         survey, found = self.survey, self.findings
         with np.errstate(invalid="ignore"):
-            small = np.abs(survey.scales.claim) <= survey.scales.negligible
+            small = survey.scales.negligible
             allowed = survey.rtol * np.abs(survey.scales.claim) + survey.tau
             off = np.abs(found.error) > allowed + DOUBT * (found.truncation + found.noise)
         count = int((small & off & (found.state == PASS)).sum())

@@ -1,8 +1,7 @@
 """What is large and what is small: units for moves of x, and for errors of a gradient."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,35 +79,48 @@ class Scales:
     resolved : ndarray of shape (n,)
         What a pass must have resolved: the same, with the root mean square for the median, so
         that saturated entries, smaller than the rest by many decades, ask for nothing.
-    negligible : ndarray of shape (n,) or float
-        Entries claimed to be less than this are nothing beside the others: an error of them is
-        material from here on only.
+    nothing : tuple of (slice, float, float)
+        For each leaf, the claims per move and per unit of x below which entries are nothing beside
+        the others.
     """
 
     move: np.ndarray
     claim: np.ndarray
     material: np.ndarray
     resolved: np.ndarray
-    negligible: Any = 0.0
+    nothing: tuple[tuple[slice, float, float], ...] = ()
 
     def floored(self, g: np.ndarray, parts: list[slice], share: float, rtol: float) -> "Scales":
         """
         Return the scales with a share of the root mean square of a leaf below which all is nothing.
 
-        Per move or per unit of x, whichever is less, as of all scales.
+        Per move or per unit of x, whichever is less, as of all scales. An error of such an entry is
+        material from there on only. (The arrays, which are as long as x0, are written to.)
         """
-        material, resolved = self.material.copy(), self.resolved.copy()
-        negligible = np.zeros_like(self.claim)
-        for part in parts:
-            move_rms, x_rms = rms(self.claim[part]), rms(g[part])
+        nothing = tuple(
+            (part, share * rms(self.claim[part]), share * rms(g[part])) for part in parts
+        )
+        found = replace(self, nothing=nothing)
+        for at, least in found._negligible():
+            own = np.where(np.abs(self.claim[at]) <= least, least / rtol, 0.0)
+            for scale in (self.material, self.resolved):
+                np.maximum(scale[at], own, out=scale[at])
+        return found
+
+    def _negligible(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield blocks of entries, and the claims per move that are nothing there."""
+        for part, per_move, per_x in self.nothing:
             for here in blocks(part.stop - part.start):
                 at = slice(part.start + here.start, part.start + here.stop)
-                least = share * np.minimum(move_rms, x_rms * self.move[at])
-                negligible[at] = least
-                own = np.where(np.abs(self.claim[at]) <= least, least / rtol, 0.0)
-                np.maximum(material[at], own, out=material[at])
-                np.maximum(resolved[at], own, out=resolved[at])
-        return Scales(self.move, self.claim, material, resolved, negligible)
+                yield at, np.minimum(per_move, per_x * self.move[at])
+
+    @property
+    def negligible(self) -> np.ndarray:
+        """Which entries are claimed to be nothing beside the others."""
+        found = np.zeros(self.claim.shape, dtype=bool)
+        for at, least in self._negligible():
+            found[at] = np.abs(self.claim[at]) <= least
+        return found
 
 
 def scales(
