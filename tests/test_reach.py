@@ -141,6 +141,26 @@ class TestLeaves:
         assert not report.ok, str(report)
 
 
+class TestRoughFunctions:
+    """Kinks and bends of whole rows at large steps convict no right claim."""
+
+    @pytest.mark.library("torch")
+    @pytest.mark.parametrize("dtype", SHORT)
+    @pytest.mark.parametrize("seed", range(2))
+    def test_right(self, dtype, seed):
+        import torch
+
+        def func(x):  # bfloat16 has ties by itself
+            return x.float().sort(-1).values.to(x.dtype)
+
+        def vjp(x, ct):
+            return torch.func.vjp(func, x)[1](ct)[0]
+
+        x = torch.tensor(normal((20, 33), seed)).to(getattr(torch, dtype))
+        report = verify_vjp(func, vjp, x, seed=seed, pullback=False)
+        assert report.verdict is not Verdict.FAIL, str(report)
+
+
 class TestWords:
     """A pass says in its first line what it could not have seen."""
 

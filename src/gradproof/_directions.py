@@ -8,7 +8,6 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import cast
 
 import numpy as np
@@ -61,7 +60,6 @@ WHOLE = "the gradient as a whole is off: along the claim itself, func has anothe
 _AGAIN = "and a second look at other steps says the same"
 _EVERYWHERE = "the gradient is off in many entries"
 _DIRECTION = "along a random direction, func has another slope than the claim"
-_ROWS = "where rows of a leaf move as one, func has another slope than the claim"
 _ALONG = {
     "": _DIRECTION,
     "along x0": "along x0 itself, row by row, func has another slope than the claim",
@@ -70,6 +68,7 @@ _ALONG = {
 _OPEN = "along a random direction, the slope of func cannot be resolved here"
 _SOMETHING = "along a random direction something is off, and the search did not find where"
 _INTEGRATED = "func is rough or noisy along a line; the claim, integrated along it, explains func"
+_FAR = "at large steps func does not change as the claim does, and fine ones cannot tell"
 _AGREES = "all directions agree, and would have been seen to disagree"
 
 
@@ -201,10 +200,9 @@ class Directions:
         if failed:
             return True, WHOLE
         if settled[-1].state == FAIL:
-            part = settled[-1].part
             if self.row:
                 return True, f"{self.row} is off, {_AGAIN}"
-            return True, _ALONG[part] if isinstance(part, str) else _ROWS
+            return True, _ALONG[settled[-1].part]
         if settled[-1].state == OPEN:
             return False, _SOMETHING
         if not all(sight.resolved for sight in settled if sight.needed):
@@ -302,9 +300,10 @@ class Directions:
         """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
         survey = self.survey
         claimed = abs(float(sight.weights @ survey.scales.claim))
-        cancelled = partial(cancels, survey, sight.weights * survey.move, e.value)
-        if sight.integrated:  # the claim knows of kinks
-            return CANCELS if cancelled() else ""
+        if sight.integrated:
+            again = self.looks.near(sight)
+        if sight.part and not self.looks.borne_out(again, e):
+            return _FAR
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
         at_large = ([sight.rungs, again], survey.sigma, e)
@@ -312,7 +311,7 @@ class Directions:
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"
-        return CANCELS if cancelled() else ""
+        return CANCELS if cancels(survey, sight.weights * survey.move, e.value) else ""
 
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
         """Search for the entries that a direction convicts; return it without what was found."""
@@ -362,16 +361,19 @@ class Directions:
         if excuse:
             self.findings.remarks.append(excuse)
             return replace(sight, state=OPEN)
-        if not isinstance(sight.part, str):
-            try:
-                self.row = wrong_row(self.looks, sight, self._excuse)
-            except BudgetSpent:
-                self.row = ""
-            if self.row:
+        if isinstance(sight.part, str):
+            if abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar:
                 return replace(sight, state=FAIL)
-        if abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar:
+            return self._searched(sight, again, e)
+        try:
+            self.row = wrong_row(self.looks, sight, self._excuse)
+        except BudgetSpent:
+            self.row = ""
+        if self.row:
             return replace(sight, state=FAIL)
-        return self._searched(sight, again, e)
+        # Rows add up what kinks of all their entries make: without a name they convict nobody.
+        searched = self._searched(sight, again, e)
+        return replace(searched, state=OPEN) if searched.state == FAIL else searched
 
     def _named(self, *, left: bool) -> str:
         """Return how many entries are off, and the places of a few of them."""

@@ -66,12 +66,18 @@ class NearClaim:
         return replace(rungs, claimed=claimed)
 
     def doubt(self, d: np.ndarray) -> float:
-        """Return how far two integrals of the claim from -d to d differ, halved: as in `bend`."""
+        """
+        Return how far two integrals of the claim from -d to d differ, halved: as in `bend`.
+
+        Or what the differences of all entries add up to with random signs, if that is more: those
+        of kinks, which are far apart, may cancel along one line.
+        """
         three, two = np.zeros_like(self.g), np.zeros_like(self.g)
         for sign in (1.0, -1.0):
             three += 5 / 18 * (self._beside(sign * 0.6**0.5 * d) - self.g)
             two += (self._beside(sign * d / 3**0.5) - self.g) / 2
-        doubt = abs(float((three - two) @ d))
+        three -= two
+        doubt = max(abs(float(three @ d)), float(np.linalg.norm(three * d)))
         return doubt if np.isfinite(doubt) else np.inf
 
     def changes(self, displacement: np.ndarray, direction: np.ndarray) -> list[float]:

@@ -47,7 +47,7 @@ def wrong_row(
     ((seen, numbers),) = node.part
     i = int(np.flatnonzero(numbers)[0])
     size = abs(float(numbers[i])) * float(seen.size[i])
-    sight = looks.along(moved_as_claimed(survey, node.part), abs(node.error) / 2, size)
+    sight = looks.along(moved_as_claimed(survey, node.part), abs(node.error) / 2, size, node.part)
     more = looks.again(sight)
     sigma, fine = looks.noise([more]), abs(sight.e.value) / (2 * NOISE)
     one_look, other_look = (looks.estimate(sight, r, fine, sigma) for r in (sight.rungs, more))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ._blocks import drawn, norm
 from ._evidence import DOUBT
-from ._fit import pooled
+from ._fit import DEVIATIONS, pooled
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, noise_level
 from ._probe import BudgetSpent
 from ._survey import Survey
@@ -20,6 +20,8 @@ Aim = tuple[float, float, Any]
 #: Steps, as shares of the largest, at which the claim is integrated: few, since noise falls with
 #: them, and one of half of it, by which what the integral leaves would be 1/64 of the error.
 _FAR = np.array([1.0, 0.88, 0.77, 0.5])
+#: What of the largest step is fine enough for an error of the slope to have to show alone.
+_FINE = 8.0
 #: The most times that a step is halved since the integral of the claim is in doubt.
 _HALVINGS = 4
 #: The rungs of a short ladder.
@@ -198,13 +200,33 @@ class Looks:
 
     def again(self, sight: Sight) -> Rungs:
         """Return another ladder along a direction, without a common step."""
-        survey, direction = self.survey, sight.weights * self.survey.move
         if sight.integrated:
+            direction = sight.weights * self.survey.move
             return self._far(direction, 0.93 * sight.integrated)
+        return self.near(sight)
+
+    def near(self, sight: Sight) -> Rungs:
+        """Return a ladder down to fine steps, with the claim as it is at x0."""
+        survey, direction = self.survey, sight.weights * self.survey.move
         steps = self.base.h / np.sqrt(self.base.h[0] / self.base.h[1])
         if survey.probe.left() < 2 * steps.size:
             raise BudgetSpent
         return survey.probe.ladder(survey.g, direction, steps)
+
+    def borne_out(self, near: Rungs, e: Estimate) -> bool:
+        """
+        Tell whether fine steps say what a line says at large ones.
+
+        Rows that move as one add up what kinks and bends of all their entries make, of which three
+        neighbouring steps may say the same; at finer ones less and less of it is left, while an
+        error of the slope stays. No step may contradict it by more than half, beyond the rounding
+        of func's result, and two fine ones have to be able to.
+        """
+        near = near.both()
+        noise = DEVIATIONS * near.spread(self.survey.rounding) * math.sqrt(0.5) / near.h
+        half = abs(e.value) / 2
+        tell = (near.h <= self.survey.steps.top / _FINE) & (noise < half)
+        return bool((np.abs(near.error - e.value) <= half + noise).all() and tell.sum() > 1)
 
     def sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
         """Return what rungs along a direction show."""
