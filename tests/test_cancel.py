@@ -340,7 +340,7 @@ class TestOneSide:
     @pytest.mark.parametrize("n", [3, 5])
     @pytest.mark.parametrize("seed", range(10))
     def test_entropy_at_the_edge_in_half_precision(self, n, seed):
-        """Rounding of x0 off the tangents cancels between two sides, and not on one."""
+        """On a line x0 rounds in each entry: each value of func knows of its own alone."""
         p = np.random.default_rng(seed).uniform(0.1, 1, n).astype("float16")
         p[0] = 1
         one = np.ones(1, "float16")
@@ -349,11 +349,11 @@ class TestOneSide:
             if (p > 1).any():
                 msg = "no probability"
                 raise ValueError(msg)
-            return -(p * np.log(p)).sum()
+            return -p * np.log(p)
 
         def jvp(p, t):
-            return -((np.log(p) + one) * t).sum()
+            return -(np.log(p) + one) * t
 
         assert verify_jvp(func, jvp, p, seed=seed).verdict is not Verdict.FAIL
         wrong = verify_jvp(func, lambda p, t: -jvp(p, t), p, seed=seed)
-        assert wrong.verdict is not Verdict.PASS
+        assert wrong.verdict is Verdict.FAIL

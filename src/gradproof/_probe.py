@@ -177,6 +177,10 @@ class Probe:
         largest = np.fmax.reduce(size, axis=0)
         h = steps * share.mean(axis=0)
         rounding = 0.3 * self.output_eps * largest
+        if not self.point.entrywise and claim.any():
+            # Along a line x rounds in each of its entries, and off the line: what that makes of
+            # values that do not depend on all of them shows in no displacement along it.
+            rounding = np.hypot(rounding, 0.3 * self.point.eps * whole)
         return Rungs(h, changes, claimed, rounding, moved.max(axis=0)).distinct()
 
     def entry_ladder(self, claim: np.ndarray, i: int, unit: float, steps: np.ndarray) -> Rungs:
