@@ -119,7 +119,7 @@ class Values:
 
     def narrow(self, eps: float) -> bool:
         """Take func for one that computes with a coarser precision from now on, if it is one."""
-        if eps <= self.output_eps:
+        if not eps > self.output_eps:  # which is NaN where func has no slope to be seen at x0
             return False
         self.eps, self.output_eps = max(self.eps, eps), eps
         self.dtype_eps = max(self.dtype_eps, eps)

@@ -279,7 +279,7 @@ class Problem:
         elif form == "text":
             gradients[target] = "zero"
         elif form == "wrong shape":
-            g = np.append(numbers(gradients[target]).ravel(), 0.5)
+            g = np.append(numbers(gradients[target]).ravel().real, 0.5)
             gradients[target] = array_of(self.library, g, self.dtype)
         elif form == "nan":
             g = np.array(numbers(gradients[target]))
