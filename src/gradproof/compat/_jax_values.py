@@ -97,6 +97,7 @@ class LeafValues(Values):
     """
 
     point: Point
+    may_be_empty = True
     terms: np.ndarray
     partial: bool
 
