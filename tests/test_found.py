@@ -12,8 +12,6 @@ from gradproof import (
     verify_jvp,
     verify_vjp,
 )
-from gradproof._point import Point
-from gradproof._values import Values
 
 
 def test_report_on_an_hvp_names_the_dtype_of_the_arrays():
@@ -443,11 +441,3 @@ def test_the_grain_of_a_func_is_no_step(grain):
             lambda x: (np.round(x**2 / grain) * grain).sum(), np.zeros_like, x, seed=seed
         )
         assert report.verdict is not Verdict.PASS
-
-
-def test_a_func_whose_precision_is_not_known_is_not_taken_for_a_coarser_one():
-    # As of an hvp by differences of func whose slope at x0 is NaN: this was a KeyError.
-    values = Values(lambda x: x.sum(), Point((np.ones(3),), 0, None), None)
-    values.output_eps = float("nan")
-    assert not values.narrow(0.0)
-    assert values.remarks == []

@@ -18,6 +18,9 @@ SEED = (
 )
 KINK = "func has no gradient at a kink: check beside it, for instance at x0 + 0.01 * (1 + abs(x0))"
 INSIDE = "let func compute in the dtype of x0 throughout, or pass x0 in the one that it computes in"
+LARGE = "check at a point where func is smaller, or leave out what is added to it"
+#: Of a func that computes with fewer digits than its dtype has, a part of the remark on it.
+FEWER = "seems to compute in"
 EACH = 'pass directions="all", which measures each entry, at two calls of func for each'
 SMALLER = (
     "check a smaller problem of the same kind, or leaf by leaf (argnums=), where each entry can be "
@@ -40,6 +43,8 @@ _OF_WORDS = {
     "another one in each call": SEED,
     "forward mode": MODES,
     "kink": KINK,
+    FEWER: INSIDE,
+    "is rounded by": LARGE,
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ._advice import STRAIGHT_THROUGH
+from ._advice import FEWER, STRAIGHT_THROUGH
 from ._beside import Judged, beside_a_tie
 from ._claims import Claim
 from ._columns import Claimed, Columns, Shifted
@@ -21,7 +21,16 @@ from ._reach import Reach, of_entries, unfinished
 from ._report import Check, Report, Verdict
 from ._rows import EachValue
 from ._scope import Scope
-from ._stationary import HIDDEN, STATIONARY, STILL, bends, claims_nothing, hidden, moves
+from ._stationary import (
+    BELOW_ROUNDING,
+    HIDDEN,
+    STATIONARY,
+    STILL,
+    bends,
+    claims_nothing,
+    hidden,
+    moves,
+)
 from ._survey import Survey
 from ._ties import Side, Sides
 from ._values import Values
@@ -82,8 +91,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
         flat, alone = few_entries(survey, found, claimed)
     else:
         flat = all_entries(survey, found, claimed)
-    if _fewer_digits(values, judged):
-        return of_gradient(values, u, claim, options)
+    _say_fewer_digits(judged)
     made = claim.calls, claim.eps, claim.products
     return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
 
@@ -110,8 +118,7 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
         return Sides(values, columns.numbers(), there, eps, options.rng(7))
 
     judged = beside_a_tie(Judged.of(decision(values, columns, 0)), sides, again)
-    if _fewer_digits(values, judged):
-        return of_columns(values, claim, options)
+    _say_fewer_digits(judged)
     flat = worst_of_columns(judged.survey, judged.findings)
     made = claim.calls, columns.eps, claim.products
     return _report(
@@ -119,15 +126,18 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     )
 
 
-def _fewer_digits(values: Values, judged: Judged) -> bool:
-    """Tell whether func, of which nothing could be said, is to be judged by fewer digits."""
+def _say_fewer_digits(judged: Judged) -> None:
+    """Say of a func, of which nothing could be said, if it computes with fewer digits than x0."""
     found = judged.findings
+    if judged.verdict != "inconclusive" or found.interrupted:
+        return
     try:
-        unsure = judged.verdict == "inconclusive" and not found.interrupted
-        return unsure and values.narrow(narrower(judged.survey))
+        name = narrower(judged.survey)
     except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
         found.interrupted = True
-        return False
+        return
+    if name:
+        found.remarks.append(f"func {FEWER} {name} precision, whatever the dtype of its result")
 
 
 def _report(
@@ -149,7 +159,9 @@ def _report(
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "pass" and claims_nothing(survey):
-        if not moves(survey) and not options.stationary and hidden(survey):
+        if not survey.nothing and "row" not in flat:  # each row was asked that for itself
+            verdict, reason = "inconclusive", BELOW_ROUNDING
+        elif not moves(survey) and not options.stationary and hidden(survey):
             verdict, reason = "inconclusive", HIDDEN
         elif not moves(survey):
             remarks.append(STILL)

@@ -11,22 +11,23 @@ if TYPE_CHECKING:
 NAMES = {2.0**-23: "single", 2.0**-10: "half"}
 
 
-def narrower(survey: "Survey") -> float:
+def narrower(survey: "Survey") -> str:
     """
-    Return the machine epsilon in which func computes, where its values show another; else 0.
+    Return the precision in which func computes, where its values show another; else nothing.
 
     Such a func stands still at steps that its own dtype does not tell from x0, and where it moves,
     it moves by units in the last place of its values (or of those that it adds up: three bits
-    either way). A func that rounds on purpose moves by more.
+    either way). A func that rounds on purpose moves by more. The verdict stays what it is: errors
+    that matter by the digits of x0 cannot be seen, and others would pass by fewer digits.
     """
     probe = survey.probe
     if not survey.g.any():  # a claim that staircases are of interest for
-        return 0.0
-    for eps in NAMES:
+        return ""
+    for eps, name in NAMES.items():
         own = eps * probe.size
         if probe.output_eps < eps / 8 and own / 16 <= survey.grain <= 4 * own:
-            return eps
-    return 2.0**-23 if probe.output_eps < 2.0**-40 and _single(survey) else 0.0
+            return name
+    return "single" if probe.output_eps < 2.0**-40 and _single(survey) else ""
 
 
 def _single(survey: "Survey") -> bool:

@@ -43,6 +43,8 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
     if reason == SPENT and not found.interrupted:
         return _budget(survey, found)
     told = of_reason(" ".join([reason, *found.remarks]) if not found.interrupted else reason)
+    if told is INSIDE:
+        return f"{INSIDE}, or {_tolerance(survey, flat) or POINT}"
     if told is not POINT:
         return told
     if stationary(survey):
@@ -55,10 +57,6 @@ def _of_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> s
     tolerance = _tolerance(survey, flat)
     if stands_still(survey):
         return STRAIGHT_THROUGH + (f"; or {tolerance}" if tolerance else "")
-    values = survey.probe.values
-    arrays = max(values.point.eps, values.outputs.eps)
-    if survey.eps > 2.0**-40 > arrays:  # of the digits that func computes with
-        return f"{INSIDE}, or {tolerance or POINT}"
     if survey.eps > 2.0**-40:
         return f"check in a wider dtype, or {tolerance or POINT.removeprefix('check ')}"
     if isinstance(found.state, Column):

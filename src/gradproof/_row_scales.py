@@ -31,18 +31,27 @@ class RowScales:
         What func returns.
     sizes : ndarray of shape (5, parts, m)
         Medians per move and per unit of x, root mean squares of the same, and the largest entry.
+    hidden : ndarray of shape (m,)
+        Which rows move func by less than its value is rounded by, and are no rounding themselves:
+        of these nothing can be told.
     """
 
     columns: Columns
     survey: Survey
     outputs: list[Leaf]
     sizes: np.ndarray
+    hidden: np.ndarray
 
     @staticmethod
-    def of(columns: Columns, survey: Survey, outputs: list[Leaf]) -> "RowScales":
-        """Return the scales of a claim."""
+    def of(columns: Columns, survey: Survey, outputs: list[Leaf], wobble: Any) -> "RowScales":
+        """Return the scales of a claim, of which rounding of x0 moves each row by `wobble`."""
         parts, move = survey.probe.parts, survey.move
         sizes = np.zeros((5, len(parts), columns.shape[0]))
+        most = np.zeros(columns.shape[0])  # claimed per move
+        for part in parts:
+            for rows, block in columns.row_blocks(part):
+                moved = np.max(np.abs(block * move[part]), axis=1, initial=0.0)
+                most[rows] = np.maximum(most[rows], moved)
         if columns.by_column:  # all tangents together: each of them is a part of its own
             for rows, block in columns.row_blocks(slice(0, columns.shape[1])):
                 sizes[:, :, rows] = _sizes(np.abs(block), move)[:, None]
@@ -51,7 +60,10 @@ class RowScales:
                 for rows, block in columns.row_blocks(part):
                     sizes[:, p, rows] = _sizes(np.abs(block), move[part])
             _filled(sizes[:2])
-        return RowScales(columns, survey, outputs, sizes)
+        noise = sizes[4].max(axis=0, initial=0.0) <= 16 * wobble
+        below = most <= 16 * survey.eps * np.abs(survey.probe.values.at_x0)
+        hidden = below & ~noise & (most > 0) & (not survey.short)
+        return RowScales(columns, survey, outputs, sizes, hidden)
 
     def of_column(self, i: int, claim: np.ndarray) -> tuple[Any, Any, Any]:
         """Return what is material, what has to be resolved and the largest claim, by value."""
@@ -66,7 +78,7 @@ class RowScales:
         else:
             p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
             sizes = self.sizes[:, p]
-        return self._compared(own, move, sizes, np.abs(self.survey.probe.values.at_x0))
+        return self._compared(own, move, sizes, slice(None))
 
     def of_row(self, k: int, survey: Survey) -> Scales:
         """Return the scales of one value, in the units of its survey."""
@@ -78,15 +90,16 @@ class RowScales:
             sizes = np.empty((5, n))
             for p, part in enumerate(whole.probe.parts):
                 sizes[:, part] = self.sizes[:, p, k, None]
-            own, size = np.abs(self.columns.row(k)), abs(whole.probe.values.at_x0[k])
-            material, resolved, _ = self._compared(own, whole.move, sizes, size)
+            own = np.abs(self.columns.row(k))
+            material, resolved, _ = self._compared(own, whole.move, sizes, k)
         unit = np.ldexp(survey.move, -survey.exponent)
         return Scales(survey.move, survey.scales.claim, material * unit, resolved * unit)
 
     def _compared(
-        self, own: np.ndarray, move: Any, sizes: np.ndarray, size: Any
+        self, own: np.ndarray, move: Any, sizes: np.ndarray, rows: Any
     ) -> tuple[Any, Any, Any]:
         """Return what is material, what has to be resolved and the largest claim of entries."""
+        size = np.abs(self.survey.probe.values.at_x0[rows])
         material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
         # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
         # per move; slopes below that matter to nobody.
@@ -97,9 +110,9 @@ class RowScales:
         material = np.where(material > least, material, np.maximum(material, floor))
         typical = np.minimum(sizes[2] / move, sizes[3])
         if not self.survey.short:  # as of a gradient: `Scales.floored`
-            nothing = np.sqrt(eps) * typical
+            small = np.sqrt(eps) * typical
             material = np.where(
-                own > nothing, material, np.maximum(material, nothing / self.survey.rtol)
+                own > small, material, np.maximum(material, small / self.survey.rtol)
             )
         return material, np.maximum(material, eps**0.25 * typical), sizes[4]
 

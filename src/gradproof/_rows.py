@@ -21,6 +21,7 @@ from ._places import PairsOff
 from ._probe import Probe
 from ._rough import valid_together
 from ._row_scales import RowScales
+from ._stationary import BELOW_ROUNDING
 from ._survey import Survey
 from ._values import Beside
 
@@ -107,8 +108,9 @@ class Rows:
         if survey.short:
             # Where rounding eps / h and truncation h**2 are equal: noise is sure to rule.
             step, leaves = survey.eps ** (1 / 3), 0.0
-        self._scales = RowScales.of(self.columns, survey, values.outputs.leaves)
         self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
+        leaves_of = values.outputs.leaves
+        self._scales = RowScales.of(self.columns, survey, leaves_of, self._wobble)
         for i, (above, below) in enumerate(values.each_entry(step * survey.move)):
             self._column(i, step, leaves, above, below)
         self._examine()
@@ -168,7 +170,7 @@ class Rows:
             beyond = ~still & (size > survey.rtol * material + tau + 2 * bar)
         if found.off is not None:
             found.off.add(i, beyond)
-        good = (agrees & seen) | still
+        good = ((agrees & seen) | still) & ~self._scales.hidden
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)
         rank = np.where(good, -1.0, np.where(agrees, 0.0, _DISAGREES) + rank)
         k = int(np.argmax(resolution if good.all() else rank))
@@ -217,6 +219,9 @@ class Rows:
 
     def _one(self, k: int, i: int) -> str:
         """Return the state of one entry of the Jacobian, and keep its numbers if it matters."""
+        if self._scales.hidden[k]:
+            self.findings.remarks.append(f"{self._of_value(k)}, {BELOW_ROUNDING}")
+            return OPEN
         survey, own = self._survey_of(k)
         state = own.state[i] = Entries(survey, own).examine(Entry(survey, own, i))
         found = self.findings
@@ -229,10 +234,12 @@ class Rows:
             found.step[i] = own.step[i]
             seen = abs(own.error[i]) + own.truncation[i] + own.noise[i]
             found.resolution[i] = seen / survey.scales.resolved[i]
-        name = self._values.outputs.name(k) or "func"
-        found.remarks += [f"{name}, {remark}" for remark in own.remarks]
+        found.remarks += [f"{self._of_value(k)}, {remark}" for remark in own.remarks]
         own.remarks.clear()
         return state
+
+    def _of_value(self, k: int) -> str:
+        return self._values.outputs.name(k) or "func"
 
     def _survey_of(self, k: int) -> tuple[Survey, Findings]:
         """Return the survey of one value of func, from the lines that there are."""

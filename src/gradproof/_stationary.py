@@ -36,6 +36,10 @@ HIDDEN = (
     "neither the claim nor func moves func's value here by its rounding, and farther off func does "
     "move: no claim can be told from another; check at a point that is not so near zero"
 )
+BELOW_ROUNDING = (
+    "what is claimed moves func by less than its value is rounded by: no claim can be told from "
+    "another"
+)
 
 
 def claims_nothing(survey: Survey) -> bool:

@@ -84,6 +84,9 @@ class Survey:
     floor, rounding, sigma, grain : float
         Rounding of func's result; the same in the coarsest dtype involved, in which func may have
         computed it; noise of func; grain of its values, 0 if there is none.
+    nothing : bool
+        Whether the claim may be nothing but its own rounding: x0 moved by an ulp changes it by as
+        much, within four bits.
     steps : Steps
         The ladders.
     lines : list of Line
@@ -119,6 +122,7 @@ class Survey:
         self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
         self._wobble: np.ndarray | None = None
+        self.nothing = False
 
     def _scales(
         self,
@@ -245,7 +249,7 @@ class Survey:
         # A claim that is nothing but rounding of func's result is one of zero. (In half precision
         # one of a hundred ordinary entries is no more than that.)
         least = 0.0 if self.short else 16 * self.eps * self.probe.size
-        claimed = max(largest(self.g[part] * self.move[part]) for part in blocks(self.g.size))
+        claimed = self._largest_moved(self.g)
         floor = self._least_slopes(lines) if claimed <= least else None
         # That of one leaf may also be rounding of the claims of others, some operations of it.
         shared = 4 * self.eps * claimed
@@ -271,6 +275,12 @@ class Survey:
         self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
         if self._wobble is None:
             self._wobble = self.near.wobble(self.ulps())
+            most, blur = (self._largest_moved(g) for g in (self.g, self._wobble))
+            self.nothing = not most > 16 * blur
+
+    def _largest_moved(self, g: np.ndarray) -> float:
+        """Return the largest of some slopes per move."""
+        return max((largest(g[part] * self.move[part]) for part in blocks(g.size)), default=0.0)
 
     def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""

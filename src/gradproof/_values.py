@@ -17,7 +17,6 @@ from ._evaluation import PLAIN, Settings
 from ._foreign import of_error
 from ._held import writes_to_input, wrote
 from ._layout import Leaf, flat_numbers
-from ._narrower import NAMES
 from ._outputs import Outputs, is_bare
 from ._point import Point, Span
 from ._typing import Array, Function
@@ -118,18 +117,6 @@ class Values:
             self.remarks.append(writes_to_input(self.what))
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
-
-    def narrow(self, eps: float) -> bool:
-        """Take func for one that computes with a coarser precision from now on, if it is one."""
-        if not eps > self.output_eps:  # which is NaN where func has no slope to be seen at x0
-            return False
-        self.eps, self.output_eps = max(self.eps, eps), eps
-        self.dtype_eps = max(self.dtype_eps, eps)
-        self.remarks.append(
-            f"func seems to compute in {NAMES[eps]} precision, whatever the dtype of its result: "
-            "it was judged by the digits of that. In that of x0 more would be seen"
-        )
-        return True
 
     @property
     def _vectorized(self) -> bool:
