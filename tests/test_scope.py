@@ -174,6 +174,74 @@ class TestHeldFixed:
         wrong = verify_grad(both, lambda p: {k: 3 * v**2 for k, v in p.items()}, tree, seed=0)
         assert wrong.verdict == "fail"
 
+    @pytest.mark.parametrize("with_grad", ["not", "whole", "floating"])
+    @pytest.mark.parametrize("claim", [None, 0, np.zeros(()), 1.0, np.ones(())])
+    def test_of_a_product_with_a_hessian(self, wide, claim, with_grad):
+        tree = {"a": wide(X), "n": np.array(2)}
+        zero = {"not": None, "whole": 0, "floating": 0.0}[with_grad]
+
+        def func(p):
+            return total(p["a"]) * int(p["n"])
+
+        def grad(p):
+            return {"a": 6 * p["a"] ** 2, "n": zero}
+
+        report = gradproof.verify_hvp(
+            func,
+            lambda p, t: {"a": 12 * p["a"] * t["a"], "n": claim},
+            tree,
+            grad=None if with_grad == "not" else grad,
+            seed=0,
+        )
+        nothing = claim is None or not np.any(claim)
+        assert report.verdict == ("pass" if nothing else "fail"), str(report)
+        assert nothing or "by p['n']" in report.reason
+
+    @pytest.mark.parametrize("with_grad", [True, False])
+    @pytest.mark.parametrize("place", ["an", "na", "nn"])
+    def test_of_a_hessian(self, with_grad, place):
+        def check(number):
+            def hess(p):
+                blocks = {k: {"a": np.zeros(6), "n": 0.0} for k in "an"}
+                blocks["a"]["a"] = np.diag(12 * p["a"])
+                row, column = place
+                blocks[row][column] = blocks[row][column] + number
+                return blocks
+
+            return gradproof.verify_hess(
+                lambda p: total(p["a"]) * int(p["n"]),
+                hess,
+                {"a": X, "n": np.array(2)},
+                grad=(lambda p: {"a": 6 * p["a"] ** 2, "n": 0.0}) if with_grad else None,
+                seed=0,
+            )
+
+        assert check(0.0).ok
+        assert check(1.0).verdict == "fail"
+
+    @pytest.mark.parametrize("claim", [None, 0.0, 1.0])
+    def test_outputs_without_a_derivative(self, claim):
+        """Whole numbers that func returns beside floating ones have none of their own."""
+
+        def func(x):
+            return {"y": np.sin(x), "n": np.arange(2)}
+
+        def part(*shape):
+            return None if claim is None else np.full(shape, claim)
+
+        def jac(x):
+            return {"y": np.diag(np.cos(x)), "n": part(2, 6)}
+
+        def jvp(x, t):
+            return {"y": np.cos(x) * t, "n": part(2)}
+
+        for report in (
+            gradproof.verify_jac(func, jac, X, seed=0),
+            gradproof.verify_jvp(func, jvp, X, seed=0),
+        ):
+            assert report.verdict == ("fail" if claim else "pass"), str(report)
+            assert not claim or "result['n']" in report.reason
+
     def test_arguments_that_are_not_moved(self):
         report = verify_grad(
             lambda x, y, k=1.0: cube(x) + y.sum() * k,

@@ -13,7 +13,7 @@ from ._held import kept, writes_to, writes_to_input, wrote
 from ._layout import Leaf
 from ._outputs import Outputs
 from ._point import Point, Span
-from ._structure import matched
+from ._structure import matched, note_rows
 from ._typing import Function
 
 #: Rows of a Jacobian that are copied at a time, where something is computed from all of it.
@@ -323,7 +323,9 @@ class Jacobian:
     def _columns(self, claim: Any) -> Columns:
         point, outputs = self._point, self._outputs
         blocks = []
-        for out, part in zip(outputs.leaves, outputs.split(claim, self.name), strict=True):
+        parts, others = outputs.split(claim, self.name)
+        note_rows(point, others)
+        for out, part in zip(outputs.leaves, parts, strict=True):
             rows = () if outputs.scalar else out.shape
             label = f"{self.name}{out.path}"
             arrays = matched(point, part, label, rows, real=not out.complex)
@@ -442,4 +444,6 @@ class Tangents:
             value, claim = pair(claim, self.name, "with_value=True", "func's value and its tangent")
             self.value = kept(point.backend, value) if self.value is None else self.value
         self.eps = max(self.eps, eps_of(self.point.backend, claim))
-        return self.outputs.flat_tangent(claim, self.name)
+        numbers, others = self.outputs.flat_tangent(claim, self.name)
+        note_rows(point, others)
+        return numbers

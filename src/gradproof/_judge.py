@@ -207,12 +207,13 @@ def _scope(values: Values, products: tuple[str, ...]) -> Scope:
 
 
 def _of_held(claims: dict[str, str]) -> str:
-    """Say that a claim has a derivative by what is held fixed."""
+    """Say that a claim has a derivative where there is none."""
     name, number = next(iter(claims.items()))
-    more = f", and by {len(claims) - 1} more" if len(claims) > 1 else ""
+    more = f", and {len(claims) - 1} more of the kind" if len(claims) > 1 else ""
+    why = "which is held fixed" if name.startswith("by ") else "which is no floating number"
     return (
-        f"the claim has a derivative by {name} ({number}){more}, which is held fixed: expected "
-        "zeros or None there; make it floating if func can be differentiated by it"
+        f"the claim has a derivative {name} ({number}){more}, {why}: expected "
+        "zeros or None there; make it floating if there is a derivative"
     )
 
 

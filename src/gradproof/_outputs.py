@@ -1,6 +1,8 @@
 """What func returns, as one flat vector of real numbers."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,9 @@ class Outputs:
         What returned it, for messages.
     tracked : bool
         Whether only arrays of the library count, which its automatic differentiation follows.
+    held : dict of str to str
+        What is left out although it may be floating, by path, with the words for it: of a
+        gradient, what it has by leaves that are held fixed.
 
     Attributes
     ----------
@@ -49,9 +54,15 @@ class Outputs:
     """
 
     def __init__(
-        self, backend: Backend, value: Any, name: str = "func", *, tracked: bool = False
+        self,
+        backend: Backend,
+        value: Any,
+        name: str = "func",
+        *,
+        tracked: bool = False,
+        held: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._backend, self._name = backend, name
+        self._backend, self._name, self._held = backend, name, held
         self.unseen: np.ndarray | None = None
         self.bare, self.value = is_bare(value), value
         self._kept: list[int] = [0]
@@ -66,7 +77,11 @@ class Outputs:
                 # A number of Python or NumPy beside arrays of another library is a value as well.
                 pairs = zip(numbers, flat.leaves, strict=True)
                 numbers = [_host_number(leaf) if own is None else own for own, leaf in pairs]
-            self._kept = [i for i, number in enumerate(numbers) if number is not None]
+            self._kept = [
+                i
+                for i, (path, number) in enumerate(zip(self._paths, numbers, strict=True))
+                if number is not None and path not in held
+            ]
             if not self._kept:
                 msg = (
                     f"{name} returned {value!r:.80} of type {type(value).__name__}, without a "
@@ -128,26 +143,39 @@ class Outputs:
         """Return the words for number `k` of the flat vector."""
         return leaf_of(self.leaves, k).name(k)
 
-    def split(self, claim: Any, name: str) -> list[Any]:
+    def split(self, claim: Any, name: str) -> tuple[list[Any], dict[str, Any]]:
         """
         Return the parts of a claim that has one for each leaf of func's result.
 
         Each part may be a pytree itself: containers are opened as deep as those of func's result.
+
+        Returns
+        -------
+        parts : list
+            Those of the floating leaves.
+        others : dict of str to object
+            Those of what has no derivative, by the words for it.
         """
         if self.bare:
-            return [claim]
+            return [claim], {}
         try:
             parts = self._flat.up_to(claim)
         except (TypeError, ValueError) as err:
             msg = f"{name} returned another structure than func: {err}"
             hint = of_pair(claim, name) or of_output(self.value, name, like_claim=False)
             raise TypeError(msg + hint) from None
-        return [parts[i] for i in self._kept]
+        others = {
+            self._held.get(path, f"of {self._name}'s result{path}"): part
+            for i, (path, part) in enumerate(zip(self._paths, parts, strict=True))
+            if i not in self._kept
+        }
+        return [parts[i] for i in self._kept], others
 
-    def flat_tangent(self, claim: Any, name: str) -> np.ndarray:
-        """Return a tangent of func's result, as a claim returned it, as a flat vector."""
+    def flat_tangent(self, claim: Any, name: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return a tangent of func's result, as a claim returned it, flat; and as `split` does."""
         found = []
-        for leaf, part in zip(self.leaves, self.split(claim, name), strict=True):
+        parts, others = self.split(claim, name)
+        for leaf, part in zip(self.leaves, parts, strict=True):
             array = as_numbers(self._backend, part, f"{name}{_at(leaf)}")
             if array.shape != leaf.shape and not (array.size == 1 == math.prod(leaf.shape)):
                 msg = (
@@ -159,7 +187,7 @@ class Outputs:
                 msg = f"{name} returned complex numbers{_at(leaf)}, where func's result is real."
                 raise TypeError(msg)
             found.append(array if leaf.complex else array.real)
-        return self.finite(flat_numbers(found))
+        return self.finite(flat_numbers(found)), others
 
     def finite(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers like those of func's result, in the last axis, 0 where it has no slope."""

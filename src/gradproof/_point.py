@@ -57,7 +57,8 @@ class Point:
     scope : Scope
         What a check at this point is about.
     held_claims : dict of str to str
-        What a claim had for a leaf that is held fixed, where that is neither nothing nor zero.
+        What a claim had by a leaf that is held fixed, or of an output that is not floating, where
+        that is neither nothing nor zero.
     arrays, given : list of array
         Its numbers, real or complex floating, the way func is to see them; and the way a claim
         is to see them: autograd may need a flag of theirs.
@@ -155,6 +156,12 @@ class Point:
         """Return what to call a leaf: its path from the argument, by that one's name."""
         top = path[: path.index("]") + 1] if isinstance(self._argnums, tuple) else ""
         return self.chosen_names[top] + path[len(top) :]
+
+    @property
+    def held_paths(self) -> dict[str, str]:
+        """The paths of leaves that are held fixed, with the words for a derivative by them."""
+        held = set(self.flat.paths) - set(self.paths)
+        return {path: f"by {self.called(path)}" for path in sorted(held)}
 
     def _name_of(self, leaf: Leaf) -> str:
         """Return what to call a leaf, with its argument's name."""
@@ -578,7 +585,7 @@ class Span:
 
     @property
     def held_claims(self) -> dict[str, str]:
-        """What a claim had for leaves that are held fixed."""
+        """What a claim had where there is no derivative."""
         return self._point.held_claims
 
     def hint(self, err: Exception) -> str:

@@ -232,10 +232,15 @@ class _Gradient(Values):
 
     what = "grad"
 
+    def _structure(self, *, tracked: bool) -> Outputs:
+        held = self.point.base.held_paths
+        return Outputs(self.backend, self.value, self.what, tracked=tracked, held=held)
+
 
 def _like_gradient(point: Point) -> Outputs:
     """Return the structure of a gradient, which is that of x0."""
-    return Outputs(point.backend, point.call(lambda *args, **_: point.chosen(args), point.copies()))
+    like = point.call(lambda *args, **_: point.chosen(args), point.copies())
+    return Outputs(point.backend, like, held=point.held_paths)
 
 
 class Hessian(Jacobian):

@@ -77,17 +77,27 @@ def _lists(point: "Point", claim: Any) -> dict[str, Any]:
 def _note_held(point: "Point", known: dict[str, Any]) -> None:
     """Take down what a claim has for leaves that are held fixed, if that is not zero."""
     for path in known.keys() - set(point.paths):
-        value = known[path]
-        if value is None or isinstance(value, (bool, str)) or point.backend.no_derivative(value):
-            continue
-        try:
-            numbers = np.asarray(point.backend.to_host([value])[0])
-        except Exception:  # no numbers: passed on as it came
-            continue
-        if numbers.dtype.kind in "fiuc" and numbers.any():
-            point.held_claims[point.called(path)] = (
-                f"{numbers.flat[np.flatnonzero(numbers)[0]]:.6g}"
-            )
+        _note(point, f"by {point.called(path)}", known[path])
+
+
+def note_rows(point: "Point", rows: dict[str, Any]) -> None:
+    """Take down what a claim has for outputs without a derivative, by their names, if not zero."""
+    for name, part in rows.items():
+        leaves = [part] if part is None or is_array(part) else point.backend.flatten(part).leaves
+        for leaf in leaves:
+            _note(point, name, leaf)
+
+
+def _note(point: "Point", name: str, value: Any) -> None:
+    """Take down what a claim has where there is no derivative, if that is not zero."""
+    if value is None or isinstance(value, (bool, str)) or point.backend.no_derivative(value):
+        return
+    try:
+        numbers = np.asarray(point.backend.to_host([value])[0])
+    except Exception:  # no numbers: passed on as it came
+        return
+    if numbers.dtype.kind in "fiuc" and numbers.any():
+        point.held_claims[name] = f"{numbers.flat[np.flatnonzero(numbers)[0]]:.6g}"
 
 
 def _by_path(point: "Point", claim: Any) -> dict[str, Any]:

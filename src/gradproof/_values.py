@@ -100,7 +100,7 @@ class Values:
         copies = point.copies()
         with backend.quiet(), noted(lambda: f"{self.what} at x0", point.hint):
             self.value = self.primary(self._call(copies))
-            self.outputs = Outputs(backend, self.value, self.what, tracked=tracked)
+            self.outputs = self._structure(tracked=tracked)
         arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         if not self.outputs.size and not self.may_be_empty:
             msg = (
@@ -117,6 +117,10 @@ class Values:
             self.remarks.append(writes_to_input(self.what))
         self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
+
+    def _structure(self, *, tracked: bool) -> Outputs:
+        """Return the structure of what func returned."""
+        return Outputs(self.backend, self.value, self.what, tracked=tracked)
 
     @property
     def _vectorized(self) -> bool:

@@ -68,7 +68,7 @@ class Pushed(Tangents):
         if not self._wide:
             eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
             self.eps = max([self.eps, *eps])
-        return self.outputs.flat_tangent(pushed, self.name)
+        return self.outputs.flat_tangent(pushed, self.name)[0]
 
 
 def like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
