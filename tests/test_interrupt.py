@@ -339,6 +339,7 @@ class TestReport:
         with pytest.raises(KeyboardInterrupt, match="^inconclusive: interrupted after") as caught:
             loop()
         assert begun == [10**9, 40]
+        assert isinstance(caught.value, gradproof.Interrupted)
         report = caught.value.report
         assert report.interrupted
         assert report.nfev == 40

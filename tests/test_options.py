@@ -1,6 +1,7 @@
 """Options of a wrong type or out of range: refused on every road, in words that say what to do."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,5 +218,6 @@ def test_check_grads():
             if not by_dtype and (value is not INFINITE or option == "eps"):
                 refused(call, option, value)
         call(**{option: np.float32(1e-3)})
+    words: Any = {np.float32: "a"}
     with pytest.raises(ValueError, match="atol="):
-        check_vjp(jnp.sin, lambda x: None, (x,), atol={np.float32: "a"})
+        check_vjp(jnp.sin, lambda x: None, (x,), atol=words)

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -408,7 +409,8 @@ class TestRefused:
                 self.grad(X, b=odd)
 
     def test_cyclic_containers(self):
-        several, one = [X], {"a": X}
+        several: list[Any] = [X]
+        one: dict[str, Any] = {"a": X}
         several.append(several)
         one["b"] = one
         for cyclic in (several, one):
