@@ -241,6 +241,20 @@ class TestClaims:
         left_out = verify_grad(func, lambda w: 0 * grad(w), w, seed=seed)
         assert left_out.verdict is Verdict.FAIL
 
+    @pytest.mark.parametrize("seed", range(3))
+    def test_beside_terms_that_keep_their_digits(self, seed):
+        """Where only some terms cancel, the finest spacing shows the others, which are smooth."""
+        rng = np.random.default_rng(seed)
+        a, w = rng.normal(size=(30, 3)), np.array([1.0, -2, 1.5])
+        y = (a @ w > 0).astype(float)
+        a *= ((35 + rng.uniform(0, 4, 30)) / np.abs(a @ w))[:, None]
+
+        def func(w):
+            return (np.logaddexp(0, a @ w) - y * (a @ w)).sum()
+
+        report = verify_grad(func, lambda w: a.T @ (1 / (1 + np.exp(-a @ w)) - y), w, seed=seed)
+        assert report.verdict is Verdict.INCONCLUSIVE, str(report)
+
     @pytest.mark.parametrize(("dtype", "size"), [("float32", 8), ("float64", 20), ("float64", 30)])
     @pytest.mark.parametrize("factor", [-1, 2, (1, 1, 1, 0)])
     def test_mistakes_show_while_digits_are_left(self, dtype, size, factor):

@@ -21,6 +21,8 @@ _ELSEWHERE = (0.75, 0.5, 0.25, 0.0625, 0.0, 1.5, 2.0, -1.0)
 #: Points on each side of x0 on which the claim is asked whether it is smooth, and the least number
 #: of values that it has to take there: fewer are those of a kink or two.
 _SIDE, _VALUES = 4, 5
+#: From one spacing of these points to the next.
+_SPACING = 8.0
 
 CANCELS = (
     "the terms of the claim cancel here, and what is left of them is rounding: nothing can be told "
@@ -96,21 +98,26 @@ def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool
 
 def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
     """
-    Tell whether the claim, on the ray through x0, takes steps of the size of its error.
+    Tell whether the claim, on the ray through x0, scatters by the size of its error.
 
-    At the finest spacing at which it takes several values. A smooth claim has steps of an ulp of
-    itself there, which fourth differences show; one of few digits has larger ones, or takes hardly
-    another value at all.
+    A smooth claim has steps of an ulp of itself at the finest spacing at which it takes several
+    values, and fourth differences that grow with the fourth power of the spacing from there on. One
+    of few digits has larger ones, or takes hardly another value at all; and what rounding makes of
+    terms beside smooth ones is alike at all spacings at which it shows.
     """
     places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.probe.point
-    spacing = 4 * point.eps
+    spacing, before = 4 * point.eps, np.inf
     while spacing * _SIDE <= 0.75:
         moves = (point.towards(spacing * k * point.base.x) for k in places)
         there = [survey.near.there(move) for move in moves]
         values = np.array([g @ direction for g in there if g is not None])
         if values.size == places.size and np.unique(values).size >= _VALUES:
             # The weights 1, -4, 6, -4, 1 make of steps of one deviation a sum of sqrt(70).
-            scatter = np.max(np.abs(np.diff(values, 4))) / np.sqrt(70)
-            return bool(ROUNDINGS * scatter >= abs(error))
-        spacing *= 8
-    return True
+            scatter = float(np.max(np.abs(np.diff(values, 4))) / np.sqrt(70))
+            # Half of the digits between growth with the fourth power and none.
+            large = ROUNDINGS * min(before, scatter) >= abs(error)
+            if large and scatter <= before * _SPACING**2:
+                return True
+            before = scatter
+        spacing *= _SPACING
+    return before == np.inf
