@@ -303,6 +303,61 @@ def test_a_random_func_does_not_convict_the_value_beside_a_right_claim():
         assert "not deterministic" in value.text
 
 
+def scattered(dtype, seed, scatter):
+    """Return a func of noise, a right gradient, x0, and func's vjp as a func of several values."""
+    rng = np.random.default_rng(seed)
+    x, a = ((rng.choice([-1, 1], 5) * rng.integers(8, 24, 5) / 16).astype(dtype) for _ in range(2))
+    return (
+        lambda x: (scatter(x, rng) * np.sum(a * np.sin(x))).astype(dtype),
+        lambda x: a * np.cos(x),
+        x,
+        lambda x: (scatter(x, rng) * a * np.sin(x)).astype(dtype),
+    )
+
+
+def in_each_call(x, rng):
+    """Return a factor that is another one in each call."""
+    return 1 + 0.1 * rng.normal()
+
+
+def at_each_point(x, _):
+    """Return a factor that jumps from point to point, and is the same at each of them."""
+    return 1 + 0.1 * np.random.default_rng(list(x.tobytes())).normal()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scatter", [in_each_call, at_each_point])
+@pytest.mark.parametrize("seed", [1, 2, 4, 6])
+def test_chords_beyond_x_convict_no_right_claim_of_a_noisy_func(dtype, scatter, seed):
+    func, grad, x, values = scattered(dtype, seed, scatter)
+    for report in (
+        verify_grad(func, grad, x, seed=seed),
+        verify_jac(lambda x: func(x).reshape(1, 1), lambda x: grad(x)[None, None], x, seed=seed),
+        verify_vjp(values, lambda x, ct: ct * grad(x), x, seed=seed),
+        verify_jvp(values, lambda x, tangent: tangent * grad(x), x, seed=seed),
+    ):
+        assert report.verdict == "inconclusive", str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [-1.0, 2.0])
+def test_a_wrong_claim_of_a_random_func_is_found(dtype, factor):
+    func, grad, x, values = scattered(dtype, 4, lambda x, rng: 1 + 1e-3 * rng.normal())
+    for report in (
+        verify_grad(func, lambda x: factor * grad(x), x, seed=4),
+        verify_vjp(values, lambda x, ct: factor * ct * grad(x), x, seed=4),
+        verify_jvp(values, lambda x, tangent: factor * tangent * grad(x), x, seed=4),
+    ):
+        assert report.verdict == "fail", str(report)
+
+
+def test_draws_of_a_random_func_convict_a_single_entry():
+    func, grad, x, _ = scattered("float32", 4, lambda x, rng: 1 + 1e-3 * rng.normal())
+    wrong = np.array([1, 1, -1, 1, 1], dtype="float32")
+    report = verify_grad(func, lambda x: wrong * grad(x), x, seed=4)
+    assert report.verdict == "fail", str(report)
+
+
 def test_a_wrong_value_beside_a_claim_of_a_func_that_is_not_random_is_found():
     x = np.linspace(0.5, 1.0, 3)
     report = verify_vjp(np.sin, lambda x: (1.001 * np.sin(x), lambda ct: ct * np.cos(x)), x, seed=0)

@@ -17,6 +17,7 @@ from ._evidence import DOUBT
 from ._findings import FAIL, HELD, OPEN, PASS, Column, Findings
 from ._ladder import NOISE, TRUNCATION
 from ._layout import leaf_of
+from ._near import NearClaim
 from ._places import listed, off_in
 from ._probe import BudgetSpent
 from ._rough import on_no_step, valid_together
@@ -31,9 +32,9 @@ from ._whole import leaves_off, whole_is_wrong
 #: be found and named; a larger one is said at once, whatever the number of entries.
 _LOCAL = 0.05
 
-#: Differences of a random func that are drawn before it convicts an entry: six deviations of their
-#: mean are then as rare as 5e-4 (Student's t of seven degrees).
-_DRAWS = 8
+#: Differences of a random func that are drawn before it convicts an entry, and the chance at most
+#: that they convict a right one of all that are looked at: what ladders say is not reckoned with.
+_DRAWS, _CHANCE = 16, 1e-6
 #: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
 #: what they do not resolve stays open.
 _CALLS = 12
@@ -181,22 +182,35 @@ class Decision:
         for i in found.wrong:
             d = np.zeros_like(survey.move)
             d[i] = found.step[i] * survey.move[i]
-            if values.left() < 2 * _DRAWS:
-                found.state[i] = OPEN
-                continue
-            moves = (sign * d for _ in range(_DRAWS) for sign in (1.0, -1.0))
-            draws = [value for value, _ in values.many(moves, fresh=True)]
-            ends = list(zip(draws[::2], draws[1::2], strict=True))
-            if self.each is None:
-                claimed = float(np.ldexp(survey.g[i], survey.exponent))
-                changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])
-            else:
-                claimed, k = float(found.claimed[i]), int(found.row[i])
-                changes = np.array([up[k] - down[k] for up, down in ends])
-            left = changes - 2 * claimed * d[i]
-            if not abs(left.mean()) > NOISE * float(np.std(left)) / np.sqrt(_DRAWS):
+            if values.left() < 2 * _DRAWS or not self._drawn_off(i, d):
                 found.state[i] = OPEN
         return "" if found.failed else _RANDOM
+
+    def _drawn_off(self, i: int, d: np.ndarray) -> bool:
+        """
+        Tell whether fresh differences of a random func convict an entry.
+
+        By Student's t, whose tail beyond t >= 1 is less than ``(1 + t**2 / k)**(-(k - 1) / 2)``
+        for k degrees of freedom, at a chance that is shared by all entries of all values. A chord
+        is no slope: what the claim strays by on the way is no error of it.
+        """
+        survey, values = self.survey, self.survey.probe.values
+        moves = (sign * d for _ in range(_DRAWS) for sign in (1.0, -1.0))
+        draws = [value for value, _ in values.many(moves, fresh=True)]
+        ends, looks = list(zip(draws[::2], draws[1::2], strict=True)), survey.g.size
+        if self.each is None:
+            unit = float(np.ldexp(1.0, survey.exponent))
+            claimed, strays = survey.g[i] * unit, survey.near.strays(i, d) * unit
+            changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])
+        else:
+            claimed, k = float(self.findings.claimed[i]), int(self.findings.row[i])
+            near = NearClaim(self.each.columns.row_near(k), self.each.columns.row(k), 0)
+            strays, looks = near.strays(i, d), looks * values.at_x0.size
+            changes = np.array([up[k] - down[k] for up, down in ends])
+        left = changes / (2 * d[i]) - claimed
+        mean, degrees = abs(float(left.mean())), _DRAWS - 1
+        t = np.sqrt(degrees * ((looks / _CHANCE) ** (2 / (degrees - 1)) - 1))
+        return bool(mean > 2 * strays and mean > t * np.std(left, ddof=1) / np.sqrt(_DRAWS))
 
     @property
     def _noisy(self) -> bool:

@@ -9,7 +9,15 @@ from ._evidence import confirmed, right_at_another_scale, right_of_the_trend, su
 from ._findings import FAIL, OPEN, PASS, Findings
 from ._fit import fitted
 from ._ladder import NOTHING, Estimate, Rungs, noise_level
-from ._rough import at_a_kink, at_a_wall, calm_nearer, excused, on_a_step, standing_still
+from ._rough import (
+    at_a_kink,
+    at_a_wall,
+    calm_nearer,
+    excused,
+    on_a_step,
+    out_of_sight,
+    standing_still,
+)
 from ._survey import Survey
 
 #: After this many entries in a row that nothing resolves, the others are not tried: the verdict is
@@ -162,4 +170,4 @@ class Entries:
             if NOTHING in (one, two) or not confirmed(survey, one, two, entry.allowed):
                 return OPEN, two is not NOTHING and two.step < one.step
         excuse = on_a_step(entry, one) or calm_nearer(entry, one) or excused(entry, one)
-        return excuse or FAIL, False
+        return excuse or out_of_sight(entry, one) or FAIL, False

@@ -191,6 +191,21 @@ def calm_nearer(entry: Entry, e: Estimate) -> str:
     return PASS if entry.passes(nearer) else OPEN
 
 
+def out_of_sight(entry: Entry, e: Estimate) -> str:
+    """
+    Return OPEN if steps convict that are beyond x itself, over which the claim is another one.
+
+    Where noise is as large as what func does on the scale of x, only chords that are far longer
+    have less of it. They belong to other places, and no finer step is sharp enough to contradict.
+    """
+    survey = entry.survey
+    if not e.step > survey.steps.top:
+        return ""
+    unit = float(survey.move[entry.i])
+    strays = survey.near.strays(entry.i, e.step * entry.direction) * unit
+    return OPEN if 2 * strays > abs(e.value) else ""
+
+
 def excused(entry: Entry, e: Estimate) -> str:
     """Return OPEN where an error is that of no slope: func is not smooth, or the claim rounded."""
     return beside_x0(entry, e) or rounded(entry, e)
