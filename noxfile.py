@@ -21,7 +21,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # bring them, and the settings of the environment.
 BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
     "numpy": ("numpy,dask", ["dask"], {}),
-    "array_api_strict": ("numpy,array_api_strict", [], {}),
+    "array_api_strict": ("array_api_strict", [], {}),
     "torch": ("torch", ["torch"], {}),
     "jax": ("jax", ["jax"], {"JAX_ENABLE_X64": "0"}),
     "jax-x64": ("jax", ["jax"], {"JAX_ENABLE_X64": "1"}),

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 REQUIRED = tuple(os.environ.get("GRADPROOF_BACKENDS", "numpy,array_api_strict").split(","))
+
+
+def about(library: str, *values: Any, name: str) -> Any:
+    """Return a case of a parametrized test that is about a library."""
+    return pytest.param(*values, marks=pytest.mark.library(library), id=name)
+
 
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 

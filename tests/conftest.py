@@ -8,6 +8,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 import pytest
 from tests.backends import REQUIRED, Arrays, all_arrays, imported
 
+#: The fixtures that bring arrays of the libraries of the run, and nothing else.
+ARRAYS = {"arrays", "wide", "mutable"}
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "arrays" in metafunc.fixturenames:
@@ -25,14 +28,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drop the tests of libraries that the run is not about; they are deselected, not skipped."""
+    """
+    Drop the tests of libraries that the run is not about; they are deselected, not skipped.
+
+    A test that names no library, and has none by its arrays, is one of NumPy: run beside each
+    other library too, such tests are most of the time that the suite takes.
+    """
     kept, dropped = [], []
     gpu = "gpu" in (config.option.markexpr or "")
     for item in items:
+        gpus = item.get_closest_marker("gpu") is not None
         needed = [mark.args[0] for mark in item.iter_markers("library")]
+        if not (needed or gpus or ARRAYS & set(getattr(item, "fixturenames", ()))):
+            needed = ["numpy"]
         callspec = getattr(item, "callspec", None)
         empty = callspec is not None and callspec.params.get("mutable", 0) is None
-        elsewhere = item.get_closest_marker("gpu") is not None and not gpu
+        elsewhere = gpus and not gpu
         ours = set(needed) <= set(REQUIRED) and not empty and not elsewhere
         (kept if ours else dropped).append(item)
     if dropped:

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from tests import claims
-from tests.backends import REQUIRED
+from tests.backends import REQUIRED, about
 
 from gradproof import Verdict, __version__, verify_grad
 from gradproof.__main__ import _parser, main
@@ -153,7 +153,7 @@ class TestCheck:
         assert main([*RIGHT, f"--x0={x0}"]) == 0
         assert main(["check", "losses:loss", "losses:sign", f"--x0={x0}"]) == 1
 
-    @pytest.mark.parametrize("library", REQUIRED)
+    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in REQUIRED])
     def test_jacobian(self, capsys, library):
         where = ["--x0=[1.5, -1.5]", "--backend", MODULES.get(library, library)]
         assert main(["check", "losses:values", "losses:jacobian", *where]) == 0
@@ -207,7 +207,7 @@ class TestCheck:
         assert "5 calls of func" in out
         assert "--budget=5" in out
 
-    @pytest.mark.parametrize("library", REQUIRED)
+    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in REQUIRED])
     @pytest.mark.parametrize("x0", ["--shape=2,2", "--x0=[[1, 2], [3, -1]]", "--x0=losses:table"])
     def test_libraries(self, capsys, library, x0):
         given = ["check", "losses:square", "losses:square_grad", x0, "--dtype=float32"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.backends import all_arrays
+from tests.backends import about, all_arrays
 
 from gradproof import verify_grad, verify_jac, verify_jvp, verify_vjp
 
@@ -67,19 +67,21 @@ class Problems:
 
 
 #: One kind of each library stands for its variants: they are the same numbers.
-PLAIN = {f"{a.kind.name}-{a.dtype}": a for a in all_arrays() if not a.kind.variant}
+PLAIN = [
+    about(a.library, a, name=f"{a.kind.name}-{a.dtype}") for a in all_arrays() if not a.kind.variant
+]
 NAMES = ("cubes", "sines", "pytree", "jac", "vjp", "jvp")
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("plain", PLAIN)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1.5, "fail"), (-1.0, "fail")])
-def test_one_verdict(kind, name, factor, verdict):
-    check = Problems(PLAIN[kind]).checks(factor)[name]
+def test_one_verdict(plain, name, factor, verdict):
+    check = Problems(plain).checks(factor)[name]
     assert {str(check(seed).verdict) for seed in SEEDS} == {verdict}
 
 
-@pytest.mark.parametrize("kind", PLAIN)
-def test_one_entry(kind):
-    problems = Problems(PLAIN[kind])
+@pytest.mark.parametrize("plain", PLAIN)
+def test_one_entry(plain):
+    problems = Problems(plain)
     assert {str(problems.one_entry(seed).verdict) for seed in SEEDS} == {"fail"}

@@ -5,18 +5,23 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tests.backends import REQUIRED
+from tests.backends import REQUIRED, about
 from tests.fuzz.oracle import described, outcome
 from tests.fuzz.strategies import problems, roads
 
 #: Checks for each road, the same ones in every run; compiling makes those of JAX slow.
 EXAMPLES = {"numpy": 4, "array_api_strict": 2, "torch": 3, "jax": 1}
 
-CASES = [(library, road) for library in EXAMPLES if library in REQUIRED for road in roads(library)]
+CASES = [
+    about(library, library, road, name=f"{library}-{road}")
+    for library in EXAMPLES
+    if library in REQUIRED
+    for road in roads(library)
+]
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("library", "road"), CASES, ids=["-".join(case) for case in CASES])
+@pytest.mark.parametrize(("library", "road"), CASES)
 def test_what_is_said_of_random_problems_may_be_said(library: str, road: str):
     @seed(zlib.crc32(f"{library} {road}".encode()))
     @settings(
