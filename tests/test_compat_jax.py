@@ -521,8 +521,20 @@ class TestRefused:
     def test_not_finite_beside_nan(self, jax, jnp, ours):
         """A wrong derivative by a finite entry, where another is NaN."""
         func = with_rule(jax, lambda x: jnp.nansum(x), lambda x, ct: -ct * jnp.ones_like(x), "rev")
-        with pytest.raises(WrongDerivative, match="^VJP: fail"):
+        with pytest.raises(WrongDerivative, match="^VJP: fail") as caught:
             ours.check_grads(func, (jnp.array([jnp.nan, 1.0, 2.0]),), 1, modes=["rev"])
+        held = "held fixed: args[0] (1 of 3 entries, not finite)\n"
+        assert f"checked: args[0] (3); vjp at 1 cotangent   {held}" in str(caught.value)
+
+    def test_what_is_held_later_is_said_by_its_name(self, jnp):
+        from gradproof.compat._jax_leaves import Arguments
+
+        point = Arguments((1, {"a": jnp.array([jnp.nan, 1.0, 2.0])})).point()
+        point.hold(np.array([False, True, False]), "by request")
+        held = (
+            "args[1]['a'] (1 of 3 entries, not finite), args[1]['a'] (1 of 3 entries, by request)"
+        )
+        assert str(point.scope) == f"checked: args[1]['a'] (3)   held fixed: {held}"
 
     def test_exceptions_of_f(self, ours):
         def func(x):

@@ -497,6 +497,17 @@ class TestInputs:
         assert "where it is not finite" in text
         refused(lambda x: torch.logsumexp(Sine.apply(x, 1.0, 1.0, 0.0)[1:], 0), x)
 
+    def test_what_is_held_is_said_by_its_name(self):
+        x = torch.tensor([0.5, math.inf, 1.5, 1.7e308], dtype=torch.float64, requires_grad=True)
+        text = refused(lambda x: Sine.apply(x, 1.0, 0.5, 0.0)[::2], x)
+        held = "inputs[0] (1 of 4 entries, not finite), inputs[0] (1 of 4 entries, too large"
+        assert f"checked: inputs[0] (4); vjp at 1 cotangent   held fixed: {held}" in text
+
+    def test_what_is_held_for_its_gradient_is_said(self):
+        x = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)
+        text = refused(lambda x: (Sine.apply(x + 1, 1.0, 0.1, 0.0), x.log()), x)
+        assert "held fixed: inputs[0] (1 of 3 entries, whose gradient is not finite, as" in text
+
     def test_results_that_are_not_finite(self):
         x = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64, requires_grad=True)
         with pytest.raises(Inconclusive, match="not finite: func's result in 1 of 3"):

@@ -15,7 +15,7 @@ from ._hints import of_exception
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._leaves import Taken, beside, refuse_unusable, taken
 from ._options import keywords, positions
-from ._scope import Part, Scope
+from ._scope import Part, Scope, entries_held
 from ._structure import leaves_by_path, listed, matched
 from ._typing import Array, Function
 
@@ -139,10 +139,8 @@ class Point:
             own = entries[leaf.where]
             if leaf.complex:
                 own |= np.roll(own, own.size // 2)
-            count = int(own.sum())
-            if count:
-                words = f"{count} of {own.size} entries, {why}"
-                self._kept.append(Part(self._name_of(leaf), None, words))
+            if own.any():
+                self._kept.append(entries_held(self._name_of(leaf), own, why))
         self.fixed = entries if self.fixed is None else self.fixed | entries
         # Numbers that arithmetic goes on with; func and claim see them as they are.
         self.x = np.where(self.fixed, 0.0, self.at_x0)

@@ -1,5 +1,6 @@
 """What a check was about: what was moved, what was held fixed, and what was not checked."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +36,11 @@ class Part:
     def __str__(self) -> str:
         shape = "" if self.shape is None else f" ({', '.join(map(str, self.shape))})"
         return f"{self.name}{shape}{f' ({self.why})' if self.why else ''}"
+
+
+def entries_held(name: str, held: Any, why: str) -> Part:
+    """Return what to say of a leaf of which some entries are held fixed, where `held` is true."""
+    return Part(name, None, f"{int(held.sum())} of {math.prod(held.shape)} entries, {why}")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._backends import Flat
 from .._point import Point
 from .._report import Inconclusive, WrongDerivative
-from .._scope import Part, Scope
+from .._scope import entries_held
 from .._typing import Function
 from ._jax_functions import Compiled, Results, masked, where_finite
+
+
+class _PointOfLeaves(Point):
+    """
+    A point of a list of leaves, each of which has its path among the arguments.
+
+    Parameters
+    ----------
+    leaves : list of array
+        What is moved, zero where it is not finite.
+    paths : list of str
+        Their names in reports.
+    finite : list of array of bool, or None
+        Where each is finite; None for everywhere. The others are held fixed.
+    """
+
+    def __init__(
+        self, leaves: list[Any], paths: list[str], finite: list[np.ndarray | None]
+    ) -> None:
+        self._paths, self._finite = paths, finite
+        super().__init__((leaves,), 0, None)
+
+    def _several(self, tree: Any, flat: Flat) -> None:
+        super()._several(tree, replace(flat, paths=self._paths))
+        for path, mask in zip(self._paths, self._finite, strict=True):
+            if mask is not None:
+                self._kept.append(entries_held(path, ~mask, "not finite"))
+
+    def called(self, path: str) -> str:
+        """Return what to call a leaf: its path has the name of the argument already."""
+        return path
 
 
 class Arguments:
@@ -53,12 +85,7 @@ class Arguments:
                 "check. Expected one array of floating numbers at least."
             )
             raise ValueError(msg)
-        point = Point((self.leaves,), 0, None)
-        point.leaves = [
-            replace(leaf, path=path) for leaf, path in zip(point.leaves, self._paths, strict=True)
-        ]
-        point.scope = Scope(tuple(Part(leaf.path, leaf.shape) for leaf in point.leaves))
-        return point
+        return _PointOfLeaves(self.leaves, self._paths, self._finite)
 
     def at(self, leaves: list[Any]) -> tuple[Any, ...]:
         """Return arguments of f with other leaves for those that are moved."""

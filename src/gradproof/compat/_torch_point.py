@@ -14,6 +14,7 @@ from torch.autograd.gradcheck import GradcheckError
 from .._backends import Flat
 from .._backends._pytrees import flattened
 from .._point import Point
+from .._scope import entries_held
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -69,6 +70,12 @@ class Inputs(Point):
             own.detach().clone().masked_fill_(frozen, 0)
             for own, frozen in zip(self._own, self.frozen, strict=True)
         ]
+        for i, own, frozen in zip(self._moved, self._own, self.frozen, strict=True):
+            infinite = ~torch.isfinite(own.detach())
+            why = "whose gradient is not finite, as results of func are not"
+            for held, words in ((infinite, "not finite"), (frozen & ~infinite, why)):
+                if held.any():
+                    self._kept.append(entries_held(paths[i], held, words))
 
     def called(self, path: str) -> str:
         """Return what to call a leaf: its path has the name of the input already."""
