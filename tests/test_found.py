@@ -496,3 +496,28 @@ def test_the_grain_of_a_func_is_no_step(grain):
             lambda x: (np.round(x**2 / grain) * grain).sum(), np.zeros_like, x, seed=seed
         )
         assert report.verdict is not Verdict.PASS
+
+
+@pytest.mark.parametrize(("near", "power"), [(2.0**-1041, 1010), (2.0**-1000, 1000)])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_jvp_is_measured_at_an_x0_of_next_to_no_size(near, power, several):
+    # Tangents that were longer than x0 by many decades crossed what func does near it.
+    x, y, a = near * np.array([0.75, -1.25, 1.0]), np.array([0.5, 1.0, -0.75]), np.array([1, 2, -1])
+    unit = 2.0**power
+    x0 = (x, y) if several else (x,)
+
+    def func(p):
+        return a * np.sin(unit * p[0]) + (np.sin(p[1]) if several else 0)
+
+    def jvp(factor):
+        def claim(p, t):
+            own = factor * a * (unit * t[0]) * np.cos(unit * p[0])
+            return own + (np.cos(p[1]) * t[1] if several else 0)
+
+        return claim
+
+    for seed in range(3):
+        assert verify_jvp(func, jvp(np.ones(3)), x0, seed=seed).ok
+        for wrong in ([1, 0, 1], [-1, -1, -1], [2, 2, 2]):
+            report = verify_jvp(func, jvp(np.array(wrong)), x0, seed=seed)
+            assert report.verdict == "fail", str(report)

@@ -572,7 +572,10 @@ class Span:
         self.leaves = [
             Leaf(path, (), slice(i, i + 1), complex=False) for i, path in enumerate(paths)
         ]
-        self._inverse = np.linalg.pinv(tangents) if tangents.size else tangents.T
+        # Entries of x0 that move by next to nothing, or by far less than others, count alike.
+        _, self._sizes = np.frexp(np.abs(tangents).max(axis=0, initial=0.0))
+        self._scaled = np.ldexp(tangents, -self._sizes)
+        self._inverse = np.linalg.pinv(self._scaled) if tangents.size else tangents.T
         still = np.asarray(~tangents.any(axis=1))  # where all that would move is held fixed
         self.fixed: np.ndarray | None = still if still.any() else None
 
@@ -648,7 +651,7 @@ class Span:
         (those of all leaves add up to what the halves of all entries add up to), a projection of
         the whole would hand part of a step along one of them to the others.
         """
-        by = self._point.happened(moved)
+        by = np.ldexp(self._point.happened(moved), -self._sizes)
         if asked is None:
             return by @ self._inverse
-        return asked + (by - asked @ self._tangents) @ self._inverse
+        return asked + (by - asked @ self._scaled) @ self._inverse

@@ -12,9 +12,9 @@ from ._scales import moves
 LEAVES = 8
 
 #: By machine epsilon, the shortest tangents: four bits above the smallest normal number of a dtype,
-#: below which products have fewer digits. Of double precision, what has an inverse with room.
+#: below which products have fewer digits.
 _SHORTEST = {2.0**-7: 2.0**-122, 2.0**-10: 2.0**-10, 2.0**-23: 2.0**-122}
-_SHORTEST_DOUBLE = 2.0**-900
+_SHORTEST_DOUBLE = 2.0**-1018
 
 
 def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
