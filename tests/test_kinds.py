@@ -390,6 +390,40 @@ class TestSecond:
             wrong = gradproof.verify_hvp(func, lambda x, t: -product(x, t), x, seed=seed)
             assert found(arrays, wrong), str(wrong)
 
+    @pytest.mark.parametrize("seed", range(4))
+    def test_piecewise_linear(self, arrays, seed):
+        """In half precision the stencil and the steps together reach across kinks beside x0."""
+        xp, rng = arrays.xp, np.random.default_rng(seed)
+        x = arrays(rng.choice([-1, 1], 4) * rng.integers(8, 24, 4) / 16)
+        a = arrays(rng.integers(8, 24, 4) / 16)
+
+        def func(x):
+            return xp.sum(a * (xp.abs(x) + x) / 2)
+
+        def check(slope):
+            return gradproof.verify_hvp(func, lambda x, t: 0 * x + slope * t, x, seed=seed)
+
+        assert check(0.0).verdict is not Verdict.FAIL, str(check(0.0))
+        assert check(1.0).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("cube", [0.0, 1.0])
+    @pytest.mark.parametrize("beside", [0.0, 2.0**-17])
+    def test_at_a_kink(self, wide, cube, beside):
+        """Func has no second derivative there, whatever is claimed."""
+        xp, x = wide.xp, wide([beside, -0.75, 1.375, 0.5])
+
+        def func(x):
+            return xp.sum(xp.abs(x) + cube * x * x * x)
+
+        for seed in range(4):
+            report = gradproof.verify_hvp(func, lambda x, t: 6 * cube * x * t, x, seed=seed)
+            assert report.verdict is not Verdict.FAIL, str(report)
+            assert beside or "kink" in report.reason, str(report)
+            # The same func where it has none: nothing is excused.
+            away = wide([0.25, -0.75, 1.375, 0.5])
+            wrong = gradproof.verify_hvp(func, lambda x, t: (1 - 6 * x) * t, away, seed=seed)
+            assert wrong.verdict is Verdict.FAIL, str(wrong)
+
     def test_complex_is_refused(self):
         with pytest.raises(TypeError, match="expected real numbers for second derivatives"):
             verify_hess(lambda z: abs(z).sum(), lambda z: z, np.array([1j]))

@@ -9,7 +9,8 @@ from ._claims import Claim
 from ._columns import Columns, Jacobian, Tangents
 from ._consistent import linear_in_tangent, same_product
 from ._evaluation import Evaluation, Settings
-from ._judge import of_columns, of_gradient
+from ._finer import of_slopes
+from ._judge import of_columns
 from ._options import Options
 from ._outputs import Outputs
 from ._point import ArgNums, Point
@@ -114,7 +115,7 @@ def verify_hess(
         claim = Hessian(hess, point, _like_gradient(point))
         columns = claim.at_x0()
         product = _Product(claim, slopes.tangent, point)
-        report = of_gradient(slopes, np.ones(1), product, options)
+        report = of_slopes(slopes, product, options)
         report = report.with_remarks(["measured: the Hessian times a random tangent"])
         values = slopes
     rtol = report.rtol
@@ -205,8 +206,8 @@ def verify_hvp(
     if grad is not None:
         report = of_columns(values.along(span), claim, options)
     else:
-        values = SlopeValues(func, point, options.budget, tangents[0], settings)
-        report = of_gradient(values, np.ones(1), _Product(claim, tangents[0], point), options)
+        values = slopes = SlopeValues(func, point, options.budget, tangents[0], settings)
+        report = of_slopes(slopes, _Product(claim, tangents[0], point), options)
     rtol, other = report.rtol, tangent(point, options.rng(4), slice(None))
     pending = {
         "linearity of the hvp": lambda: linear_in_tangent(claim, values, options, rtol),

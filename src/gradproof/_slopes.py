@@ -1,5 +1,6 @@
 """The slope of func along one tangent, by differences, as a function of its own."""
 
+import copy
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -16,6 +17,16 @@ from ._values import BudgetSpent, Values
 #: Stegun, 25.3.6), and by how much it amplifies noise.
 _STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
 _NOISE = float(np.linalg.norm([weight for _, weight in _STENCIL]))
+
+#: A second look is by a step of at most this: the stencil then reaches across a quarter of x, which
+#: leaves room for the steps of a check before x changes its sign.
+_FINER = 1 / 8
+
+#: At these shares of the step, a factor of 4 apart, second differences are taken to see a kink.
+#: What grows with the square of the step is taken away; of a kink an amount in proportion to the
+#: step is left, of a smooth func the fourth power: 1/64 of that from one to the next. Up to a
+#: factor of 2 either way it is a kink; noise would be 4 times as much for each unit of the step.
+_KINK_SHARES, _KINK = (4.0, 1.0, 1 / 4, 1 / 16), 2.0
 
 
 class SlopeValues(Values):
@@ -53,12 +64,10 @@ class SlopeValues(Values):
         super().__init__(func, point, budget, settings)
         self._refuse_several()
         self.tangent = tangent
-        rounding = self.output_eps * abs(float(self.at_x0[0])) * _NOISE
-        self._h = self._step(rounding)
-        slope = abs(float(self.at_x0[0]))
-        # Rounding of func's values, relative to the slope.
-        blur = rounding / self._h
-        self.output_eps = blur / slope if slope and np.isfinite(blur) else self.output_eps
+        self._rounding = self.output_eps * abs(float(self.at_x0[0]))
+        self._widest, self._own_eps = float(self.eps**0.2), self.output_eps
+        self._h = self._step(self._rounding * _NOISE)
+        self.output_eps = self._blurred()
         self.eps = self.eps**0.8
 
     def _step(self, rounding: float) -> float:
@@ -69,7 +78,7 @@ class SlopeValues(Values):
         shows the same slope, but for rounding and for a sixteenth of what matters.
         """
         nowhere = np.zeros_like(self.tangent)
-        self._h = h = float(self.eps**0.2)
+        self._h = h = self._widest
         self.at_x0, _ = self.at(nowhere)
         # Four bits at least are left for the differences of these slopes.
         while h > 16 * self.eps and self.left() >= len(_STENCIL):
@@ -81,6 +90,41 @@ class SlopeValues(Values):
                 break
             self.at_x0, h = finer, h / 2
         return h
+
+    def _blurred(self) -> float:
+        """Return the rounding of func's values in a slope, relative to that at x0."""
+        slope, blur = abs(float(self.at_x0[0])), self._rounding * _NOISE / self._h
+        return blur / slope if slope and np.isfinite(blur) else self._own_eps
+
+    def finer(self) -> "SlopeValues":
+        """Return the same slopes by a step of half the size at most; calls add up."""
+        other = copy.copy(self)
+        other._h, other._known, other._change = min(self._h / 2, _FINER), {}, None
+        (other.at_x0,) = other.again(1)
+        other.output_eps = other._blurred()
+        return other
+
+    def kinked(self) -> bool:
+        """
+        Tell whether func has a kink at x0, or so near to it that it is one to these slopes.
+
+        A symmetric stencil does not see a kink at its centre: the slope at x0 is the mean of those
+        on both sides, whatever the step, and is another one everywhere beside x0.
+        """
+        shares = np.array(_KINK_SHARES) * self._widest
+        if self.left() < 2 * shares.size:
+            return False
+        places = (sign * share * self.tangent for share in shares for sign in (1.0, -1.0))
+        around = np.array([float(v[0]) for v, _ in super().many(places)]).reshape(-1, 2)
+        with np.errstate(all="ignore"):
+            bend = around.sum(axis=1) - 2 * float(self.returned[0])
+            bend = bend[1:] - bend[:-1] / 16
+            # Where terms cancel at x0, values around it show what is rounded.
+            rounding = max(self._rounding, self._own_eps * float(np.abs(around).max()))
+            clear = np.abs(bend) > NOISE * rounding
+            ratio = (bend / shares[1:])[1:] / (bend / shares[1:])[:-1]
+        alike = (ratio > 1 / _KINK) & (ratio < _KINK)
+        return bool((alike & clear[1:] & clear[:-1]).any())
 
     @property
     def entrywise(self) -> bool:
