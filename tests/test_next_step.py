@@ -131,7 +131,8 @@ class TestCauses:
         many = np.linspace(0.5, 1.5, 400)
         step = unsure(verify_grad(func, slope, many, seed=0, rtol=1e-6))
         assert 'directions="all"' in step
-        step = unsure(verify_grad(func, slope, many, seed=0, rtol=1e-6, directions="all"))
+        few = many[::20]  # which are looked at alike, at less cost
+        step = unsure(verify_grad(func, slope, few, seed=0, rtol=1e-6, directions="all"))
         assert "rtol=" in step
         assert verify_grad(func, slope, many, seed=0, rtol=0.01).ok
         assert verify_grad(func, wrong, many, seed=0, rtol=0.01).verdict is Verdict.FAIL
