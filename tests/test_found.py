@@ -1,5 +1,7 @@
 """What writing the examples of docs/examples as a user has found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -521,3 +523,25 @@ def test_a_jvp_is_measured_at_an_x0_of_next_to_no_size(near, power, several):
         for wrong in ([1, 0, 1], [-1, -1, -1], [2, 2, 2]):
             report = verify_jvp(func, jvp(np.array(wrong)), x0, seed=seed)
             assert report.verdict == "fail", str(report)
+
+
+@pytest.mark.parametrize("factors", [(1, 1, 1), (1, 0, 1), (-1, -1, -1)])
+def test_numbers_below_the_smallest_normal_one_of_single_precision(wide, factors):
+    # JAX takes them for zero: func stood still there, whatever was claimed.
+    arrays = replace(wide, dtype="float32")
+    xp, unit = arrays.xp, 2.0**110
+    x0, a = arrays([0.75e-39, -1.25e-39, 1e-39]), arrays([1.0, 1.5, -1.0])
+    wrong = arrays([float(factor) for factor in factors])
+
+    def func(x):
+        return a * xp.sin(x * unit)
+
+    def jvp(x, tangent):
+        return wrong * a * (unit * tangent) * xp.cos(x * unit)
+
+    def vjp(x, cotangent):
+        return cotangent * wrong * a * (unit * xp.cos(x * unit))
+
+    wanted = "pass" if factors == (1, 1, 1) else "fail"
+    for report in (verify_jvp(func, jvp, x0, seed=0), verify_vjp(func, vjp, x0, seed=0)):
+        assert report.verdict == wanted, str(report)

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ._blocks import blocks
+
+#: The smallest normal number of arithmetic in double precision, and in any other: half precision
+#: is computed in single where it is short of exponents.
+_NORMAL_DOUBLE, _NORMAL = 2.0**-1022, 2.0**-126
 
 
 def largest(values: np.ndarray) -> float:
@@ -46,6 +51,20 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
     own = np.where(size > 0, size, at_zero)
     apart = (size > 0) & (size < 2.0**-10 * typical) & (eps < 2.0**-15)
     return np.where(apart, own, np.maximum(own, least * typical))
+
+
+def shortest_moves(x: np.ndarray, eps: float, backend: Any) -> Any:
+    """
+    Return the length below which entries of x do not move on an array library, 0 if it may be any.
+
+    Where arithmetic takes what is below the smallest normal number for zero, func would stand
+    still: of an x that is not above it, the finest steps, of some ulps, have to be.
+    """
+    if not backend.flushes:
+        return 0.0
+    least = _NORMAL_DOUBLE if eps < 2.0**-40 else _NORMAL
+    small = np.abs(x) < 4 * least
+    return np.where(small, least / eps, 0.0) if small.any() else 0.0
 
 
 def _median(values: np.ndarray) -> float:

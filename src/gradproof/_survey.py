@@ -17,7 +17,7 @@ from ._fit import fitted, fitted_sides
 from ._ladder import NOTHING, Estimate, Rungs, estimate, grain, noise_bound, noise_level, one_sided
 from ._near import NearClaim
 from ._probe import Probe
-from ._scales import Scales, largest, moves, rms, rms_of, scales
+from ._scales import Scales, largest, moves, rms, rms_of, scales, shortest_moves
 
 #: What a pass must have been able to see, in units of rtol: two bits of room between what is
 #: material and what is found in double precision, half a bit where rtol is coarse. Never more than
@@ -109,6 +109,10 @@ class Survey:
         self.move = np.empty_like(probe.x)
         for part in probe.parts:
             self.move[part] = moves(probe.magnitude[part], eps) * probe.values.reach
+        if probe.point.entrywise:  # tangents are long enough
+            for part in probe.parts:
+                least = shortest_moves(probe.x[part], probe.point.eps, probe.values.backend)
+                np.maximum(self.move[part], least, out=self.move[part])
         self._leave_zero(g)
         self.exponent = self._exponent(g)
         probe.rescale(-self.exponent)

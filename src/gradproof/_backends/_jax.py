@@ -49,6 +49,7 @@ class JAXBackend(StandardBackend):
     conjugation = -1.0
     threads = True
     mutable = False
+    flushes = True  # XLA's programs on every device
 
     def __init__(self) -> None:
         super().__init__(jnp)

@@ -38,6 +38,8 @@ class StandardBackend:
     threads: bool | None = None
     #: Whether a function can write to an array.
     mutable = True
+    #: Whether arithmetic takes numbers below the smallest normal one for zero.
+    flushes = False
     #: How arrays of more than one entry can lie in memory, beside contiguous: "transposed" (or with
     #: gaps, of one axis) and "expanded" (all entries being one number).
     layouts: tuple[str, ...] = ()
