@@ -27,7 +27,7 @@ SMALLER = (
     'measured: directions="all"'
 )
 INEXACT = (
-    "func has more noise than its dtype: tighten what is inexact inside (a solver, a quadrature, a "
+    "func is less exact than its dtype: tighten what is inexact inside (a solver, a quadrature, a "
     "table), or pass a larger rtol=, such as 0.01"
 )
 MODES = 'pass modes=("vjp",) to check reverse mode alone, or give func a forward mode'
@@ -42,6 +42,7 @@ _OF_WORDS = {
     "called there again": SEED,
     "another one in each call": SEED,
     "forward mode": MODES,
+    "no sharper": INEXACT,
     "kink": KINK,
     FEWER: INSIDE,
     "is rounded by": LARGE,

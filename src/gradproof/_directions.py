@@ -26,6 +26,7 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import FAIL, OPEN, Column, Findings
+from ._inexact import INEXACT_HERE, inexact
 from ._ladder import NOISE, Estimate, Rungs, noise_level
 from ._locate import PATIENCE, SAMPLE, Search
 from ._places import Box, are_off, in_common, listed
@@ -313,6 +314,15 @@ class Directions:
             return "func jumps, or has a kink, beside x0 along a random direction"
         return CANCELS if cancels(survey, sight.weights * survey.move, e.value) else ""
 
+    def _convicted(self, sight: Sight, e: Estimate) -> str:
+        """Return FAIL for a direction that nothing else excuses, OPEN where func is not exact."""
+        survey = self.survey
+        claimed = abs(float(sight.weights @ survey.scales.claim))
+        if not inexact(survey, sight.weights * survey.move, e, claimed, sight.scale):
+            return FAIL
+        self.findings.remarks.append(INEXACT_HERE)
+        return OPEN
+
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
         """Search for the entries that a direction convicts; return it without what was found."""
         survey, found = self.survey, self.findings
@@ -346,7 +356,7 @@ class Directions:
         if excuse:
             found.remarks.append(excuse)
         material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
-        state = FAIL if material and not excuse else OPEN
+        state = self._convicted(sight, e) if material and not excuse else OPEN
         return replace(sight, e=replace(sight.e, value=left), state=state)
 
     def _of_rows(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
@@ -363,14 +373,14 @@ class Directions:
             return replace(sight, state=OPEN)
         if isinstance(sight.part, str):
             if abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar:
-                return replace(sight, state=FAIL)
+                return replace(sight, state=self._convicted(sight, e))
             return self._searched(sight, again, e)
         try:
             self.row = wrong_row(self.looks, sight, self._excuse)
         except BudgetSpent:
             self.row = ""
         if self.row:
-            return replace(sight, state=FAIL)
+            return replace(sight, state=self._convicted(sight, e))
         # Rows add up what kinks of all their entries make: without a name they convict nobody.
         searched = self._searched(sight, again, e)
         return replace(searched, state=OPEN) if searched.state == FAIL else searched

@@ -6,6 +6,7 @@ from ._cancels import CANCELS, cancels
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
 from ._findings import FAIL, OPEN, PASS, Findings
+from ._inexact import INEXACT_HERE, inexact
 from ._ladder import NOISE, NOTHING, Estimate, Rungs, at_an_edge, noise_bound
 from ._layout import leaf_of
 from ._probe import BudgetSpent
@@ -115,7 +116,7 @@ def at_a_wall(entry: Entry) -> str:
         return OPEN
     entry.record(e)
     if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
-        return rounded(entry, e) or FAIL
+        return rounded(entry, e) or stopped_early(entry, e) or FAIL
     if not survey.short and not entry.passes(e):
         e = at_an_edge(entry.ladder, entry.noise_of(entry.ladder))
     if entry.passes(e):
@@ -207,8 +208,16 @@ def out_of_sight(entry: Entry, e: Estimate) -> str:
 
 
 def excused(entry: Entry, e: Estimate) -> str:
-    """Return OPEN where an error is that of no slope: func is not smooth, or the claim rounded."""
-    return beside_x0(entry, e) or rounded(entry, e)
+    """Return OPEN where an error is that of no slope: func or the claim is no smoother."""
+    return beside_x0(entry, e) or rounded(entry, e) or stopped_early(entry, e)
+
+
+def stopped_early(entry: Entry, e: Estimate) -> str:
+    """Return OPEN where func itself is rough by as much as the claim is off, else ''."""
+    if not inexact(entry.survey, entry.direction, e, entry.claimed, entry.material):
+        return ""
+    entry.remark(INEXACT_HERE)
+    return OPEN
 
 
 def rounded(entry: Entry, e: Estimate) -> str:

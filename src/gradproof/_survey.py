@@ -91,6 +91,8 @@ class Survey:
         The ladders.
     lines : list of Line
         What was measured along lines.
+    rough : ndarray, optional
+        The direction of a line on which func was found to be less exact than its dtype.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Survey:
         self.scales = self._scales((1.0, 1.0), 1.0)
         self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
+        self.rough: np.ndarray | None = None
         self._wobble: np.ndarray | None = None
         self.nothing = False
 

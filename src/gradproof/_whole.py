@@ -16,6 +16,7 @@ from ._evidence import (
     suspicious,
 )
 from ._findings import Findings
+from ._inexact import INEXACT_HERE, inexact
 from ._ladder import Rungs, noise_level
 from ._places import listed
 from ._rough import STEP_OF_STAIRS
@@ -74,6 +75,9 @@ def whole_is_wrong(survey: Survey, findings: Findings, weights: np.ndarray, rung
     )
     if wrong and cancels(survey, direction, first.value):
         findings.remarks.append(CANCELS)
+        return False
+    if wrong and inexact(survey, direction, first, claimed, scale):
+        findings.remarks.append(INEXACT_HERE)
         return False
     if wrong and claimed:
         ratio = 1 + (first.value + second.value) / 2 / claimed

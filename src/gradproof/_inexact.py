@@ -1,0 +1,195 @@
+"""
+Whether what looks like an error of a claim is that of a func that is not exact.
+
+A solver that stops at a tolerance, an adaptive quadrature, a sum over a grid with a kink in it:
+func is smooth as long as it takes the same steps, with a slope that is off by what the tolerance
+leaves. From one such piece to the next it jumps, or has a kink, of which a right claim knows
+nothing. Where an error of the claim has a kink, the claim has it too, and a larger one.
+
+It is asked last, before a claim is convicted, and excuses no error as large as that of a sign, a
+factor of 2 or zero.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from ._ladder import NOISE, Estimate
+from ._survey import Survey
+
+#: Said of a line on which it is so.
+INEXACT_HERE = (
+    "func itself jumps or bends sharply beside x0, by as much as the claim is off and not as the "
+    "claim says: what stops at a tolerance is no sharper. Tighten the tolerance, or pass rtol="
+)
+#: Where a line is cut in pieces, in units of its moves, up to where x is nearly zero, or twice
+#: itself: the finer a tolerance, the shorter the pieces on which func is smooth.
+_CUTS = np.array([1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 0.9])
+#: The largest share of the claim that may be excused: less than half, which is that of a factor 2.
+_AT_MOST = 0.4
+#: What may be excused where the claim is next to 0, as a share of what is typical.
+_NEGLIGIBLE = 2.0**-6
+#: Errors up to this share may be alike at all places, as those of a solver are that stops a little
+#: early everywhere; what is larger has to be another error at most of them.
+_SMALL = 2.0**-7
+#: So many other lines are tried for these, besides the last one that was found to be rough.
+_LINES = 3
+#: A kink or jump is followed into so many halvings, to 1e-8 of x: what is no kink is smooth
+#: long before, and what the claim bends by itself is nothing beside a kink there.
+_HALVINGS = 24
+#: A kink bends a line by `error * width / _BENT` at least: from piece to piece slopes differ by
+#: about the error, and less shows where the kink is not in the middle of three points.
+_BENT = 8.0
+#: The width of three points, in units of the step that convicts, at which noise does not bend them
+#: so, whatever it is: an error that convicts has 8.5 deviations of it at a single step, and at 32
+#: times that half of the width 34, where a second difference has 2.4.
+_WIDE = 64.0
+
+#: Three points of equal distance: their places, the changes of func there, and what the claim says
+#: of the change from each to the next: all of it, and its share in the direction that is in doubt.
+_Piece = tuple[list[tuple[float, float]], list[np.ndarray]]
+
+
+def inexact(
+    survey: Survey, direction: np.ndarray, e: Estimate, claimed: float, typical: float
+) -> bool:
+    """
+    Tell whether func is rough beside x0 by as much as a claim is off, and the claim is not why.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    direction : ndarray
+        Of the line that convicts the claim.
+    e : Estimate
+        The error of the claim there.
+    claimed, typical : float
+        The size of the claim along the line, and of what its errors are compared with.
+    """
+    size = abs(e.value)
+    if survey.short or not size <= max(_AT_MOST * claimed, _NEGLIGIBLE * typical):
+        return False
+    line = _Line(survey, direction, direction, e)
+    if size > _SMALL * max(claimed, typical):
+        return line.changes() and line.rough()
+    if line.rough():
+        survey.rough = direction
+        return True
+    # What a solver leaves may depend smoothly on one entry, and not on the others.
+    others = (_drawn(survey) for _ in range(_LINES))
+    for other in itertools.chain([] if survey.rough is None else [survey.rough], others):
+        if _Line(survey, other, direction, e).rough():
+            survey.rough = other
+            return True
+    return False
+
+
+def _drawn(survey: Survey) -> Any:
+    """Return a random move of all entries, of one to two moves each."""
+    return survey.signs() * survey.rng.uniform(1, 2, survey.g.size) * survey.move
+
+
+class _Line:
+    """Func and claim on a line, and an error of the claim that is in doubt, maybe of another."""
+
+    def __init__(
+        self, survey: Survey, line: np.ndarray, direction: np.ndarray, e: Estimate
+    ) -> None:
+        fixed = survey.probe.point.fixed
+        self._d = line if fixed is None else np.where(fixed, 0.0, line)
+        self._part = np.where(direction != 0, self._d, 0.0)
+        self._survey, self._e, self._size = survey, e, abs(e.value)
+        self._length = float(self._d @ self._d)
+        # A second difference of noise has sqrt(6) deviations, and half the width counts.
+        quiet = 2 * _BENT * NOISE * np.sqrt(6) * survey.sigma / self._size
+        self._least = min(_WIDE * e.step, quiet)
+        own = abs(float(survey.g @ direction))
+        # Of a claim that is next to nothing an error is no share.
+        self._share = e.value / float(survey.g @ direction) if self._size <= own / 2 else 0.0
+
+    def rough(self) -> bool:
+        """Tell whether func has a kink or jump on the line, of the size of the error."""
+        if not self._length or self._survey.probe.left() < 4 * _CUTS.size:
+            return False
+        return any(map(self._kinked, sorted(self._pieces(), key=self._bend, reverse=True)))
+
+    def changes(self) -> bool:
+        """Tell whether at most places the claim is off by something else than at x0."""
+        step, others, known = self._e.step, 0, 0
+        if self._survey.probe.left() < 4 * _CUTS.size:
+            return False
+        for t in np.concatenate([-_CUTS, _CUTS]):
+            (low, below), (high, above) = self._at(t - step), self._at(t + step)
+            claim, _ = self._slopes(t)
+            error = (above - below) / (high - low) - claim if high > low else np.nan
+            if np.isfinite(error):
+                known += 1
+                like = min(abs(error - self._e.value), abs(error - self._share * claim))
+                others += like > self._size / 2
+        return known >= _CUTS.size and 2 * others > known
+
+    def _pieces(self) -> list[_Piece]:
+        """Return the pieces of the line on which func and claim are numbers."""
+        cuts = [self._at(t) for t in np.concatenate([-_CUTS[::-1], _CUTS])]
+        pieces = []
+        for left, right in itertools.pairwise(cuts):
+            points = [left, self._at((left[0] + right[0]) / 2), right]
+            pieces.append((points, [self._claimed(a, b) for a, b in itertools.pairwise(points)]))
+        return [piece for piece in pieces if np.isfinite(self._bend(piece))]
+
+    def _bend(self, piece: _Piece) -> float:
+        """Return how much func bends on a piece by itself, as a share of error times width."""
+        points, claimed = piece
+        (left, a), (_, b), (right, c) = points
+        claim, part = claimed[1] - claimed[0]
+        # Neither what a claim leaves that is off by a constant, nor by a share of itself.
+        by_itself = (c - b) - (b - a) - claim
+        least = min(abs(by_itself), abs(by_itself - self._share * part))
+        return float(2 * least / (self._size * (right - left))) if right > left else np.nan
+
+    def _kinked(self, piece: _Piece) -> bool:
+        """Tell whether a piece bends, and its halves as well, however short, but not the claim."""
+        turns: list[float] = []
+        for _ in range(_HALVINGS):
+            bend = self._bend(piece)
+            (left, _), _, (right, _) = piece[0]
+            turns.append(abs(float(self._slopes(right)[0] - self._slopes(left)[0])) / self._size)
+            if not bend >= 1 / _BENT or self._survey.probe.left() < 2:
+                return False
+            # Of a smooth claim an eighth would be left. An error that is a share of the claim, up
+            # to a half, has that share of its kinks, and an integral across one is off by less.
+            claimed = turns[-1] > bend / 2
+            if claimed and turns[-1] > 0.75 * turns[max(0, len(turns) - 4)] and len(turns) > 3:
+                return False
+            if right - left <= self._least:
+                return not claimed
+            piece = max(self._halves(piece), key=self._bend)
+        return not claimed
+
+    def _halves(self, piece: _Piece) -> list[_Piece]:
+        """Return the left half of a piece, the one in the middle, and the right one."""
+        (a, m, b), _ = piece
+        points = [a, self._at((a[0] + m[0]) / 2), m, self._at((m[0] + b[0]) / 2), b]
+        claimed = [self._claimed(p, q) for p, q in itertools.pairwise(points)]
+        halves = [(points[j : j + 3], claimed[j : j + 2]) for j in range(3)]
+        return [half for half in halves if np.isfinite(self._bend(half))] or [piece]
+
+    def _at(self, t: float) -> tuple[float, float]:
+        """Return the place that x really moves to, and by how much func changes."""
+        change, happened = self._survey.probe.at(float(t) * self._d)
+        return float(happened @ self._d) / self._length, change
+
+    def _slopes(self, t: float) -> Any:
+        """Return the slope that is claimed, and the part of it in doubt; NaN if there is none."""
+        there = self._survey.near.there(float(t) * self._d)
+        if there is None:
+            return np.full(2, np.nan)
+        return np.array([there @ self._d, there @ self._part])
+
+    def _claimed(self, a: tuple[float, float], b: tuple[float, float]) -> Any:
+        """Return what is claimed of the change between two places: Gauss, three nodes."""
+        middle, half = (a[0] + b[0]) / 2, (b[0] - a[0]) / 2
+        ends = self._slopes(middle - 0.6**0.5 * half) + self._slopes(middle + 0.6**0.5 * half)
+        return half * (8 * self._slopes(middle) + 5 * ends) / 9
