@@ -46,6 +46,9 @@ _BENT = 8.0
 #: times that half of the width 34, where a second difference has 2.4.
 _WIDE = 64.0
 
+#: How many times less than func by itself the claim turns where a kink is none of its own.
+_CALM = 8.0
+
 #: Three points of equal distance: their places, the changes of func there, and what the claim says
 #: of the change from each to the next: all of it, and its share in the direction that is in doubt.
 _Piece = tuple[list[tuple[float, float]], list[np.ndarray]]
@@ -69,7 +72,11 @@ def inexact(
         The size of the claim along the line, and of what its errors are compared with.
     """
     size = abs(e.value)
-    if survey.short or not size <= max(_AT_MOST * claimed, _NEGLIGIBLE * typical):
+    if (
+        survey.short
+        or not survey.g.any()
+        or not size <= max(_AT_MOST * claimed, _NEGLIGIBLE * typical)
+    ):
         return False
     line = _Line(survey, direction, direction, e)
     if size > _SMALL * max(claimed, typical):
@@ -154,14 +161,16 @@ class _Line:
         turns: list[float] = []
         for _ in range(_HALVINGS):
             bend = self._bend(piece)
-            (left, _), _, (right, _) = piece[0]
-            turns.append(abs(float(self._slopes(right)[0] - self._slopes(left)[0])) / self._size)
+            left, _, right = (place for place, _ in piece[0])
+            slopes = [float(self._slopes(place)[0]) for place, _ in piece[0]]
+            turns.append((max(slopes) - min(slopes)) / self._size)
             if not bend >= 1 / _BENT or self._survey.probe.left() < 2:
                 return False
-            # Of a smooth claim an eighth would be left. An error that is a share of the claim, up
-            # to a half, has that share of its kinks, and an integral across one is off by less.
-            claimed = turns[-1] > bend / 2
-            if claimed and turns[-1] > 0.75 * turns[max(0, len(turns) - 4)] and len(turns) > 3:
+            # An error that is a share of the claim, up to a half, has that share of its kinks, and
+            # an integral across one is off by less. A smooth claim turns by an eighth of that
+            # after three halvings.
+            claimed = not turns[-1] <= bend / _CALM
+            if claimed and len(turns) > 3 and not turns[-1] < 0.75 * turns[-4]:
                 return False
             if right - left <= self._least:
                 return not claimed
