@@ -26,11 +26,7 @@ from ._scales import rms
 from ._steady import claim_depends_on_calls, func_depends_on_calls
 from ._survey import Line, Survey
 from ._weigh import Designs
-from ._whole import leaves_off, whole_is_wrong
-
-#: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
-#: be found and named; a larger one is said at once, whatever the number of entries.
-_LOCAL = 0.05
+from ._whole import LOCAL, leaves_off, whole_is_wrong
 
 #: Differences of a random func that are drawn before it convicts an entry, and the chance at most
 #: that they convict a right one of all that are looked at: what ladders say is not reckoned with.
@@ -248,8 +244,8 @@ class Decision:
         aligned = survey.aligned()
         if self._depends_on_calls(aligned):
             return _FUNC_MOVES
-        self.failed = whole_is_wrong(survey, found, *aligned)
-        if self.failed and found.whole > _LOCAL and not self._in_part(aligned):
+        self.failed = whole_is_wrong(survey, found, *aligned, among=bool(self.directions))
+        if self.failed and found.whole > LOCAL and not self._in_part(aligned):
             return _WHOLE + leaves_off(survey, *aligned)
         lines = [aligned]
         # In half precision noise is sure to rule, and a second line has little to add.

@@ -199,6 +199,8 @@ class Directions:
         if found.failed:
             return failed, self._named(left=bool(settled[-1].state))
         if failed:
+            if self._whole_is_inexact(base):
+                return False, _OPEN
             return True, WHOLE
         if settled[-1].state == FAIL:
             if self.row:
@@ -323,6 +325,17 @@ class Directions:
         self.findings.remarks.append(INEXACT_HERE)
         return OPEN
 
+    def _whole_is_inexact(self, base: Rungs) -> bool:
+        """Tell whether an error of the whole that no direction shows is that of func."""
+        survey = self.survey
+        e, _ = survey.estimate(base, 0.0)
+        signs = np.where(survey.g < 0, -1.0, 1.0)
+        claimed = survey.claimed_along(signs)
+        if not inexact(survey, signs * survey.move, e, claimed, claimed):
+            return False
+        self.findings.remarks.append(INEXACT_HERE)
+        return True
+
     def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
         """Search for the entries that a direction convicts; return it without what was found."""
         survey, found = self.survey, self.findings
@@ -356,7 +369,9 @@ class Directions:
         if excuse:
             found.remarks.append(excuse)
         material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
-        state = self._convicted(sight, e) if material and not excuse else OPEN
+        state = OPEN
+        if material and not excuse:  # what is named has been asked of already
+            state = FAIL if found.failed else self._convicted(sight, e)
         return replace(sight, e=replace(sight.e, value=left), state=state)
 
     def _of_rows(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:

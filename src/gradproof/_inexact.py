@@ -41,6 +41,8 @@ _HALVINGS = 24
 #: A kink bends a line by `error * width / _BENT` at least: from piece to piece slopes differ by
 #: about the error, and less shows where the kink is not in the middle of three points.
 _BENT = 8.0
+#: What bends a line less, far from x0, is no error of func, which differs from piece to piece.
+_STRAIGHT = 2.0**-6
 #: The width of three points, in units of the step that convicts, at which noise does not bend them
 #: so, whatever it is: an error that convicts has 8.5 deviations of it at a single step, and at 32
 #: times that half of the width 34, where a second difference has 2.4.
@@ -79,6 +81,8 @@ def inexact(
     ):
         return False
     line = _Line(survey, direction, direction, e)
+    if not line.bends():
+        return False
     if size > _SMALL * max(claimed, typical):
         return line.changes() and line.rough()
     if line.rough():
@@ -116,9 +120,16 @@ class _Line:
         # Of a claim that is next to nothing an error is no share.
         self._share = e.value / float(survey.g @ direction) if self._size <= own / 2 else 0.0
 
+    def bends(self) -> bool:
+        """Tell whether func bends far from x0 at all, but for an error of one size or share."""
+        if not self._length or self._survey.probe.left() < 6:
+            return False
+        far = [self._piece(*sorted((sign * _CUTS[-2], sign * _CUTS[-1]))) for sign in (-1.0, 1.0)]
+        return not all(self._bend(piece) < _STRAIGHT for piece in far)
+
     def rough(self) -> bool:
         """Tell whether func has a kink or jump on the line, of the size of the error."""
-        if not self._length or self._survey.probe.left() < 4 * _CUTS.size:
+        if not self._length or self._survey.probe.left() < 6 * _CUTS.size:
             return False
         return any(map(self._kinked, sorted(self._pieces(), key=self._bend, reverse=True)))
 
@@ -139,12 +150,13 @@ class _Line:
 
     def _pieces(self) -> list[_Piece]:
         """Return the pieces of the line on which func and claim are numbers."""
-        cuts = [self._at(t) for t in np.concatenate([-_CUTS[::-1], _CUTS])]
-        pieces = []
-        for left, right in itertools.pairwise(cuts):
-            points = [left, self._at((left[0] + right[0]) / 2), right]
-            pieces.append((points, [self._claimed(a, b) for a, b in itertools.pairwise(points)]))
+        cuts = itertools.pairwise([*-_CUTS[::-1], *_CUTS])
+        pieces = [self._piece(*ends) for ends in cuts]
         return [piece for piece in pieces if np.isfinite(self._bend(piece))]
+
+    def _piece(self, left: float, right: float) -> _Piece:
+        points = [self._at(t) for t in (left, (left + right) / 2, right)]
+        return points, [self._claimed(a, b) for a, b in itertools.pairwise(points)]
 
     def _bend(self, piece: _Piece) -> float:
         """Return how much func bends on a piece by itself, as a share of error times width."""

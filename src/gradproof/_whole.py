@@ -26,6 +26,9 @@ from ._survey import Survey
 #: a single entry would leave at steps a few times larger.
 _NARROW = 2.0**-11
 
+#: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
+#: be found and named; a larger one is said at once, whatever the number of entries.
+LOCAL = 0.05
 #: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
 _WITNESSES = 3
 
@@ -37,8 +40,14 @@ _LEAVES, _STEPS = 16, 2
 _HARDLY = 2.0**-8
 
 
-def whole_is_wrong(survey: Survey, findings: Findings, weights: np.ndarray, rungs: Rungs) -> bool:
-    """Tell whether the slope along the claim is wrong beyond what right entries can add to."""
+def whole_is_wrong(
+    survey: Survey, findings: Findings, weights: np.ndarray, rungs: Rungs, *, among: bool = False
+) -> bool:
+    """
+    Tell whether the slope along the claim is wrong beyond what right entries can add to.
+
+    `among` other directions, which are to tell whether an error is that of a few entries.
+    """
     claimed = survey.claimed_along(weights)
     scale = claimed or survey.size_along(weights)
     # The roundings of the claim add up like noise, but for a share that they have in common.
@@ -76,7 +85,8 @@ def whole_is_wrong(survey: Survey, findings: Findings, weights: np.ndarray, rung
     if wrong and cancels(survey, direction, first.value):
         findings.remarks.append(CANCELS)
         return False
-    if wrong and inexact(survey, direction, first, claimed, scale):
+    alone = not among or findings.whole > LOCAL  # else directions come first
+    if wrong and alone and inexact(survey, direction, first, claimed, scale):
         findings.remarks.append(INEXACT_HERE)
         return False
     if wrong and claimed:
