@@ -35,6 +35,7 @@ from ._reach import ROWS_UP_TO
 from ._row_lines import RowLines
 from ._row_search import wrong_row
 from ._sight import RUNGS, Looks, Sight
+from ._stationary import STATIONARY, bends, claims_nothing
 from ._survey import Line, Survey
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
@@ -217,6 +218,8 @@ class Directions:
         name, from_size = dark.rows.name(), float(dark.reach.max())
         size = math.prod(dark.rows.leaf.shape)
         if self.rows and survey.short and size <= ROWS_UP_TO:
+            if claims_nothing(survey) and bends(survey):  # more digits would say no more
+                return False, STATIONARY
             return False, _DARK.format(name=name, size=from_size)
         found.pass_rest()
         return False, _UNSEEN.format(name=name, size=from_size)
