@@ -495,6 +495,8 @@ class TestJAX:
 
         with pytest.raises(TypeError, match="x0 is traced: .* outside of jax.jit"):
             self.jax.jit(lambda x: approx_fprime(x, never))(self.jnp.ones(2))
+        with pytest.raises(TypeError, match="x0 is traced: .* outside of jax.jit"):
+            self.jax.jit(lambda x: check_grad(never, never, x))(self.jnp.ones(2))
 
     @pytest.mark.parametrize("direction", ["all", "random"])
     def test_strict_settings(self, direction):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import refuse_unsound
 from ._backends import Backend, backend_of
 from ._batches import Leafed, Refused, one_of, refuse_misshapen
 from ._call import PLAIN, add_note, bound, is_real, output_shape
@@ -42,6 +43,7 @@ class Primal:
     """
 
     def __init__(self, x0: Any) -> None:
+        refuse_unsound({"x0": x0})
         self.backend: Backend = backend_of(x0)
         self.given = self.backend.given(x0)
         if not is_real(self.given.dtype):
