@@ -241,7 +241,7 @@ class TestClaims:
         left_out = verify_grad(func, lambda w: 0 * grad(w), w, seed=seed)
         assert left_out.verdict is Verdict.FAIL
 
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", range(2))
     def test_beside_terms_that_keep_their_digits(self, seed):
         """Where only some terms cancel, the finest spacing shows the others, which are smooth."""
         rng = np.random.default_rng(seed)

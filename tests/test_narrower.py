@@ -145,6 +145,13 @@ class TestNextToZero:
         report = verify_grad(lambda x: np.exp(x).sum(), lambda x: factor * np.exp(x), x, seed=0)
         assert report.verdict == ("pass" if factor == 1 else "fail"), str(report)
 
+    def test_of_squares(self, dtype, unit, factor):
+        """Which are rounded to zero: of them nothing can be told."""
+        x = (unit * np.array([1, 2, 5])).astype(dtype)
+        for seed in range(4):
+            report = verify_grad(lambda x: (x * x).sum(), lambda x: factor * 2 * x, x, seed=seed)
+            assert report.verdict != ("fail" if factor == 1 else "pass"), str(report)
+
     def test_of_products(self, dtype, unit, factor):
         x = (unit * np.array([1, 2, 3, 5])).astype(dtype)
         vjp = verify_vjp(np.exp, lambda x, c: factor * c * np.exp(x), x, seed=0)

@@ -111,7 +111,8 @@ class Probe:
 
     def _size(self, values: np.ndarray) -> Any:
         """Return the 2-norm of weighted values, of those in the last axis."""
-        weighted = np.ldexp(values * self.weights, self.exponent)
+        with np.errstate(over="ignore"):  # far beyond x0 and its values: nothing is seen from there
+            weighted = np.ldexp(values * self.weights, self.exponent)
         largest = np.max(np.abs(weighted), axis=-1, initial=0.0)
         with np.errstate(all="ignore"):  # NaN if a value is not finite
             share = weighted / np.where(largest, largest, 1.0)[..., None]

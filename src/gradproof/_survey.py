@@ -24,6 +24,9 @@ from ._scales import Scales, largest, moves, rms, rms_of, scales, shortest_moves
 #: 0.3: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
 RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 1.5, 0.3
 
+#: The smallest number of a dtype, by its machine epsilon: no result is rounded to less.
+_LEAST = {2.0**-52: 2.0**-1074, 2.0**-23: 2.0**-149, 2.0**-10: 2.0**-24, 2.0**-7: 2.0**-133}
+
 #: Exponents of numbers go up to 1023; what is left of them is for squares of what errors may be.
 _BOUND = 512
 
@@ -120,7 +123,8 @@ class Survey:
         probe.rescale(-self.exponent)
         self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
         self.g = self.near.g
-        self.floor = 0.3 * probe.output_eps * probe.size
+        least = float(np.ldexp(_LEAST.get(probe.output_eps, 0.0), -self.exponent))
+        self.floor = 0.3 * max(probe.output_eps * probe.size, least)
         self.rounding = 0.3 * eps * probe.size
         self.sigma = self.floor
         self.grain = 0.0
