@@ -279,7 +279,6 @@ def refused(func, grad, x, reason: str, **how) -> None:
     right = verify_grad(func, grad, x, **args)
     assert right.verdict is not Verdict.FAIL
     assert reason in remark(right)
-    assert reason in str(right)
     wrong = verify_grad(func, lambda x: -grad(x), x, **args)
     assert wrong.verdict is Verdict.FAIL
     assert check_grad(func, grad, x, **how) < 0.05 < check_grad(func, lambda x: -grad(x), x, **how)
