@@ -29,13 +29,12 @@ class Judged:
     findings: Findings
     verdict: str
     reason: str
-    whole: bool = False
 
     @staticmethod
     def of(decision: Decision) -> "Judged":
-        """Run a decision; `whole` tells whether the claim is wrong otherwise than in entries."""
+        """Run a decision."""
         verdict, reason = decision.run()
-        return Judged(decision.survey, decision.findings, verdict, reason, decision.failed)
+        return Judged(decision.survey, decision.findings, verdict, reason)
 
 
 def beside_a_tie(
@@ -60,9 +59,9 @@ def beside_a_tie(
         found.interrupted = True
         return first
     if side is None:
-        # Of many orders of equal entries, that of the claim may not have been among those tried.
-        found.remarks += [TIE] if first.verdict == "inconclusive" or not first.whole else []
-        return first if first.whole else replace(first, verdict="inconclusive", reason=_TIED)
+        if first.verdict == "inconclusive":
+            found.remarks.append(TIE)
+        return first
     second = Judged.of(again(side))
     if second.verdict == "pass":
         second.findings.remarks.append(BESIDE)
@@ -70,10 +69,7 @@ def beside_a_tie(
     if second.verdict == "fail" and not first.survey.short and first.verdict == "inconclusive":
         second.findings.remarks.append(BESIDE)
         return replace(second, reason=f"{second.reason}; beside x0, which is on a tie or a kink")
-    # The steps of half precision cross the ties of other entries as well: those of one entry, which
-    # convict it there and at x0, tell nothing of either. (Along the claim most of them agree.)
-    crossed = first.survey.short and not first.whole
-    if second.verdict == "inconclusive" or crossed:
+    if second.verdict == "inconclusive":
         found.remarks.append(TIE)
         found.interrupted = second.findings.interrupted
         return replace(first, verdict="inconclusive", reason=_TIED)
