@@ -115,12 +115,8 @@ def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
             # The weights 1, -4, 6, -4, 1 make of steps of one deviation a sum of sqrt(70).
             scatter = float(np.max(np.abs(np.diff(values, 4))) / np.sqrt(70))
             # Half of the digits between growth with the fourth power and none.
-            alike = min(before, scatter) if scatter <= before * _SPACING**2 else 0.0
-            # Steps that are first met at this spacing: a smooth claim that showed nothing but ulps
-            # at the one before has grown to no more than this.
-            ulps = ROUNDINGS * survey.eps * float(np.abs(values).max())
-            first = before <= ulps and scatter > ulps * _SPACING**5
-            if ROUNDINGS * max(alike, scatter if first else 0.0) >= abs(error):
+            large = ROUNDINGS * min(before, scatter) >= abs(error)
+            if large and scatter <= before * _SPACING**2:
                 return True
             before = scatter
         spacing *= _SPACING
