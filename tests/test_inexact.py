@@ -141,9 +141,9 @@ def test_a_wrong_claim_fails(name, wrong):
 
 @pytest.mark.parametrize("name", ["adaptive steps", "trapezoidal rule"])
 def test_single_precision(name):
-    func, grad, x0 = CASES[name]
+    func, grad, point = CASES[name]
     func = functools.partial(func, tolerance=1e-3) if func is grown else func
-    x0 = np.array(x0, np.float32)
+    x0 = np.array(point, np.float32)
     report = verify_grad(func, grad, x0, seed=0)
     assert report.verdict is not Verdict.FAIL, str(report)
     assert verify_grad(func, lambda x: -grad(x), x0, seed=0).verdict is Verdict.FAIL
