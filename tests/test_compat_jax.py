@@ -501,7 +501,7 @@ class TestFewDigits:
     def test_one_of_many_is_not_hidden(self, jax, jnp, ours):
         """A slope of zero at an extremum excuses no other one."""
         func = with_rule(
-            jax, jnp.cos, lambda x, t: -jnp.sin(x) * t * jnp.asarray([1, 1, 1.1]), "fwd"
+            jax, jnp.cos, lambda x, t: -jnp.sin(x) * t * jnp.asarray([1, 1, 1.1], x.dtype), "fwd"
         )
         x = jnp.asarray([np.pi, 0.0, 0.5], dtype="float32")
         with pytest.raises(WrongDerivative):

@@ -223,7 +223,8 @@ class TestFindings:
         report = verify_grad(loss, claim, params(), seed=0)
         assert report.reason.startswith("the gradient as a whole is off: ")
         assert said in report.reason
-        assert report.nfev <= 50
+        # Before an error of less than a factor of 2 convicts: does func end at a tolerance?
+        assert report.nfev <= 90
 
     def test_tangents_are_no_leaves(self):
         report = verify_jvp(np.sin, lambda x, t: 1.2 * t * np.cos(x), point(), seed=0)
@@ -242,7 +243,7 @@ class TestFindings:
         def func(p):
             nonlocal calls
             calls += 1
-            if calls == 40:
+            if calls == 78:
                 raise KeyboardInterrupt
             return loss(p)
 

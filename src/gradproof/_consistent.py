@@ -34,14 +34,16 @@ def same_value(values: Values, claimed: Any, name: str) -> Check:
     return unless_random([value_is(values, given, "value", what)], values)[0]
 
 
-def value_is(values: Values, given: np.ndarray, name: str, what: str) -> Check:
-    """Return a check that some numbers are func's values at x0."""
+def value_is(
+    values: Values, given: np.ndarray, name: str, what: str, least: float = 0.0
+) -> Check:
+    """Return a check that some numbers, of that size at least, are func's values at x0."""
     at_x0, unseen = values.at_x0, values.outputs.unseen
     if unseen is not None and np.array_equal(
         given[unseen], values.returned[unseen], equal_nan=True
     ):
         given = values.outputs.finite(given)
-    size = float(np.max(np.abs(at_x0[np.isfinite(at_x0)]), initial=0.0))
+    size = float(np.max(np.abs(at_x0[np.isfinite(at_x0)]), initial=least))
     # Two ways to compute one value may differ by their rounding: by half of the digits at most.
     allowed = max(values.eps, np.finfo(float).eps) ** 0.5
     check = alike(name, given, at_x0, size, allowed, what)
