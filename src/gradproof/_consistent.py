@@ -34,9 +34,7 @@ def same_value(values: Values, claimed: Any, name: str) -> Check:
     return unless_random([value_is(values, given, "value", what)], values)[0]
 
 
-def value_is(
-    values: Values, given: np.ndarray, name: str, what: str, least: float = 0.0
-) -> Check:
+def value_is(values: Values, given: np.ndarray, name: str, what: str, least: float = 0.0) -> Check:
     """Return a check that some numbers, of that size at least, are func's values at x0."""
     at_x0, unseen = values.at_x0, values.outputs.unseen
     if unseen is not None and np.array_equal(

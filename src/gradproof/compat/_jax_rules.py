@@ -14,7 +14,6 @@ from .._point import Point, Span
 from .._report import Check, Report, Verdict, together, whole
 from .._scales import moves
 from .._tangents import LEAVES, lines, tangent
-from .._values import Values
 from ._jax_claims import AlongLines, Pull, Pulled, Push, Pushed
 from ._jax_functions import Results
 from ._jax_looks import ALL, Look, alone, looked
