@@ -169,3 +169,52 @@ class TestNothing:
         report = verify_grad(cube, lambda x: 3 * there(x) ** 2, np.full(3, np.nan), seed=0)
         assert report.verdict == "inconclusive"
         assert "no entry can be moved" in report.reason
+
+    @pytest.mark.parametrize("factor", [1, -1])
+    def test_a_leaf_without_entries_beside_one_number(self, arrays, factor):
+        def blocks(slope):
+            """Return second derivatives, of the shapes that two leaves give to them."""
+            return {
+                "a": {"a": slope, "b": arrays(np.zeros((2, 0)))},
+                "b": {"a": arrays(np.zeros((2, 0))), "b": arrays(np.zeros((2, 0, 2, 0)))},
+            }
+
+        x = {"a": arrays(1.5), "b": arrays(np.zeros((2, 0)))}
+        report = verify_hess(
+            lambda x: x["a"] ** 3, lambda x: blocks(factor * 6 * x["a"]), x, seed=0
+        )
+        assert report.verdict in ("inconclusive", "pass" if factor == 1 else "fail"), str(report)
+        assert report.ok == (factor == 1) or arrays.dtype in ("float16", "bfloat16")
+
+
+class TestNoValue:
+    """Where func has no finite value at x0, a claim that has none either is not wrong."""
+
+    CHECKS = {  # noqa: RUF012
+        "grad": lambda f, x: verify_grad(lambda x: f(x).sum(), lambda x: -2 * f(x) / x, x, seed=0),
+        "jac": lambda f, x: verify_jac(f, lambda x: np.diag(-2 * f(x) / x), x, seed=0),
+        "vjp": lambda f, x: verify_vjp(f, lambda x, c: -2 * c * f(x) / x, x, seed=0),
+        "jvp": lambda f, x: verify_jvp(f, lambda x, t: -2 * t * f(x) / x, x, seed=0),
+        "hess": lambda f, x: verify_hess(
+            lambda x: f(x).sum(), lambda x: np.diag(6 * f(x) / x**2), x, seed=0
+        ),
+        "hess of grad": lambda f, x: verify_hess(
+            lambda x: f(x).sum(),
+            lambda x: np.diag(6 * f(x) / x**2),
+            x,
+            grad=lambda x: -2 * f(x) / x,
+            seed=0,
+        ),
+        "hvp": lambda f, x: verify_hvp(
+            lambda x: f(x).sum(), lambda x, t: 6 * t * f(x) / x**2, x, seed=0
+        ),
+    }
+
+    @pytest.mark.parametrize("kind", CHECKS)
+    @pytest.mark.parametrize("x", [[0.0, 0.0], [0.0]])
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    def test_a_pole(self, kind, x, dtype):
+        with np.errstate(all="ignore"):
+            report = self.CHECKS[kind](lambda x: x**-2.0, np.array(x, dtype=dtype))
+        assert report.verdict == "inconclusive", str(report)
+        assert "func is not finite at x0" in report.reason

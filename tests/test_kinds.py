@@ -406,6 +406,29 @@ class TestSecond:
         assert check(0.0).verdict is not Verdict.FAIL, str(check(0.0))
         assert check(1.0).verdict is Verdict.FAIL
 
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("power", [2.5, 3.0])
+    @pytest.mark.parametrize("side", [-1.0, 0.0])
+    def test_where_a_third_derivative_jumps(self, side, power, dtype):
+        """Slopes by differences are those of another func, smooth, nearer than their step."""
+
+        def cubes(x):
+            return (np.maximum(x, side * x) ** power).sum()
+
+        def hess(x, factor=np.ones(5), extra=np.zeros(5)):  # noqa: B008  # read only
+            factor = factor[: x.size] * power * (power - 1)
+            found = factor * np.maximum(x, side * x) ** (power - 2) + extra[: x.size]
+            return np.diag(found.astype(x.dtype))
+
+        at = np.array([0.0, -1.25, 1.5, 0.0, 0.5], dtype=dtype)
+        for seed in range(3):
+            for x in (at, at[:1], at[2:4]):
+                report = gradproof.verify_hess(cubes, hess, x, seed=seed)
+                assert report.verdict is not Verdict.FAIL, str(report)
+            for wrong in ({"factor": np.array([1, 1, 3, 1, 1])}, {"extra": np.eye(5)[0] * 3}):
+                report = gradproof.verify_hess(cubes, partial(hess, **wrong), at, seed=seed)
+                assert report.verdict is Verdict.FAIL, str(report)
+
     @pytest.mark.parametrize("cube", [0.0, 1.0])
     @pytest.mark.parametrize("beside", [0.0, 2.0**-17])
     def test_at_a_kink(self, wide, cube, beside):

@@ -326,7 +326,8 @@ class Jacobian:
         parts, others = outputs.split(claim, self.name)
         note_rows(point, others)
         for out, part in zip(outputs.leaves, parts, strict=True):
-            rows = () if outputs.scalar else out.shape
+            # The one value of func needs no rows; a leaf without values beside it has its own.
+            rows = () if outputs.scalar and math.prod(out.shape) else out.shape
             label = f"{self.name}{out.path}"
             arrays = matched(point, part, label, rows, real=not out.complex)
             for leaf, array in zip(point.leaves, arrays, strict=True):

@@ -72,6 +72,13 @@ def unless_random(checks: list[Check], values: Values) -> list[Check]:
     return unsure(checks, "func is not deterministic, which may be all that is seen here: ")
 
 
+def where_finite(check: Check, values: Values) -> Check:
+    """Return a check of a claim, which cannot fail where func has no finite value to derive."""
+    if np.isfinite(values.at_x0).all():
+        return check
+    return unsure([check], "func is not finite at x0, nor may its derivatives be: ")[0]
+
+
 def unsure(checks: list[Check], why: str) -> list[Check]:
     """Return checks, those that failed as inconclusive ones."""
     return [
@@ -89,7 +96,7 @@ def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: floa
     # Slopes that add up to less than half of the digits of f, for a move of x, matter to nobody.
     size = float(np.linalg.norm(first * values.at_x0))
     least = eps**0.5 * size / moves(point.magnitude, eps)
-    return _linear(
+    check = _linear(
         "linearity of the vjp",
         "the vjp is not linear in its cotangent: that of a sum is not the sum of the vjps",
         (first, other),
@@ -97,6 +104,7 @@ def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: floa
         Ulps(point.magnitude, eps, options.rng(6)),
         ([leaf.where for leaf in point.leaves], least, rtol),
     )
+    return where_finite(check, values)
 
 
 def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: float) -> Check:
@@ -108,7 +116,7 @@ def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: f
     if values.at_x0.size == outputs.size:  # not so of an hvp by differences of func
         for leaf in outputs.leaves:
             least[leaf.where] = eps**0.5 * np.max(np.abs(values.at_x0[leaf.where]), initial=0.0)
-    return _linear(
+    check = _linear(
         f"linearity of the {claim.name}",
         f"the {claim.name} is not linear in its tangent: that of a sum is not the sum of two",
         (first, other),
@@ -116,13 +124,14 @@ def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: f
         Ulps(claim.point.magnitude, eps, options.rng(6)),
         ([leaf.where for leaf in outputs.leaves], least, rtol),
     )
+    return where_finite(check, values)
 
 
 def transposed(vjp: Vjp, jvp: Tangents, values: Values, options: Options, rtol: float) -> Check:
     """Return a check that both modes give ``<u, J v>``, which needs no difference of func."""
     u, v = vjp.u, jvp.tangents[0]
     eps = max(vjp.eps, jvp.eps, values.eps)
-    return same_product(
+    check = same_product(
         "forward against reverse",
         "forward and reverse mode differ: one of the two rules is wrong",
         ((jvp.one, v, jvp.one(v), u), (vjp.of, u, vjp.at_x0, v)),
@@ -131,6 +140,7 @@ def transposed(vjp: Vjp, jvp: Tangents, values: Values, options: Options, rtol: 
         # As of slopes: what is less than half of the digits of f, for a move of x, is nothing.
         eps**0.5 * float(np.linalg.norm(u * values.at_x0)),
     )
+    return where_finite(check, values)
 
 
 #: A linear map, a vector, their product, and a vector that this is multiplied by.

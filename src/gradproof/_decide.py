@@ -229,14 +229,14 @@ class Decision:
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings
+        if not np.isfinite(survey.probe.size):  # whatever the claim is: that may be no number too
+            return _NOT_FINITE
         bad = np.flatnonzero(~np.isfinite(survey.g))
         if bad.size:
             found.state[bad] = FAIL
             text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
             few = bad.size < min(5, survey.g.size)
             return f"{text}: {self._names(bad.tolist())}" if few else text
-        if not np.isfinite(survey.probe.size):
-            return _NOT_FINITE
         fixed = survey.probe.point.fixed
         if fixed is not None and fixed.all():
             found.state[0] = OPEN

@@ -7,7 +7,7 @@ import numpy as np
 from ._call import checked_callable
 from ._claims import Claim
 from ._columns import Columns, Jacobian, Tangents
-from ._consistent import linear_in_tangent, same_product
+from ._consistent import linear_in_tangent, same_product, where_finite
 from ._evaluation import Evaluation, Settings
 from ._finer import of_slopes
 from ._judge import of_columns
@@ -119,7 +119,11 @@ def verify_hess(
         report = report.with_remarks(["measured: the Hessian times a random tangent"])
         values = slopes
     rtol = report.rtol
-    report, checks = beside(report, {"symmetry": lambda: _symmetric(columns, point, rtol)})
+
+    def symmetry() -> Check:
+        return where_finite(_symmetric(columns, point, rtol), values)
+
+    report, checks = beside(report, {"symmetry": symmetry})
     return whole(together([("Hessian", report)], checks, values.nfev, claim.calls))
 
 
@@ -209,9 +213,14 @@ def verify_hvp(
         values = slopes = SlopeValues(func, point, options.budget, tangents[0], settings)
         report = of_slopes(slopes, _Product(claim, tangents[0], point), options)
     rtol, other = report.rtol, tangent(point, options.rng(4), slice(None))
+
+    def symmetry() -> Check:
+        check = _symmetric_product(claim, tangents[0], other, options, rtol)
+        return where_finite(check, values)
+
     pending = {
         "linearity of the hvp": lambda: linear_in_tangent(claim, values, options, rtol),
-        "symmetry": lambda: _symmetric_product(claim, tangents[0], other, options, rtol),
+        "symmetry": symmetry,
     }
     report, checks = beside(report, pending)
     return whole(together([("hvp", report)], checks, values.nfev, claim.calls))

@@ -67,6 +67,8 @@ class SlopeValues(Values):
         self._rounding = self.output_eps * abs(float(self.at_x0[0]))
         self._widest, self._own_eps = float(self.eps**0.2), self.output_eps
         self._h = self._step(self._rounding * _NOISE)
+        if not np.isfinite(self.returned).all():  # which no symmetric stencil sees
+            self.at_x0 = np.full_like(self.at_x0, np.nan)
         self.output_eps = self._blurred()
         self.eps = self.eps**0.8
 

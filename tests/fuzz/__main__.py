@@ -7,8 +7,10 @@ Every distinct finding is printed once, with how often it came up; exit code 1 i
 import argparse
 import collections
 import os
+import pickle
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 #: Random problems between two looks at the clock.
@@ -24,17 +26,27 @@ def main() -> int:
     parser.add_argument("--roads", default="", help="only roads with this in their name")
     parser.add_argument("--seconds", type=float, default=1e9, help="for each library")
     parser.add_argument("--verbose", action="store_true", help="print each check")
+    parser.add_argument("--save", type=Path, help="folder for the problems of findings")
+    parser.add_argument("--again", type=Path, nargs="*", help="check such problems only")
     chosen = parser.parse_args()
     os.environ.setdefault("GRADPROOF_BACKENDS", chosen.libraries)
     os.environ.setdefault("JAX_ENABLE_X64", "1")
 
     from hypothesis import HealthCheck, Phase, given, seed, settings
     from hypothesis import strategies as st
-    from tests.fuzz.oracle import described, outcome
+    from tests.fuzz.oracle import claimed_kind, described, outcome
     from tests.fuzz.strategies import problems, roads
+
+    if chosen.again:
+        for path in chosen.again:
+            problem, road = pickle.loads(path.read_bytes())
+            found = outcome(problem, road)
+            print(f"{path}\n{described(problem, road, found)}\n{found.finding}\n", flush=True)
+        return 0
 
     findings: dict[str, list[str]] = {}
     verdicts: collections.Counter[str] = collections.Counter()
+    by_road: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
 
     def chunk(library: str, names: list[str], number: int) -> None:
         @seed(1000 * chosen.seed + number)
@@ -47,14 +59,20 @@ def main() -> int:
             road = data.draw(st.sampled_from(names))
             problem = data.draw(problems(library, road))
             found = outcome(problem, road)
-            kind = "right" if problem.mistake.name == "right" else "wrong"
+            kind = claimed_kind(problem)
             verdicts[f"{kind} {found.verdict}"] += 1
+            by_road[road][f"{kind} {found.verdict}"] += 1
             if chosen.verbose:
-                print(f"{found.seconds:6.2f} s {road:20} {kind} {found.verdict}", flush=True)
+                first = found.text.partition("\n")[0]
+                print(f"{found.seconds:6.2f} s {road:20} {kind} {first}", flush=True)
             if found.finding is not None:
-                findings.setdefault(found.finding.key, []).append(
-                    f"{described(problem, road, found)}\n{found.finding.text}"
-                )
+                text = f"{described(problem, road, found)}\n{found.finding.text}"
+                findings.setdefault(found.finding.key, []).append(text)
+                if chosen.verbose:
+                    print(f"=== {found.finding.key}\n{text}", flush=True)
+                if chosen.save:
+                    name = f"{chosen.seed}-{library}-{sum(map(len, findings.values()))}.pickle"
+                    (chosen.save / name).write_bytes(pickle.dumps((problem, road)))
 
         run()
 
@@ -65,6 +83,10 @@ def main() -> int:
             if time.monotonic() < end:
                 chunk(library, names, number)
         print(library, sum(verdicts.values()), dict(sorted(verdicts.items())), flush=True)
+        for road, said in sorted(by_road.items()):
+            print(f"  {road:20} {sum(said.values()):4}  {dict(sorted(said.items()))}", flush=True)
+        verdicts.clear()
+        by_road.clear()
     for key, shown in sorted(findings.items()):
         smallest = min(shown, key=len)
         print(f"\n=== {key} ({len(shown)} times)\n{smallest}")

@@ -83,10 +83,20 @@ def outcome(problem: Problem, road: str) -> Outcome:
     return Outcome(verdict, text, finding, seconds)
 
 
+def claimed_kind(problem: Problem) -> str:
+    """Return 'right', 'wrong', or 'form' where a mistake of form is none for these leaves."""
+    if problem.mistake.name == "right":
+        return "right"
+    if problem.mistake.form and not _is_mistaken(problem):
+        return "form"
+    return "wrong"
+
+
 def _of_verdict(problem: Problem, verdict: str, text: str, tags: str) -> Finding | None:
-    wrong = problem.mistake.name != "right"
-    if wrong and problem.mistake.form and not _is_mistaken(problem):
+    kind = claimed_kind(problem)
+    if kind == "form":
         return None
+    wrong = kind == "wrong"
     if verdict == "pass" and (wrong or problem.behaviour in NEVER_PASSED):
         return Finding("passed a wrong claim", f"{tags} {problem.mistake.name}", text)
     if verdict == "fail" and not wrong and problem.behaviour not in NEVER_PASSED:
