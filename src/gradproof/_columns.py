@@ -327,7 +327,7 @@ class Jacobian:
         note_rows(point, others)
         for out, part in zip(outputs.leaves, parts, strict=True):
             # The one value of func needs no rows; a leaf without values beside it has its own.
-            rows = () if outputs.scalar and math.prod(out.shape) else out.shape
+            rows = () if outputs.scalar and 0 not in out.shape else out.shape
             label = f"{self.name}{out.path}"
             arrays = matched(point, part, label, rows, real=not out.complex)
             for leaf, array in zip(point.leaves, arrays, strict=True):

@@ -59,8 +59,8 @@ def _same_error(first: Report, second: Report) -> bool:
     failed = both[0][1] & both[1][1]
     if not failed.any():
         # As a whole, or for a reason that is not one of steps.
-        one, two = first.whole, second.whole
-        return not (np.isfinite(one) and np.isfinite(two)) or two > _FALLS * one
+        known = np.isfinite(first.whole) and np.isfinite(second.whole)
+        return not known or second.whole > _FALLS * first.whole
     (one, _, doubt), (two, _, more) = both
     with np.errstate(all="ignore"):
         falls = np.abs(two - one) > (1 - _FALLS) * np.abs(one) + doubt + more
