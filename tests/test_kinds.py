@@ -317,6 +317,33 @@ class TestJacobian:
             assert report.verdict is verdict, str(report)
 
 
+class TestLeavesOfSeveralSizes:
+    """A tangent is on the scale of each leaf, in the dtypes too that have no decades to spare."""
+
+    @pytest.mark.parametrize("size", [2.0**-12, 2.0**-8, 2.0**-6])
+    def test_jvp(self, arrays, size):
+        xp = arrays.xp
+        p = {"a": arrays([0.9 * size, -1.1 * size, 1.3 * size]), "b": arrays([1.0, -0.7])}
+
+        def func(p):
+            return xp.tanh(p["a"] / size) * p["b"][0] + xp.sin(p["b"][1])
+
+        def jvp(factor):
+            def product(p, t):
+                high = xp.tanh(p["a"] / size)
+                by_a = factor * (1 - high * high) * p["b"][0] * (t["a"] / size)
+                return by_a + high * t["b"][0] + xp.cos(p["b"][1]) * t["b"][1]
+
+            return product
+
+        for seed in range(4):
+            report = gradproof.verify_jvp(func, jvp(1.0), p, seed=seed)
+            assert report.verdict is not Verdict.FAIL, str(report)
+            assert report.ok or arrays.dtype in ("float16", "bfloat16"), str(report)
+            report = gradproof.verify_jvp(func, jvp(-1.0), p, seed=seed)
+            assert report.verdict is Verdict.FAIL, str(report)
+
+
 class TestSecond:
     @pytest.mark.parametrize("with_grad", [True, False])
     def test_right(self, arrays, with_grad):

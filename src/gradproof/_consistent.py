@@ -13,7 +13,7 @@ from ._layout import flat_numbers
 from ._options import Options
 from ._report import Check, Verdict
 from ._rounding import Ulps, blur, unless_rounding
-from ._scales import moves
+from ._scales import moves_by_leaf
 from ._tangents import tangent
 from ._values import Values
 
@@ -95,14 +95,15 @@ def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: floa
     eps, point = max(claim.eps, values.eps), claim.point
     # Slopes that add up to less than half of the digits of f, for a move of x, matter to nobody.
     size = float(np.linalg.norm(first * values.at_x0))
-    least = eps**0.5 * size / moves(point.magnitude, eps)
+    leaves = [leaf.where for leaf in point.leaves]
+    least = eps**0.5 * size / moves_by_leaf(point.magnitude, leaves, eps)
     check = _linear(
         "linearity of the vjp",
         "the vjp is not linear in its cotangent: that of a sum is not the sum of the vjps",
         (first, other),
         claim.of,
         Ulps(point.magnitude, eps, options.rng(6)),
-        ([leaf.where for leaf in point.leaves], least, rtol),
+        (leaves, least, rtol),
     )
     return where_finite(check, values)
 

@@ -1,6 +1,6 @@
 """What is large and what is small: units for moves of x, and for errors of a gradient."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +51,14 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
     own = np.where(size > 0, size, at_zero)
     apart = (size > 0) & (size < 2.0**-10 * typical) & (eps < 2.0**-15)
     return np.where(apart, own, np.maximum(own, least * typical))
+
+
+def moves_by_leaf(x: np.ndarray, parts: Iterable[slice], eps: float) -> np.ndarray:
+    """Return the same of several leaves, each on a scale of its own."""
+    found = np.empty_like(x)
+    for part in parts:
+        found[part] = moves(x[part], eps)
+    return found
 
 
 def shortest_moves(x: np.ndarray, eps: float, backend: Any) -> Any:

@@ -17,7 +17,7 @@ from ._fit import fitted, fitted_sides
 from ._ladder import NOTHING, Estimate, Rungs, estimate, grain, noise_bound, noise_level, one_sided
 from ._near import NearClaim
 from ._probe import Probe
-from ._scales import Scales, largest, moves, rms, rms_of, scales, shortest_moves
+from ._scales import Scales, largest, moves_by_leaf, rms, rms_of, scales, shortest_moves
 
 #: What a pass must have been able to see, in units of rtol: two bits of room between what is
 #: material and what is found in double precision, half a bit where rtol is coarse. Never more than
@@ -111,9 +111,8 @@ class Survey:
         share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
         self.res = min(share * rtol, COARSEST)
         self.steps = Steps.of(eps)
-        self.move = np.empty_like(probe.x)
-        for part in probe.parts:
-            self.move[part] = moves(probe.magnitude[part], eps) * probe.values.reach
+        self.move = moves_by_leaf(probe.magnitude, probe.parts, eps)
+        self.move *= probe.values.reach
         if probe.point.entrywise:  # tangents are long enough
             for part in probe.parts:
                 least = shortest_moves(probe.x[part], probe.point.eps, probe.values.backend)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ._point import Point, Span
-from ._scales import moves, shortest_moves
+from ._scales import moves_by_leaf, shortest_moves
 
 #: Up to this many leaves each gets a tangent of its own, so that a mistake in one of them is not
 #: diluted by the others.
@@ -21,7 +21,8 @@ def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
     """Return a random tangent of some entries, on the scale of each."""
     found = np.zeros_like(point.x)
     shortest = _SHORTEST.get(point.eps, _SHORTEST_DOUBLE)
-    size = np.maximum(moves(point.magnitude[part], point.eps), shortest)
+    leaves = [leaf.where for leaf in point.leaves]
+    size = np.maximum(moves_by_leaf(point.magnitude, leaves, point.eps)[part], shortest)
     size = np.maximum(size, shortest_moves(point.x[part], point.eps, point.backend))
     found[part] = size * rng.choice([-1.0, 1.0], size.size) * rng.uniform(1, 2, size.size)
     if point.fixed is not None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ._columns import displaced
-from ._scales import moves
+from ._scales import moves_by_leaf
 from ._values import Values
 
 #: How far beside x0, and the length of moves there, as shares of those at x0: the largest step of a
@@ -87,7 +87,8 @@ class Sides:
         self._closer = _CLOSER if eps < 2.0**-40 else _CLOSER_SINGLE
         if self._short:
             self._closer = 4 * eps / self._far
-        self._move = moves(self.values.point.base.magnitude, eps)
+        base = self.values.point.base
+        self._move = moves_by_leaf(base.magnitude, [leaf.where for leaf in base.leaves], eps)
         self._size = float(np.max(np.abs(self.at_x0), initial=0.0))
 
     @property

@@ -118,6 +118,8 @@ def _leaves(
             # Where arithmetic takes subnormal numbers for 0, as JAX's does, func does not move.
             far = FAR[dtype][:2] if library == "jax" else FAR[dtype]
             unit = -int(draw(st.sampled_from(far)))
+            if any(unit * other < 0 for other in units):
+                unit = -unit  # no dtype holds both slopes
             if road in SECOND or "gradgrad" in road:  # the square of the unit is one of numbers
                 unit = unit // 4
             values = np.ldexp(values, -unit)
