@@ -1,16 +1,21 @@
 """
-How often verify_grad is wrong, or does not know, beside its peers: a table per dtype and family.
+How often a check is wrong, or does not know, beside its peers: a table per dtype and family.
 
 ``nox -s calibration -- --seeds 4 --first 100 --dtypes float64,float32 --families edge,kink``
 prints every verdict that was wrong, with what it takes to repeat it. ``--peers`` adds the checkers
-of SciPy, torch and JAX; ``--write`` puts table and picture into the docs.
+of SciPy, torch and JAX, which know only gradients; ``--write`` puts table and picture into the docs.
+
+``--record FILE`` writes what was said of every claim, a line of JSON each; ``--compare FILE`` prints
+each line that differs from such a file, and ends with status 1 if a verdict does. A change that
+should change nothing is seen so to change nothing: record before it, compare after it.
 """
 
 import argparse
 import multiprocessing
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,14 +23,15 @@ import numpy as np
 import torch
 from tests.calibration.cases import BUILDERS, EPS, Label, labels
 from tests.calibration.judged import Judged, judged
+from tests.calibration.record import compared, line, read_record, write_record
 from tests.calibration.table import draw, text, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def main() -> None:
-    """Print the table, and every verdict that was wrong."""
-    options = _options()
+def main(given: Sequence[str] | None = None) -> int:
+    """Print the table, every verdict that was wrong, and what differs from a record."""
+    options = _options(given)
     seeds = range(options.first, options.first + options.seeds)
     todo = [label for label in labels(seeds, options.dtypes, options.families)
             if options.only in label.name]  # fmt: skip
@@ -41,7 +47,7 @@ def main() -> None:
     took = time.perf_counter() - start
     if not rows:
         print(f"no case of {len(todo)} has a claim that is right in its dtype")
-        return
+        return 0
     found_text = text(rows)
     print(f"\n{found_text}\n")
     right = len(todo) - left_out
@@ -51,9 +57,18 @@ def main() -> None:
     if options.write:
         write(DOCS / "calibration.md", f"{found_text}\n\n{said}")
         draw(rows, DOCS / "calibration.svg")
+    # Read before anything is written: it may be the same file.
+    before = read_record(options.compare, todo) if options.compare else None
+    if options.record:
+        write_record(rows, options.record)
+    if before is None:
+        return 0
+    differences, same = compared(before, [line(row) for row in rows])
+    print(f"\n{differences}")
+    return 0 if same else 1
 
 
-def _options() -> argparse.Namespace:
+def _options(given: Sequence[str] | None) -> argparse.Namespace:
     def some(known: Iterable[str]) -> Callable[[str], list[str]]:
         return partial(_some, tuple(dict.fromkeys(known)))
 
@@ -68,7 +83,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--peers", action="store_true", help="judge with the peers as well")
     parser.add_argument("--write", action="store_true", help="put table and picture into the docs")
-    return parser.parse_args()
+    parser.add_argument("--record", type=Path, help="write what was said of every claim")
+    parser.add_argument("--compare", type=Path, help="print what differs from such a record")
+    return parser.parse_args(given)
 
 
 def _some(known: tuple[str, ...], given: str) -> list[str]:
@@ -98,4 +115,4 @@ def _quiet() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

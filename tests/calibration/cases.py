@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from gradproof import Report
+
 Scalar = Callable[..., Any]
 
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -47,6 +49,24 @@ class Problem:
     repeatable: bool = True
 
 
+@dataclass(frozen=True)
+class Checks:
+    """
+    Claims about one function, for a kind of check that is not `verify_grad`.
+
+    Attributes
+    ----------
+    n : int
+        The number of entries of the point.
+    of : dict of str to callable
+        For each claim, the right one among them, what checks it. Empty, if rounding alone spoils
+        the right one.
+    """
+
+    n: int
+    of: dict[str, Callable[[], Report]] = field(default_factory=dict)
+
+
 def whole(value: Any) -> Any:
     """Leave a part of a function in its gradient: what `part` is by default."""
     return value
@@ -58,6 +78,8 @@ class Draw:
     def __init__(self, seed: int, name: str, dtype: str) -> None:
         # By name, so that a new case leaves all others as they were.
         self.rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        self.seed = seed
+        self.name = dtype
         self.dtype = getattr(torch, dtype)
         self.eps = EPS[dtype]
         self.largest = float(torch.finfo(self.dtype).max)
@@ -85,22 +107,26 @@ class Draw:
         return torch.as_tensor(self.rng.integers(classes, size=count))
 
 
-Builder = Callable[[Draw], Problem]
+Builder = Callable[[Draw], Problem | Checks]
 BUILDERS: dict[tuple[str, str], tuple[Builder, tuple[str, ...]]] = {}
+
+
+def register(family: str, name: str, build: Builder, dtypes: tuple[str, ...] = ALL) -> None:
+    """Add a case, drawn by `build`, to those that are counted."""
+    if (family, name) in BUILDERS:
+        msg = f"there are two cases named {name!r} in the family {family!r}."
+        raise ValueError(msg)
+    BUILDERS[family, name] = build, dtypes
 
 
 def case(family: str, dtypes: tuple[str, ...] = ALL) -> Callable[[Builder], Builder]:
     """Register what builds a case; its name is that of the builder."""
 
-    def register(build: Builder) -> Builder:
-        name = build.__name__.strip("_").replace("_", " ")
-        if (family, name) in BUILDERS:
-            msg = f"there are two cases named {name!r} in the family {family!r}."
-            raise ValueError(msg)
-        BUILDERS[family, name] = build, dtypes
+    def add(build: Builder) -> Builder:
+        register(family, build.__name__.strip("_").replace("_", " "), build, dtypes)
         return build
 
-    return register
+    return add
 
 
 @dataclass(frozen=True)
@@ -121,10 +147,12 @@ class Label:
     def __str__(self) -> str:
         return f"{self.dtype}, {self.heading}, {self.name}, seed {self.seed}"
 
-    def problem(self) -> Problem:
+    def drawn(self) -> Problem | Checks:
         """Draw the case."""
         build, _ = BUILDERS[self.family, self.name]
         problem = build(Draw(self.seed, self.name, self.dtype))
+        if isinstance(problem, Checks):
+            return problem
         if self.mixed:
             wrong = {name: _single(func) for name, func in problem.wrong.items()}
             ideal = problem.ideal and _single(problem.ideal)

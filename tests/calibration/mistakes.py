@@ -21,31 +21,38 @@ def mistakes(problem: Problem, dtype: str, seed: int) -> dict[str, Claim]:
     right, x0 = right_claim(problem), problem.x0
     g = right(x0).double().contiguous()
     free = ~problem.kinks if problem.kinks is not None else torch.ones_like(g, dtype=torch.bool)
-    size = _lengths(x0.double(), EPS[dtype])
-    weight = g.abs() * size
-    typical = _median(weight)
+    weight = g.abs() * lengths(x0.double(), EPS[dtype])
+    ordinary = free & (weight >= median(weight)) & (g != 0)
 
     found: dict[str, Claim] = {}
-    for name, values in _altered(g, free & (weight >= typical) & (g != 0), dtype, seed).items():
-        found[name] = partial(_moved, right, values - g)
+    for name, values in _altered(g, ordinary, dtype, seed).items():
+        found[name] = partial(moved, right, values - g)
     wrong = dict(problem.wrong)
     if has_part(problem.ideal or problem.func):
         wrong["a part detached"] = partial(problem.ideal or problem.func, part=torch.detach)
     for name, func in wrong.items():
         found[name] = partial(gradient, func)
+    return {name: claim for name, claim in found.items() if matters(g, claim(x0), x0, free, dtype)}
 
-    # What moves no entry by a share that has to be found, of itself and of the median entry, is
-    # no mistake; nor is any slope on a kink, where several are valid. Half the slope always is one.
-    # The median is also that of the wrong claim, the only one that a checker knows.
-    share = 0.9 * min(ENTRY[dtype], 0.5)
 
-    def matters(claim: Claim) -> bool:
-        wrong = claim(x0).double()
-        moved = (wrong - g).abs()
-        least = share * weight.clamp(min=max(typical, _median(wrong.abs() * size)))
-        return bool((free & (moved != 0) & ~(moved * size < least)).any())
+def least_share(entry: float) -> float:
+    """
+    Return the share by which a mistake has to move something.
 
-    return {name: claim for name, claim in found.items() if matters(claim)}
+    What moves no entry by a share that has to be found, of itself and of the median entry, is no
+    mistake. Half the slope always is one.
+    """
+    return 0.9 * min(entry, 0.5)
+
+
+def matters(g: Any, wrong: Any, x0: Any, free: Any, dtype: str) -> bool:
+    """Tell whether a wrong gradient is a mistake; no slope on a kink is, where several are valid."""
+    size = lengths(x0.double(), EPS[dtype])
+    weight, wrong = g.abs() * size, wrong.double()
+    off = (wrong - g).abs()
+    typical = max(median(weight), median(wrong.abs() * size))
+    least = least_share(ENTRY[dtype]) * weight.clamp(min=typical)
+    return bool((free & (off != 0) & ~(off * size < least)).any())
 
 
 def _altered(g: Any, ordinary: Any, dtype: str, seed: int) -> dict[str, Any]:
@@ -71,18 +78,19 @@ def _altered(g: Any, ordinary: Any, dtype: str, seed: int) -> dict[str, Any]:
     return found
 
 
-def _median(weight: Any) -> float:
+def median(weight: Any) -> float:
+    """Return the median of what is not zero; zero, if all is."""
     there = weight[weight > 0]
     return float(there.median()) if there.numel() else 0.0
 
 
-def _moved(right: Claim, offset: Any, x: Any) -> Any:
+def moved(right: Claim, offset: Any, x: Any) -> Any:
     """Return the right claim plus an offset, in its own dtype."""
     claim = right(x)
     return (claim.double() + offset).to(claim)
 
 
-def _lengths(x: Any, eps: float) -> Any:
+def lengths(x: Any, eps: float) -> Any:
     """
     Return the length over which each entry of x is expected to vary: its own size.
 

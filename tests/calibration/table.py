@@ -22,9 +22,9 @@ class Settings:
     def __init__(self, rows: Sequence[Judged]) -> None:
         self._chosen: dict[tuple[str, str], tuple[int, int, float]] = {}
         for dtype in {row.label.dtype for row in rows}:
-            judged = [row for row in rows if row.label.dtype == dtype]
+            judged = [row for row in rows if row.label.dtype == dtype and row.peers]
             right = np.array([row.claim == RIGHT for row in judged])
-            for peer in judged[0].peers:
+            for peer in judged[0].peers if judged else ():
                 scores = np.array([row.peers[peer] for row in judged])
                 self._chosen[dtype, peer] = _best(scores, right)
 
@@ -56,7 +56,7 @@ def _best(scores: np.ndarray, right: np.ndarray) -> tuple[int, int, float]:
 def text(rows: Sequence[Judged]) -> str:
     """Return everything that is to be read, in markdown."""
     settings = Settings(rows)
-    peers = list(rows[0].peers)
+    peers = _peers(rows)
     parts = [_summary(rows, settings, peers), _speed(rows), _families(rows, settings, peers)]
     if peers:
         parts.insert(1, _settings(rows, settings, peers))
@@ -67,8 +67,10 @@ def _summary(rows, settings, peers) -> str:
     lines = _head("dtype", "checker", "right claims", "false alarms", "inconclusive",
                   "wrong claims", "misses", "inconclusive")  # fmt: skip
     for dtype, those in _grouped(rows, lambda row: row.label.dtype):
+        beside = [row for row in those if row.peers]
         for checker in ("gradproof", *peers):
-            right, wrong = _counted(those, checker, settings)
+            # Beside its peers, gradproof is counted on what they judge as well.
+            right, wrong = _counted(beside or those, checker, settings)
             cells = [right.total(), _share(right, "fail"), _share(right, "inconclusive"),
                      wrong.total(), _share(wrong, "pass"), _share(wrong, "inconclusive")]  # fmt: skip
             lines.append(_line(dtype, checker, *cells))
@@ -77,7 +79,7 @@ def _summary(rows, settings, peers) -> str:
 
 def _settings(rows, settings, peers) -> str:
     lines = _head("dtype", *(f"best setting of {peer}" for peer in peers))
-    for dtype, _ in _grouped(rows, lambda row: row.label.dtype):
+    for dtype, _ in _grouped([row for row in rows if row.peers], lambda row: row.label.dtype):
         lines.append(_line(dtype, *(settings.words(dtype, peer) for peer in peers)))
     return "\n".join(lines)
 
@@ -105,7 +107,8 @@ def _families(rows, settings, peers) -> str:
                  " / ".join(str(wrong[v]) for v in ("fail", "pass", "inconclusive"))]  # fmt: skip
         for peer in peers:
             right, wrong = _counted(those, peer, settings)
-            cells += [f"{right['pass']} / {right['fail']}", f"{wrong['fail']} / {wrong['pass']}"]
+            cells += [f"{right['pass']} / {right['fail']}" if right else "",
+                      f"{wrong['fail']} / {wrong['pass']}" if wrong else ""]  # fmt: skip
         costs = [row.cost for row in those if row.claim == RIGHT]
         lines.append(_line(dtype, family, *cells, f"{np.median(costs):.2f}", f"{max(costs):.2f}"))
     return "\n".join(lines)
@@ -117,10 +120,17 @@ def _counted(rows, checker: str, settings: Settings) -> tuple[Counter, Counter]:
     for row in rows:
         if checker == "gradproof":
             verdict = row.verdict
+        elif not row.peers:
+            continue
         else:
             verdict = "pass" if settings.accepts(row, checker) else "fail"
         (right if row.claim == RIGHT else wrong)[verdict] += 1
     return right, wrong
+
+
+def _peers(rows: Sequence[Judged]) -> list[str]:
+    """Return the names of the peers, which know only gradients."""
+    return next((list(row.peers) for row in rows if row.peers), [])
 
 
 def _grouped(rows, key) -> list:
@@ -162,7 +172,8 @@ def draw(rows: Sequence[Judged], path: Path) -> None:
 
     settings = Settings(rows)
     groups = _grouped(rows, lambda row: row.label.dtype)
-    checkers = ["gradproof", *rows[0].peers]
+    rows = [row for row in rows if row.peers] or rows
+    checkers = ["gradproof", *_peers(rows)]
     # The same numbers give the same file.
     with mpl.rc_context({"svg.hashsalt": "gradproof", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(9, 1.1 + 0.4 * len(checkers) * len(groups)), layout="constrained")
