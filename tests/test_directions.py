@@ -144,7 +144,7 @@ class TestSearch:
         report = verify_grad(cube, spoilt(indices, 1.01), point(n))
         assert report.verdict is Verdict.FAIL
         assert "many entries" in report.reason
-        assert report.nfev < 400
+        assert report.nfev < 800  # half of them ask whether it is func that is not exact
 
     def test_nothing_is_dropped(self):
         """Errors that the budget leaves unfound are reported as such."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ._ladder import NOISE, Estimate
+from ._ladder import NOISE, NOTHING, Estimate
 from ._survey import Survey
 
 #: Said of a line on which it is so.
@@ -26,6 +26,8 @@ INEXACT_HERE = (
 #: Where a line is cut in pieces, in units of its moves, up to where x is nearly zero, or twice
 #: itself: the finer a tolerance, the shorter the pieces on which func is smooth.
 _CUTS = np.array([1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 0.9])
+#: Those of them that are not on the piece of x0 where a line of many entries has several.
+_OUTER = _CUTS[_CUTS >= 1 / 8]
 #: The largest share of the claim that may be excused: less than half, which is that of a factor 2.
 _AT_MOST = 0.4
 #: What may be excused where the claim is next to 0, as a share of what is typical.
@@ -35,6 +37,8 @@ _NEGLIGIBLE = 2.0**-6
 _SMALL = 2.0**-7
 #: So many other lines are tried for these, besides the last one that was found to be rough.
 _LINES = 3
+#: And so many pieces of each of several others, those that bend most: there are many such lines.
+_MOST = 4
 #: A kink or jump is followed into so many halvings, to 1e-8 of x: what is no kink is smooth
 #: long before, and what the claim bends by itself is nothing beside a kink there.
 _HALVINGS = 24
@@ -80,10 +84,16 @@ def inexact(
         or not size <= max(_AT_MOST * claimed, _NEGLIGIBLE * typical)
     ):
         return False
+    small = size <= _SMALL * max(claimed, typical)
+    return _on_the_line(survey, direction, e, small=small) or _of_others(survey, direction, e)
+
+
+def _on_the_line(survey: Survey, direction: np.ndarray, e: Estimate, *, small: bool) -> bool:
+    """Tell whether func is rough on the line that convicts, or on others if that is enough."""
     line = _Line(survey, direction, direction, e)
     if not line.bends():
         return False
-    if size > _SMALL * max(claimed, typical):
+    if not small:
         return line.changes() and line.rough()
     if line.rough():
         survey.rough = direction
@@ -97,6 +107,79 @@ def inexact(
     return False
 
 
+def _of_others(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
+    """
+    Tell whether the claim is as far off in other entries, where func is rough.
+
+    The more entries share what is left by a tolerance, the longer the pieces on which it is smooth
+    in each: on its own line its error looks like one of the claim. On a line of the others, of k
+    entries, it is ``k ** (1/2)`` times as large, since its signs are random.
+    """
+    others, everything = survey.inexact, (direction != 0).all()
+    if others is None or everything:  # lines of all entries have errors of all of them
+        others = _Others(survey, direction)
+    if not everything:
+        survey.inexact = others
+    length = float(np.linalg.norm(direction / survey.move))
+    return bool(others.as_far_off(abs(e.value) / length, e.step))
+
+
+class _Others:
+    """
+    What func leaves of the claim on lines of many entries, asked for what convicts some.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    direction : ndarray
+        What convicts the claim first: of its entries others are asked, if there are any.
+    """
+
+    def __init__(self, survey: Survey, direction: np.ndarray) -> None:
+        self._survey = survey
+        self._which = (direction == 0) | (direction != 0).all()
+        self._exact, self._rough = np.inf, 0.0
+
+    def as_far_off(self, typical: float, step: float) -> bool:
+        """
+        Tell whether the claim is off by an error per entry, or near it, and func is why.
+
+        Parameters
+        ----------
+        typical : float
+            The error per move of one entry, the largest of n. Errors that are products, of what a
+            tolerance leaves and of how much an entry matters, have a fourth moment of 9 times the
+            square of the second where both are normal: the largest is about ``(9 n) ** (1/4)``
+            times the root mean square.
+        step : float
+            At which it shows.
+        """
+        if self._rough < typical < self._exact:
+            # Where the claim is as far off and no kink is met, it may be on another line.
+            for k in range(_LINES):
+                line = self._line(typical, step)
+                changes = line is not None and line.changes(_OUTER)
+                if line is not None and changes and line.rough(_MOST):
+                    self._rough = typical
+                    return True
+                if not (k or changes):  # the others are right
+                    break
+            self._exact = typical
+        return typical <= self._rough
+
+    def _line(self, typical: float, step: float) -> "_Line | None":
+        """Return a line, and the error on it; None if noise hides that."""
+        survey, direction = self._survey, np.where(self._which, _drawn(self._survey), 0.0)
+        largest = (9 * survey.g.size) ** 0.25
+        size = typical * float(np.linalg.norm(direction / survey.move)) / largest
+        # A step at which noise reaches no half of it.
+        step = max(step, 2 * NOISE * np.sqrt(0.5) * survey.sigma / size)
+        if step >= survey.steps.top:
+            return None
+        return _Line(survey, direction, direction, Estimate(np.nan, 0.0, 0.0, step), size)
+
+
 def _drawn(survey: Survey) -> Any:
     """Return a random move of all entries, of one to two moves each."""
     return survey.signs() * survey.rng.uniform(1, 2, survey.g.size) * survey.move
@@ -106,19 +189,33 @@ class _Line:
     """Func and claim on a line, and an error of the claim that is in doubt, maybe of another."""
 
     def __init__(
-        self, survey: Survey, line: np.ndarray, direction: np.ndarray, e: Estimate
+        self,
+        survey: Survey,
+        line: np.ndarray,
+        direction: np.ndarray,
+        e: Estimate,
+        size: float | None = None,
     ) -> None:
         fixed = survey.probe.point.fixed
         self._d = line if fixed is None else np.where(fixed, 0.0, line)
         self._part = np.where(direction != 0, self._d, 0.0)
-        self._survey, self._e, self._size = survey, e, abs(e.value)
-        self._length = float(self._d @ self._d)
+        self._survey, self._length = survey, float(self._d @ self._d)
+        self._e = e if size is None else self._at_x0(e.step)
+        self._size = abs(e.value) if size is None else size
         # A second difference of noise has sqrt(6) deviations, and half the width counts.
         quiet = 2 * _BENT * NOISE * np.sqrt(6) * survey.sigma / self._size
         self._least = min(_WIDE * e.step, quiet)
-        own = abs(float(survey.g @ direction))
+        claimed, error = float(survey.g @ direction), self._e.value
         # Of a claim that is next to nothing an error is no share.
-        self._share = e.value / float(survey.g @ direction) if self._size <= own / 2 else 0.0
+        self._share = error / claimed if abs(error) <= abs(claimed) / 2 else 0.0
+
+    def _at_x0(self, step: float) -> Estimate:
+        """Return the error of the claim along the line by a single difference."""
+        if not self._length or self._survey.probe.left() < 2:
+            return NOTHING
+        (low, below), (high, above) = self._at(-step), self._at(step)
+        error = (above - below) / (high - low) if high > low else np.nan
+        return Estimate(error - float(self._survey.g @ self._d), 0.0, 0.0, step)
 
     def bends(self) -> bool:
         """Tell whether func bends far from x0 at all, but for an error of one size or share."""
@@ -127,18 +224,19 @@ class _Line:
         far = [self._piece(*sorted((sign * _CUTS[-2], sign * _CUTS[-1]))) for sign in (-1.0, 1.0)]
         return not all(self._bend(piece) < _STRAIGHT for piece in far)
 
-    def rough(self) -> bool:
+    def rough(self, most: int = 2 * _CUTS.size) -> bool:
         """Tell whether func has a kink or jump on the line, of the size of the error."""
         if not self._length or self._survey.probe.left() < 6 * _CUTS.size:
             return False
-        return any(map(self._kinked, sorted(self._pieces(), key=self._bend, reverse=True)))
+        pieces = sorted(self._pieces(), key=self._bend, reverse=True)[:most]
+        return any(map(self._kinked, pieces))
 
-    def changes(self) -> bool:
+    def changes(self, cuts: np.ndarray = _CUTS) -> bool:
         """Tell whether at most places the claim is off by something else than at x0."""
         step, others, known = self._e.step, 0, 0
-        if self._survey.probe.left() < 4 * _CUTS.size:
+        if self._survey.probe.left() < 4 * cuts.size:
             return False
-        for t in np.concatenate([-_CUTS, _CUTS]):
+        for t in np.concatenate([-cuts, cuts]):
             (low, below), (high, above) = self._at(t - step), self._at(t + step)
             claim, _ = self._slopes(t)
             error = (above - below) / (high - low) - claim if high > low else np.nan
@@ -146,7 +244,7 @@ class _Line:
                 known += 1
                 like = min(abs(error - self._e.value), abs(error - self._share * claim))
                 others += like > self._size / 2
-        return known >= _CUTS.size and 2 * others > known
+        return known >= cuts.size and 2 * others > known
 
     def _pieces(self) -> list[_Piece]:
         """Return the pieces of the line on which func and claim are numbers."""

@@ -96,6 +96,8 @@ class Survey:
         What was measured along lines.
     rough : ndarray, optional
         The direction of a line on which func was found to be less exact than its dtype.
+    inexact : object, optional
+        What is known of how exact func is on a line of many entries.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Survey:
         self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
         self.rough: np.ndarray | None = None
+        self.inexact: Any = None
         self._wobble: np.ndarray | None = None
         self.nothing = False
 
