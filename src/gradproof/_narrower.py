@@ -9,6 +9,18 @@ if TYPE_CHECKING:
 
 #: Machine epsilons of single and of half precision, and what they are called.
 NAMES = {2.0**-23: "single", 2.0**-10: "half"}
+#: Bits by which a grain may be less than `eps` times the value, and more. A unit in the last place
+#: is between a half and all of that; where terms are added up, the least that they move by is that
+#: of a term, three bits less if each of eight is as large; and of terms that cancel it is more, up
+#: to those of two bits, beyond which func loses digits of its own and has no name.
+_LESS, _MORE = 4, 2
+#: Bits that a result has more than its values show, at least: what is reckoned with for terms.
+_BITS = 3
+#: A number of so many bits is round: single precision has 24, of which the last eight are all zero
+#: in one of 256 values that are not.
+_ROUND = 16
+#: As far as the first step of a ladder in double precision, which is 1/32 of a move.
+_FAR = 1 / 32
 
 
 def narrower(survey: "Survey") -> str:
@@ -25,7 +37,7 @@ def narrower(survey: "Survey") -> str:
         return ""
     for eps, name in NAMES.items():
         own = eps * probe.size
-        if probe.output_eps < eps / 8 and own / 16 <= survey.grain <= 4 * own:
+        if probe.output_eps < eps / 2**_BITS and own / 2**_LESS <= survey.grain <= own * 2**_MORE:
             return name
     return "single" if probe.output_eps < 2.0**-40 and _single(survey) else ""
 
@@ -43,7 +55,7 @@ def _single(survey: "Survey") -> bool:
         if probe.values.left() < 1:
             return False
         # No round numbers: these would leave short ones in every precision.
-        weights = sign / 32 * survey.rng.uniform(1, 2, survey.move.size)
+        weights = sign * _FAR * survey.rng.uniform(1, 2, survey.move.size)
         values, _ = probe.values.at(weights * survey.move)
         found.append(values)
     every = np.concatenate(found)
@@ -51,6 +63,6 @@ def _single(survey: "Survey") -> bool:
         return False
     with np.errstate(over="ignore"):
         single = every.astype(np.float32)
-    # Eight bits less: whole numbers, and others that are round, are of every precision.
-    short = np.frexp(every)[0] * 2.0**16
+    # Whole numbers, and others that are round, are of every precision: most have to be none.
+    short = np.frexp(every)[0] * 2.0**_ROUND
     return bool((single == every).all() and (short != np.round(short)).mean() > 0.5)

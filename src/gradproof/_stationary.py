@@ -16,12 +16,14 @@ from ._survey import Survey
 #: bits more than a deviation, as wherever noise is compared.
 _MOVES = 16
 
-#: The least power of the step by which func moves from a stationary point: 2 if it bends, more if
-#: it does not. Steps of a staircase, and kinks beside x0, show in proportion to the step: 1.
+#: The least power of the step by which func moves from a stationary point: halfway between that of
+#: a bend, 2 or more, and that of steps of a staircase and kinks beside x0, which is 1.
 _POWER = 1.5
 
 #: Coarser steps may leave the plateau on which a claim of zero is right for good, one of 1/128 of
-#: x; single precision sees a bend in three of them only if they are eight times as coarse.
+#: x. Single precision has two rungs up to there that show a bend, and three are needed: of a func
+#: that bends as much as it is large, `h**2 / 2` is 16 deviations of 0.3 eps from 2**-9.9 on, and
+#: its rungs are 2**-8.5, 2**-7, 2**-5.5; 2**-4 leaves one for a func that bends less.
 _PLATEAU, _PLATEAU_SINGLE = 2.0**-7, 2.0**-4
 
 STATIONARY = (
@@ -84,8 +86,10 @@ def hidden(survey: Survey) -> bool:
     """
     probe, values = survey.probe, survey.probe.values
     base = values.point.base
+    # Of an x0 so small the square is less than the rounding of what is about 1.
     small = float(np.max(base.magnitude, initial=0.0)) < float(np.sqrt(survey.eps))
     if not (small or survey.g.any()) or values.left() < 1:
         return False
+    # As far as the first step of a ladder; rounding to a result has a deviation of 0.3 of its unit.
     moved, _ = probe.at(values.point.farther(survey.signs() / 32))
     return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * probe.output_eps * probe.size))

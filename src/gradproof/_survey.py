@@ -187,11 +187,15 @@ class Survey:
         half precision these move on a common scale anyway.)
         """
         probe, eps = self.probe, self.eps
+        # The rounding of func's result and four bits, as in `measure`; half precision has no bits
+        # to spare for that.
         least = (1 if self.short else 16) * eps * probe.size
         whole = dot(g.size, partial(_absolute, g), partial(_absolute, self.move))
         unseen = np.isfinite(probe.size) and not whole > least
         for part in probe.parts if unseen or not self.short else []:
             size, move = probe.magnitude[part], self.move[part]
+            # An x0 whose square is less than the rounding of 1, as in `_stationary.hidden`; beside
+            # others, one that is less than their last digit.
             small = float(np.sqrt(eps)) if unseen else eps * rms(size)
             near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)
             if near.any():
