@@ -152,6 +152,32 @@ def test_a_wall_of_large_numbers(n):
     assert right.ok, str(right)
 
 
+@pytest.mark.parametrize("unit", [2.0**60, 2.0**500, 2.0**1010])
+@pytest.mark.parametrize("u", [1e-8, 1e-9])
+def test_of_small_units_where_func_hardly_moves(u, unit):
+    """Moved as far as 1, where there is nothing of func left, no slope shows what is claimed."""
+    x = np.array([u, -1.7 * u]) / unit
+
+    def func(x):
+        v = x * unit
+        return (1 / (1 + v * v)).sum()
+
+    def grad(x):
+        v = x * unit
+        return -2 * v / (1 + v * v) ** 2 * unit
+
+    with np.errstate(over="ignore"):
+        for seed in range(3):
+            report = verify_grad(func, grad, x, seed=seed)
+            assert report.verdict != "fail", str(report)
+            assert not verify_grad(func, lambda x: -grad(x), x, seed=seed).ok
+            # The same x, for a func that moves.
+            right = verify_grad(
+                lambda x: np.cos(1 + x).sum(), lambda x: -np.sin(1 + x), x, seed=seed
+            )
+            assert right.ok, str(right)
+
+
 class TestNothing:
     """What has nothing to check is refused, not passed."""
 

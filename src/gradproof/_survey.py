@@ -199,7 +199,10 @@ class Survey:
             small = float(np.sqrt(eps)) if unseen else eps * rms(size)
             near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)
             if near.any():
-                move[near] = np.maximum(move[near], min(rms(size[~near]), 1.0) or 1.0)
+                # No farther than where the claim alone would move func by all of its size.
+                steep = float(np.max(np.abs(g[part][near])))
+                most = min(probe.size / steep, 1.0) if steep and unseen else 1.0
+                move[near] = np.maximum(move[near], min(rms(size[~near]), most) or most)
 
     def forget(self) -> None:
         """Drop what is needed for measuring anew alone: an array as long as x0."""
