@@ -145,3 +145,83 @@ class TestTorch:
         x0 = torch.tensor(TIED, dtype=torch.float64)
         report = verify_autodiff(Rule.apply, x0, modes=("vjp",), seed=0)
         assert report.verdict is Verdict.FAIL, str(report)
+
+
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+class TestHalfPrecision:
+    """Where equal entries move alike, a right claim is known, and another does not pass."""
+
+    POINTS = (TIED, (1.0, 1.0), (1.0,) * 6, (0.5, 1, 1, 0.25, 0.9375, -1))
+
+    @staticmethod
+    def report(func, dtype, x0, factor, seed):
+        import torch
+
+        value, gradient = func
+
+        class Rule(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return value(x.detach())
+
+            @staticmethod
+            def backward(ctx, ct):
+                (x,) = ctx.saved_tensors
+                with torch.enable_grad():
+                    y = x.detach().requires_grad_()
+                    (g,) = torch.autograd.grad(gradient(y), y, ct)
+                return factor * g
+
+        x0 = torch.tensor(x0, dtype=getattr(torch, dtype))
+        return verify_autodiff(Rule.apply, x0, modes=("vjp",), seed=seed)
+
+    @staticmethod
+    def maxima():
+        import torch
+
+        return {
+            "shares": (torch.amax, torch.amax),
+            "one of them": (lambda x: torch.amax(x, -1), lambda x: torch.max(x, -1).values),
+            "picked": (lambda x: torch.topk(x, 1).values,) * 2,
+            "squared": (lambda x: torch.amax(x) ** 2,) * 2,
+        }
+
+    @pytest.mark.parametrize("name", ["shares", "one of them", "picked", "squared"])
+    @pytest.mark.parametrize("x0", POINTS)
+    def test_maximum(self, dtype, x0, name):
+        report = self.report(self.maxima()[name], dtype, x0, 1, 0)
+        assert report.ok, str(report)
+        for factor in (2, 0.5, 0):
+            report = self.report(self.maxima()[name], dtype, x0, factor, 0)
+            assert not report.ok, f"{factor}: {report}"
+
+    @pytest.mark.parametrize("name", ["sort", "topk"])
+    @pytest.mark.parametrize("x0", [(1.0, 1.0, 1.0), (1.0, 1.0, 0.3, -0.4), TIED])
+    def test_order(self, dtype, x0, name):
+        import torch
+
+        func = {
+            "sort": lambda x: torch.sort(x, stable=True).values,
+            "topk": lambda x: torch.topk(x, 3).values,
+        }[name]
+        for seed in range(2):
+            right = self.report((func, func), dtype, x0, 1, seed)
+            assert right.verdict is not Verdict.FAIL, str(right)
+            for factor in (2, 0.5, -1, 0):
+                report = self.report((func, func), dtype, x0, factor, seed)
+                assert not report.ok, f"{factor}: {report}"
+
+    @pytest.mark.parametrize("name", ["abs", "relu", "relu at one"])
+    @pytest.mark.parametrize("x0", POINTS)
+    def test_kinks(self, dtype, x0, name):
+        import torch
+
+        func = {
+            "abs": lambda x: (x - 1).abs(),
+            "relu": lambda x: torch.relu(x - 1),
+            "relu at one": lambda x: torch.relu(x - 1).sum(),
+        }[name]
+        report = self.report((func, func), dtype, x0, 1, 0)
+        assert report.ok, str(report)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._alike import fit_alike
 from ._cancels import CANCELS, cancels
 from ._entry import Entry
 from ._evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
@@ -137,6 +138,7 @@ def at_a_kink(entry: Entry) -> str:
             if right_there and abs(side.value) + side.bar <= entry.visible:
                 entry.remark("the claim is the slope on one side of x0")
                 entry.record(side)
+                found.right[entry.i], found.left[entry.i] = right.value, left.value
                 return PASS
     bars, gap = right.bar + left.bar, abs(right.value - left.value)
     if not np.isfinite(bars) or gap <= max(bars, entry.allowed) or not _lasts(entry):
@@ -255,10 +257,12 @@ def valid_together(survey: Survey, findings: Findings) -> bool:
     each line either func moves as the entries do alone, added up, or the claim lies between the
     one-sided slopes.
     """
+    if survey.short:
+        return fit_alike(survey, findings)
     kinks = np.isfinite(findings.right) & (findings.state == PASS)
     if kinks.sum() < 2:
         # Half of a jump of the slope is what a central difference shows: entries agree, unasked.
-        return survey.short or not any(_outside(survey, rungs) for _, rungs in survey.lines)
+        return not any(_outside(survey, rungs) for _, rungs in survey.lines)
     for weights, rungs in survey.lines:
         w, right, left = weights[kinks], findings.right[kinks], findings.left[kinks]
         # Going up the line, an entry with a negative weight goes down.
