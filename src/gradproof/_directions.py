@@ -214,6 +214,9 @@ class Directions:
         dark = rows.in_the_dark
         if dark is None:
             found.pass_rest()
+            small = max(found.reach, key=lambda leaf: leaf.whole)
+            if len(found.reach) > 1 and small.whole > 1:
+                return False, _UNSEEN.format(name=small.path, size=small.whole)
             return False, _AGREES
         name, from_size = dark.rows.name(), float(dark.reach.max())
         size = math.prod(dark.rows.leaf.shape)

@@ -12,6 +12,7 @@ errors of several do not cancel.
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ MISS = 0.01
 _AXES = 2
 #: Parts that rows are cut into at once where a look at all of them shows too little.
 _PARTS = 4
+#: Leaves that are looked at alone have so many entries at least, by which their rounding is known
+#: to a quarter; the most leaves of which this is done.
+_ENTRIES, _LEAVES = 8, 16
 
 
 class Seen:
@@ -61,7 +65,7 @@ class Seen:
     """
 
     def __init__(self, rows: Rows, own: np.ndarray, material: np.ndarray) -> None:
-        self.rows, self.material = rows, material
+        self.rows, self.own, self.material = rows, own, material
         self.weak = own <= material
         typical = [_median(own[~self.weak]), _median(material)]
         self.size = np.where(
@@ -101,6 +105,12 @@ class Seen:
                 mean = np.exp(np.mean(np.log(seen[:k]), axis=0))
             chance = np.fmin(chance, mean / square * math.sqrt(2 / math.pi) / MISS ** (1 / k))
         return np.where(self.size > 0, np.fmin(surely, chance), 0.0)
+
+    @property
+    def of_claim(self) -> Any:
+        """The same relative to the claim of each row itself, where there is one."""
+        error = np.fmin(self.reach * self.size, self._surely)
+        return np.where(self.own > 0, error / np.where(self.own > 0, self.own, 1.0), self.reach)
 
     @property
     def dark(self) -> Any:
@@ -185,6 +195,7 @@ class RowLines:
             for part in self._parts():
                 self._look(part)
             self._look_at_weak()
+            self._look_at_small_leaves()
             self._look_along_x()
             leaves = self.wholes if len(self.wholes) > 1 else []
             for seen in (*leaves, *itertools.chain(*self.rows)):
@@ -258,6 +269,26 @@ class RowLines:
             for seen in self.every:
                 seen.might(np.flatnonzero(seen.weak), self.sights[-1].seen)
 
+    def _look_at_small_leaves(self) -> None:
+        """
+        Look at leaves alone of which so little is claimed that it may be rounding of the others.
+
+        Along signs of its own what is rounding adds up like a claim, and all of it, as an ulp of x0
+        moves it, has to be allowed for: how much that is, few entries do not tell.
+        """
+        small = [whole for whole in self.wholes if whole.weak[0] and whole.own[0] > 0]
+        for whole in small if 1 < len(self.wholes) <= _LEAVES else []:
+            if whole.rows.leaf.where.stop - whole.rows.leaf.where.start < _ENTRIES:
+                continue
+            if self._suspicious():
+                return
+            part, own = [(whole, np.ones(1))], float(whole.own[0])
+            weights = moved_as_claimed(self.survey, part)
+            self._measured(weights, own, own, part)
+            total, _ = self.survey.rounding_along(weights)
+            self.sights[-1] = replace(self.sights[-1], common=total)
+            whole.followed(np.array([0]), self.sights[-1].seen)
+
     def _measured(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Part | str = ""
     ) -> None:
@@ -309,7 +340,7 @@ class RowLines:
             least = float(np.min(self.survey.scales.resolved[leaf.where]))
             entry = alone / least if least > 0 else math.inf
             by_axis = {seen.rows.axis: float(seen.reach.max()) for seen in several}
-            of_whole = float(whole.reach[0]) if len(self.wholes) > 1 else whole_of_all
+            of_whole = float(whole.of_claim[0]) if len(self.wholes) > 1 else whole_of_all
             size = math.prod(leaf.shape)
             rows = tuple(
                 by_axis.get(k, of_whole if length == 1 and size > 1 else entry)
