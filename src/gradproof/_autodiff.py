@@ -6,7 +6,7 @@ from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from ._call import checked_callable
+from ._call import as_numbers, checked_callable
 from ._claims import Vjp
 from ._columns import Tangents
 from ._consistent import (
@@ -20,14 +20,14 @@ from ._consistent import (
 )
 from ._evaluation import Evaluation, Settings
 from ._foreign import of_error
-from ._judge import of_columns, of_gradient, weights
+from ._judge import of_columns, of_gradient
 from ._layout import flat_numbers
 from ._memory import of_cotangent, of_inputs
 from ._options import Options, chosen, flags, whole_number
 from ._point import ArgNums, Listed, Point
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
-from ._structure import as_numbers
-from ._tangents import lines
+from ._structure import refuse_unlike
+from ._tangents import lines, weights
 from ._tracked import tracked_point
 from ._typing import Function
 from ._values import Values
@@ -169,37 +169,35 @@ def _refuse_untracked(values: Values) -> None:
             raise TypeError(msg)
 
 
-class _Vjp(Vjp):
+class LibraryVjp(Vjp):
     """The vjp that the library computes."""
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         del where
         self.calls += 1
-        values, backend = self.values, self.values.backend
-        outputs, pull = backend.vjp(values.arrays_at, leaves)
+        backend = self.point.backend
+        outputs, pull = backend.vjp(self._func, leaves)
         if self.value is None:
             self.value = flat_numbers(backend.to_host(outputs)).copy()
-        weights = values.outputs.cotangent(self.u, self._layout)
+        weights = self.outputs.cotangent(self.u, self._layout)
         gradients = pull(weights)
         self._look_at(weights)
         self.eps = max([self.eps, *(float(backend.eps(g.dtype)) for g in gradients)])
-        self.point.refuse_unlike(gradients)
+        refuse_unlike(self.point, gradients)
         return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
 
 
-class _Jvp(Tangents):
+class LibraryJvp(Tangents):
     """The jvp that the library computes, along some lines."""
-
-    values: Values
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
         backend = self.point.backend
         tangents = self.point.native(tangent)
-        outputs, pushed = backend.jvp(self.values.arrays_at, leaves, tangents)
+        outputs, pushed = backend.jvp(self._func, leaves, tangents)
         self._look_at(tangents, tangent)
         if self.value is None:
             self.value = flat_numbers(backend.to_host(outputs)).copy()
-        return self.values.outputs.finite(flat_numbers(backend.to_host(pushed)))
+        return self.outputs.finite(flat_numbers(backend.to_host(pushed)))
 
 
 class Rules:
@@ -243,7 +241,7 @@ class Rules:
         self._label = f"order {depth} " if depth > 1 else ""
         # Without any other mode, there is nothing to report on.
         self._lacking: Lacking = "raised" if len(modes) == 1 else lacking
-        self._u = weights(values, options.rng(1))
+        self._u = weights(values.outputs, values.at_x0, options.rng(1))
         self._no_layout: list[str] = []
 
     def gradient(self, leaves: list[Any]) -> Any:
@@ -259,7 +257,7 @@ class Rules:
 
     def _parts(self) -> tuple[list[tuple[str, Report]], list[Check], int, int]:
         reports, checks, nfev, ngev = self._below._parts() if self._below else ([], [], 0, 0)
-        claims: list[_Vjp | _Jvp] = []
+        claims: list[LibraryVjp | LibraryJvp] = []
         own: list[Check] = []
         try:
             if reports:
@@ -277,7 +275,10 @@ class Rules:
         return reports, checks, nfev + self._values.nfev, ngev + calls
 
     def _look(
-        self, claims: list[_Vjp | _Jvp], reports: list[tuple[str, Report]], own: list[Check]
+        self,
+        claims: list[LibraryVjp | LibraryJvp],
+        reports: list[tuple[str, Report]],
+        own: list[Check],
     ) -> None:
         """Check each mode, then both together; what is found is appended to the lists."""
         if "vjp" in self._modes:
@@ -296,10 +297,10 @@ class Rules:
 
     def _look_forward(
         self,
-        claims: list[_Vjp | _Jvp],
+        claims: list[LibraryVjp | LibraryJvp],
         reports: list[tuple[str, Report]],
         own: list[Check],
-        vjp: _Vjp | None,
+        vjp: LibraryVjp | None,
     ) -> None:
         """Check forward mode, and that it is the transpose of the reverse one."""
         try:
@@ -345,19 +346,18 @@ class Rules:
         deeper = self._label and report.verdict is Verdict.FAIL
         return report.with_remarks([DEEPER]) if deeper else report
 
-    def _reverse(self) -> tuple[_Vjp, Report]:
+    def _reverse(self) -> tuple[LibraryVjp, Report]:
         values = self._values
-        claim = _Vjp(values.arrays_at, self._point, values, self._u, pullback=True)
+        claim = LibraryVjp(values.arrays_at, self._point, values.outputs, self._u, pullback=True)
         return claim, of_gradient(values, self._u, claim, self._options)
 
-    def _forward(self) -> tuple[_Jvp, Report]:
+    def _forward(self) -> tuple[LibraryJvp, Report]:
         values, point = self._values, self._point
         span, tangents = lines(point, self._options.rng(2))
-        claim = _Jvp(values.arrays_at, point, span, tangents, values.outputs)
-        claim.values = values
+        claim = LibraryJvp(values.arrays_at, point, span, tangents, values.outputs)
         return claim, of_columns(values.along(span), claim, self._options)
 
-    def _of_vjp(self, claim: _Vjp, rtol: float) -> list[Check]:
+    def _of_vjp(self, claim: LibraryVjp, rtol: float) -> list[Check]:
         values = self._values
         checks = [
             linear_in_cotangent(claim, values, self._options, rtol),
@@ -366,7 +366,7 @@ class Rules:
         checks += of_cotangent(claim, values, rtol) + self._of_inputs(claim, rtol)
         return [self._named(check) for check in checks] + self._transformed(claim, rtol)
 
-    def _of_inputs(self, claim: _Vjp, rtol: float) -> list[Check]:
+    def _of_inputs(self, claim: LibraryVjp, rtol: float) -> list[Check]:
         """Return a check of x0 in another layout, where func is handed what it is given."""
         backend, point = self._values.backend, self._point
         if not backend.layouts or point.own_layout or point.x.size < 2:
@@ -374,7 +374,7 @@ class Rules:
         leaves = [backend.laid_out(leaf, "transposed") for leaf in point.copies()]
         return of_inputs(claim, self._values, leaves, rtol, self._no_layout.append)
 
-    def _of_jvp(self, claim: _Jvp, rtol: float) -> list[Check]:
+    def _of_jvp(self, claim: LibraryJvp, rtol: float) -> list[Check]:
         values = self._values
         checks = [linear_in_tangent(claim, values, self._options, rtol), self._value(claim, "jvp")]
         return [self._named(check) for check in checks]
@@ -386,11 +386,11 @@ class Rules:
         what = "the rule's own value is not what func returns when no derivative is taken"
         return value_is(self._values, claim.value, f"value of the {mode}", what)
 
-    def _transposed(self, vjp: _Vjp, jvp: _Jvp, rtol: float) -> Check:
+    def _transposed(self, vjp: LibraryVjp, jvp: LibraryJvp, rtol: float) -> Check:
         """Return a check that both modes give ``<u, J v>``, which needs no difference of func."""
         return self._named(transposed(vjp, jvp, self._values, self._options, rtol))
 
-    def _transformed(self, claim: _Vjp, rtol: float) -> list[Check]:
+    def _transformed(self, claim: LibraryVjp, rtol: float) -> list[Check]:
         values, backend = self._values, self._values.backend
         try:
             found = backend.transformed(

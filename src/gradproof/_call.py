@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ._backends import Backend
+from ._hints import of_pair
+from ._paths import listed
 from ._typing import Function
 
 #: Most of what functions return: numbers of which nothing needs to be asked.
@@ -146,3 +149,36 @@ def _refuse(dtype: Any, name: str) -> None:
             "a new axis."
         )
     raise TypeError(msg)
+
+
+def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
+    """Return what a claim has for one leaf as an array of the host, real or complex."""
+    what = backend.no_derivative(value)
+    if what:
+        msg = (
+            f"{name} returned {what} where a derivative is needed; return zeros if func does not "
+            "depend on this."
+        )
+        if value is None:
+            msg += " Is a `return` missing?"
+        raise TypeError(msg)
+    try:
+        array = np.asarray(backend.to_host([value])[0])
+    except (ValueError, TypeError) as err:
+        if not isinstance(value, (tuple, list)):
+            raise
+        # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
+        parts = listed({f"[{i}]": part for i, part in enumerate(value)})
+        msg = (
+            f"{name} returned a {type(value).__name__} that does not become one array: {parts}."
+            f"{of_pair(value, name)}"
+        )
+        raise TypeError(msg) from err
+    # A dtype that is not NumPy's own, such as bfloat16, has a kind of "V".
+    if array.dtype.kind not in "fiuc" and not is_real(array.dtype):
+        msg = (
+            f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
+            "an array of numbers; expected a dense array or a list of numbers."
+        )
+        raise TypeError(msg)
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)

@@ -13,8 +13,9 @@ import numpy as np
 from ._agreement import agreeing
 from ._backends import Backend
 from ._batches import Leafed, Refused, batched_from, run_of
-from ._evaluation import NOT_IN_BATCHES, Settings
+from ._evaluation import Settings
 from ._progress import Progress, progress_of
+from ._remarks import NOT_IN_BATCHES
 from ._typing import Array, Function
 from ._workers import Workers
 

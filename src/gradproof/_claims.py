@@ -9,9 +9,10 @@ import numpy as np
 from ._backends import Backend, is_array
 from ._call import noted
 from ._held import kept, writes_to, writes_to_input, wrote
+from ._outputs import Outputs
 from ._point import Point
+from ._structure import flat_claim, of_arguments
 from ._typing import Function
-from ._values import Values
 
 
 class Claim(abc.ABC):
@@ -67,7 +68,7 @@ class Claim(abc.ABC):
 
     def _flat(self, claim: Any) -> np.ndarray:
         self.eps = max(self.eps, eps_of(self.point.backend, claim))
-        return self.point.flat_claim(claim, self.name)
+        return flat_claim(self.point, claim, self.name)
 
     @abc.abstractmethod
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
@@ -110,9 +111,9 @@ class Vjp(Claim):
     products = ("vjp at 1 cotangent",)
 
     def __init__(
-        self, func: Function, point: Point, values: Values, u: np.ndarray, *, pullback: bool
+        self, func: Function, point: Point, outputs: Outputs, u: np.ndarray, *, pullback: bool
     ) -> None:
-        self._pullback, self.values = pullback, values
+        self._pullback, self.outputs = pullback, outputs
         self.value: Any = None
         self.u, self._layout = u, ""
         self.writes = False
@@ -133,9 +134,8 @@ class Vjp(Claim):
             self.u, self._layout = before, ""
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
-        outputs = self.values.outputs
-        weights = outputs.cotangent(self.u, self._layout)
-        cotangent = outputs.rebuilt(self.values.value, weights)
+        weights = self.outputs.cotangent(self.u, self._layout)
+        cotangent = self.outputs.rebuilt(self.outputs.value, weights)
         if not self._pullback:
             grads = self._called(leaves, where, cotangent)
         else:
@@ -149,13 +149,13 @@ class Vjp(Claim):
 
     def _look_at(self, weights: list[Any]) -> None:
         """Say, of the first call, whether it wrote to its cotangent."""
-        if self.calls == 1 and self.values.outputs.written(weights, self.u):
+        if self.calls == 1 and self.outputs.written(weights, self.u):
             self.writes = True
             self.point.remarks.append(writes_to(self.name, "cotangent"))
 
     def _unwrapped(self, grads: Any) -> Any:
         """Return the gradients by what is moved, where there is one for each argument of func."""
-        return self.point.of_arguments(grads, self.name)
+        return of_arguments(self.point, grads, self.name)
 
 
 def eps_of(backend: Backend, claim: Any) -> float:

@@ -8,13 +8,13 @@ import numpy as np
 
 from ._claims import Vjp
 from ._columns import Tangents
-from ._judge import alike, weights
+from ._judge import alike
 from ._layout import flat_numbers
 from ._options import Options
 from ._report import Check, Verdict
 from ._rounding import Ulps, blur, unless_rounding
 from ._scales import moves_by_leaf
-from ._tangents import tangent
+from ._tangents import tangent, weights
 from ._values import Values
 
 #: Factors of two products in a third one that no sign, square or size of a vector is blind to.
@@ -91,7 +91,7 @@ def unsure(checks: list[Check], why: str) -> list[Check]:
 
 def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: float) -> Check:
     """Return a check that a vjp is linear in its cotangent."""
-    first, other = claim.u, weights(values, options.rng(3))
+    first, other = claim.u, weights(values.outputs, values.at_x0, options.rng(3))
     eps, point = max(claim.eps, values.eps), claim.point
     # Slopes that add up to less than half of the digits of f, for a move of x, matter to nobody.
     size = float(np.linalg.norm(first * values.at_x0))

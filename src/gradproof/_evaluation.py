@@ -6,9 +6,6 @@ from typing import Any, Literal, TypedDict
 
 from ._options import OF_VERIFY, refuse, unknown, whole_number
 
-#: Begins a remark that a report has, and its text has not: it is that of nearly every custom rule.
-NOT_IN_BATCHES = "func was called one by one, not in batches"
-
 #: What applies a function to each item of an iterable and returns the results in order.
 MapLike = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 

@@ -32,32 +32,11 @@ from ._stationary import (
     moves,
 )
 from ._survey import Survey
+from ._tangents import weights
 from ._ties import Side, Sides
 from ._values import Values
 
 _DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
-
-
-def weights(values: Values, rng: "np.random.Generator") -> np.ndarray:
-    """
-    Return a random cotangent for func's values.
-
-    Half of them are negative, so that no rule that ignores a sign passes by luck. Sizes between 1
-    and 2, so that none counts for little, in steps of 1/128: bfloat16 and all that is wider hold
-    them exactly, so that func and claim see the same in different dtypes. Each array
-    counts alike, whatever its units: its weights are divided by a power of two near its size.
-    """
-    m = values.at_x0.size
-    signs = rng.permutation(np.where(np.arange(m) % 2, -1.0, 1.0))
-    u = signs * (1 + rng.integers(128, size=m) / 128)
-    if len(values.outputs.leaves) > 1:
-        for leaf in values.outputs.leaves:
-            own = np.abs(values.at_x0[leaf.where])
-            size = float(np.max(own[np.isfinite(own)], initial=0.0))
-            if size:
-                # Within what half precision can hold.
-                u[leaf.where] *= 2.0 ** -np.clip(np.floor(np.log2(size)), -10, 10)
-    return values.outputs.finite(u)
 
 
 def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
@@ -98,7 +77,7 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
 
 def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
     """Return the report on a claimed Jacobian of func by what is moved."""
-    columns, u = claim.at_x0(), weights(values, options.rng(1))
+    columns, u = claim.at_x0(), weights(values.outputs, values.at_x0, options.rng(1))
     eps = max(values.eps, columns.eps)
     tolerance = options.tolerance(eps)
 

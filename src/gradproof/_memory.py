@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ._call import as_numbers
 from ._claims import Vjp
 from ._consistent import same_vjp, value_is
 from ._foreign import of_error
 from ._judge import alike
 from ._layout import flat_numbers
 from ._report import Check, Verdict
-from ._structure import as_numbers
 from ._values import Values
 
 #: The name of the check of a vjp.

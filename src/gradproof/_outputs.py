@@ -9,11 +9,10 @@ import numpy as np
 
 from ._backends import Backend, backend_of, is_array
 from ._call import PLAIN as _PLAIN_NUMBERS
-from ._call import output_shape
+from ._call import as_numbers, output_shape
 from ._held import wrote
 from ._hints import of_output, of_pair
 from ._layout import Leaf, flat_numbers, layout, leaf_of
-from ._structure import as_numbers
 
 
 class Outputs:

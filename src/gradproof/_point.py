@@ -15,8 +15,8 @@ from ._hints import of_exception
 from ._layout import Leaf, flat_numbers, layout, leaf_of
 from ._leaves import Taken, beside, refuse_unusable, taken
 from ._options import keywords, positions
+from ._paths import leaves_by_path, listed
 from ._scope import Part, Scope, entries_held
-from ._structure import leaves_by_path, listed, matched
 from ._typing import Array, Function
 
 #: Which of func's positional arguments are moved.
@@ -89,19 +89,19 @@ class Point:
         self.held_claims: dict[str, str] = {}
         self._tangents: Flat | None = None
         keywords(kwargs)
-        self._arguments, self._kwargs = arguments, kwargs or {}
-        self._argnums = positions(argnums, len(arguments))
+        self.arguments, self._kwargs = arguments, kwargs or {}
+        self.argnums = positions(argnums, len(arguments))
         names = names or argument_names(func, len(arguments))
         refuse_unsound({**dict(zip(names, arguments, strict=True)), **self._kwargs})
         self.chosen_names = {
-            (f"[{k}]" if isinstance(self._argnums, tuple) else ""): names[i]
+            (f"[{k}]" if isinstance(self.argnums, tuple) else ""): names[i]
             for k, i in enumerate(self._positions)
         }
         chosen: Any = self.chosen(arguments)
         self.backend: Backend
         self._forms: list[Callable[[Any], Any] | None] = []
         self._kept: list[Part] = []
-        if is_array(chosen) and not isinstance(self._argnums, tuple):
+        if is_array(chosen) and not isinstance(self.argnums, tuple):
             self._one(chosen)
         else:
             if is_array(chosen):  # several arguments, each a number or a list of them
@@ -109,7 +109,7 @@ class Point:
             self.backend, flat = taken_apart(chosen)
             self._several(chosen, flat)
         self.paths = [self.flat.paths[i] for i in self._moved]
-        several = isinstance(self._argnums, tuple)
+        several = isinstance(self.argnums, tuple)
         self.leaves = layout(
             [self.called(path) if several else path for path in self.paths], self.arrays
         )
@@ -148,11 +148,11 @@ class Point:
 
     @property
     def _positions(self) -> tuple[int, ...]:
-        return self._argnums if isinstance(self._argnums, tuple) else (self._argnums,)
+        return self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
 
     def called(self, path: str) -> str:
         """Return what to call a leaf: its path from the argument, by that one's name."""
-        top = path[: path.index("]") + 1] if isinstance(self._argnums, tuple) else ""
+        top = path[: path.index("]") + 1] if isinstance(self.argnums, tuple) else ""
         return self.chosen_names[top] + path[len(top) :]
 
     @property
@@ -163,14 +163,14 @@ class Point:
 
     def _name_of(self, leaf: Leaf) -> str:
         """Return what to call a leaf, with its argument's name."""
-        return leaf.path if isinstance(self._argnums, tuple) else self.called(leaf.path)
+        return leaf.path if isinstance(self.argnums, tuple) else self.called(leaf.path)
 
     def _scope(self, names: list[str]) -> Scope:
         """Return what a check at this point is about."""
         moved = zip(self.paths, self.leaves, strict=True)
         checked = tuple(Part(self.called(path), leaf.shape) for path, leaf in moved)
         others = {
-            names[i]: value for i, value in enumerate(self._arguments) if i not in self._positions
+            names[i]: value for i, value in enumerate(self.arguments) if i not in self._positions
         }
         for name, value in {**others, **self._kwargs}.items():
             self._kept += beside(name, value)
@@ -178,9 +178,9 @@ class Point:
 
     def chosen(self, arguments: tuple[Any, ...]) -> Any:
         """Return those of func's arguments that are moved."""
-        if isinstance(self._argnums, tuple):
-            return tuple(arguments[i] for i in self._argnums)
-        return arguments[self._argnums]
+        if isinstance(self.argnums, tuple):
+            return tuple(arguments[i] for i in self.argnums)
+        return arguments[self.argnums]
 
     def _one(self, x0: Any) -> None:
         self.backend = backend_of(x0)
@@ -282,18 +282,18 @@ class Point:
     ) -> Any:
         fixed, arguments, kwargs = held
         arguments = list(arguments)
-        if self.single and isinstance(self._argnums, int):  # what there mostly is
-            arguments[self._argnums] = moved[0]
+        if self.single and isinstance(self.argnums, int):  # what there mostly is
+            arguments[self.argnums] = moved[0]
             return func(*arguments, *extra, **kwargs)
         leaves = list(fixed)
         for i, leaf in zip(self._moved, moved, strict=True):
             leaves[i] = leaf
         chosen = self.flat.rebuild(leaves)
-        if isinstance(self._argnums, tuple):
-            for i, value in zip(self._argnums, chosen, strict=True):
+        if isinstance(self.argnums, tuple):
+            for i, value in zip(self.argnums, chosen, strict=True):
                 arguments[i] = value
         else:
-            arguments[self._argnums] = chosen
+            arguments[self.argnums] = chosen
         return func(*arguments, *extra, **kwargs)
 
     def _make_held(self, names: list[str]) -> Held:
@@ -301,8 +301,8 @@ class Point:
         fixed: list[Any] = list(self.flat.leaves)
         for i in self._moved:
             fixed[i] = None
-        arguments: list[Any] = list(self._arguments)
-        for i in self._argnums if isinstance(self._argnums, tuple) else (self._argnums,):
+        arguments: list[Any] = list(self.arguments)
+        for i in self.argnums if isinstance(self.argnums, tuple) else (self.argnums,):
             arguments[i] = None
         paths = [self.called(path) for path in self.flat.paths]
         return Held((fixed, arguments, self._kwargs), (paths, names), self.remarks)
@@ -319,7 +319,7 @@ class Point:
     @property
     def form(self) -> Hashable:
         """What `again` hangs on, beside what is held."""
-        return type(self), self._argnums, tuple(self._moved)
+        return type(self), self.argnums, tuple(self._moved)
 
     def held(self) -> Any:
         """Return a pytree of all that func is called with."""
@@ -331,7 +331,7 @@ class Point:
 
     def again(self, i: int) -> Callable[[Function, Any, Any], Any]:
         """Return a function that calls func with what is held, leaf `i` being another one."""
-        single, argnums, place = self.single, self._argnums, self._moved[i]
+        single, argnums, place = self.single, self.argnums, self._moved[i]
         flatten = self.backend.flatten
 
         def called(func: Function, held: Any, array: Array) -> Any:
@@ -437,69 +437,7 @@ class Point:
 
     def hint(self, err: Exception) -> str:
         """Return what may be behind an exception of a function that was called here."""
-        return of_exception(err, self._arguments, self.given)
-
-    # --- what a claim returns ----------------------------------------------------------------
-
-    def of_arguments(self, grads: Any, name: str) -> Any:
-        """Return the gradients by what is moved, from a tuple of those by func's arguments."""
-        count, argnums = len(self._arguments), self._argnums
-        if not isinstance(grads, tuple) or (self.single and is_array(grads)):
-            return grads
-        if isinstance(argnums, int):
-            chosen = self._arguments[argnums]
-            alike = isinstance(chosen, tuple) and len(grads) == len(chosen)
-            if alike and not (len(grads) == 1 and isinstance(grads[0], tuple)):
-                return grads
-            if len(grads) == 1:
-                return grads[0]
-            if len(grads) == count:
-                return grads[argnums]
-            wanted = f"one, or {count}: one for each positional argument"
-        else:
-            if len(grads) == len(argnums):
-                return grads
-            if len(grads) == count:
-                return tuple(grads[i] for i in argnums)
-            wanted = f"{len(argnums)}, for argnums={argnums}"
-        msg = f"{name} returned {len(grads)} gradients; expected {wanted} of func."
-        raise TypeError(msg)
-
-    def flat_claim(self, claim: Any, name: str) -> np.ndarray:
-        """
-        Return a claim in the structure of x0 as a flat vector; a slope for each real number.
-
-        Parameters
-        ----------
-        claim : pytree or array
-            As the user's function returned it.
-        name : str
-            What returned it, for messages.
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-
-        Raises
-        ------
-        TypeError
-            If the structure is another one, or something in it is no number.
-        ValueError
-            If an array has another shape than its leaf.
-        """
-        return self.slopes(matched(self, claim, name, ()))
-
-    def refuse_unlike(self, gradients: list[Array]) -> None:
-        """Raise a TypeError if a native gradient has another dtype or device than its leaf."""
-        for leaf, gradient, array in zip(self.leaves, gradients, self.arrays, strict=True):
-            for what in ("shape", "dtype", "device"):
-                given, wanted = getattr(gradient, what, None), getattr(array, what, None)
-                if given != wanted:
-                    msg = (
-                        f"the gradient by {leaf.path or 'x0'} has {what} {given}; expected "
-                        f"{wanted}, as of what it is by."
-                    )
-                    raise TypeError(msg)
+        return of_exception(err, self.arguments, self.given)
 
     def slopes(self, gradients: list[np.ndarray]) -> np.ndarray:
         """Return gradients by the leaves, on the host, as slopes along each real number."""

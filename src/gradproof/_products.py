@@ -7,12 +7,12 @@ from ._claims import Vjp, takes_cotangent
 from ._columns import Tangents
 from ._consistent import linear_in_cotangent, linear_in_tangent, same_value, unless_random
 from ._evaluation import Evaluation, Settings
-from ._judge import of_columns, of_gradient, weights
+from ._judge import of_columns, of_gradient
 from ._memory import LAYOUT, of_cotangent
 from ._options import Options, flags
 from ._point import ArgNums, Point
 from ._report import Report, beside, together, whole
-from ._tangents import lines
+from ._tangents import lines, weights
 from ._typing import Function
 from ._values import Values
 
@@ -107,8 +107,8 @@ def verify_vjp(
     values = Values(func, point, options.budget, settings, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
-    cotangent = weights(values, options.rng(1))
-    claim = Vjp(vjp, point, values, cotangent, pullback=pullback)
+    cotangent = weights(values.outputs, values.at_x0, options.rng(1))
+    claim = Vjp(vjp, point, values.outputs, cotangent, pullback=pullback)
     report = of_gradient(values, cotangent, claim, options)
     rtol = report.rtol
     pending = {"linearity of the vjp": lambda: linear_in_cotangent(claim, values, options, rtol)}

@@ -104,7 +104,7 @@ def verify_hess(
     point = _real(Point((x0, *args), argnums, kwargs, func).with_entries())
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, options.budget, settings)
+        values: Values = GradientValues(grad, point, options.budget, settings)
         claim = Hessian(hess, point, values.outputs)
         report = of_columns(values, claim, options)
         columns = claim.at_x0()
@@ -114,7 +114,7 @@ def verify_hess(
         # The structure of a gradient is that of x0.
         claim = Hessian(hess, point, _like_gradient(point))
         columns = claim.at_x0()
-        product = _Product(claim, slopes.tangent, point)
+        product = HessianProduct(claim, slopes.tangent, point)
         report = of_slopes(slopes, product, options)
         report = report.with_remarks(["measured: the Hessian times a random tangent"])
         values = slopes
@@ -203,7 +203,7 @@ def verify_hvp(
     outputs = _like_gradient(point)
     if grad is not None:
         checked_callable(grad, "grad")
-        values: Values = _Gradient(grad, point, options.budget, settings)
+        values: Values = GradientValues(grad, point, options.budget, settings)
         outputs = values.outputs
     claim = Tangents(hvp, point, span, tangents, outputs)
     claim.name = "hvp"
@@ -211,7 +211,7 @@ def verify_hvp(
         report = of_columns(values.along(span), claim, options)
     else:
         values = slopes = SlopeValues(func, point, options.budget, tangents[0], settings)
-        report = of_slopes(slopes, _Product(claim, tangents[0], point), options)
+        report = of_slopes(slopes, HessianProduct(claim, tangents[0], point), options)
     rtol, other = report.rtol, tangent(point, options.rng(4), slice(None))
 
     def symmetry() -> Check:
@@ -237,7 +237,7 @@ def _real(point: Point) -> Point:
     return point
 
 
-class _Gradient(Values):
+class GradientValues(Values):
     """A gradient function as one of several values, in the structure of x0."""
 
     what = "grad"
@@ -259,7 +259,7 @@ class Hessian(Jacobian):
     name = "hess"
 
 
-class _Product(Claim):
+class HessianProduct(Claim):
     """The product of a Hessian with one tangent, as a gradient."""
 
     name = "hess"

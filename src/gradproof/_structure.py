@@ -1,20 +1,20 @@
 """What a claim returned for each leaf of x0, its structure and shapes compared with theirs."""
 
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
-from ._backends import Backend, Flat, is_array
-from ._call import is_real
+from ._backends import is_array
+from ._call import as_numbers
 from ._hints import of_pair, swapped
-
-if TYPE_CHECKING:
-    from ._point import Point
+from ._paths import leaves_by_path, listed
+from ._point import Point
+from ._typing import Array
 
 
 def matched(
-    point: "Point", claim: Any, name: str, rows: tuple[int, ...], *, real: bool = True
+    point: Point, claim: Any, name: str, rows: tuple[int, ...], *, real: bool = True
 ) -> list[np.ndarray]:
     """
     Return an array of the host for each leaf of x0, of shape ``rows + leaf.shape``.
@@ -65,7 +65,7 @@ def matched(
     return found
 
 
-def _lists(point: "Point", claim: Any) -> dict[str, Any]:
+def _lists(point: Point, claim: Any) -> dict[str, Any]:
     """Return what a claim has for each leaf, where that may be a list of numbers; else nothing."""
     try:
         parts = point.flat.up_to(claim)
@@ -74,13 +74,13 @@ def _lists(point: "Point", claim: Any) -> dict[str, Any]:
     return dict(zip(point.flat.paths, parts, strict=True)) if all(map(is_array, parts)) else {}
 
 
-def _note_held(point: "Point", known: dict[str, Any]) -> None:
+def _note_held(point: Point, known: dict[str, Any]) -> None:
     """Take down what a claim has for leaves that are held fixed, if that is not zero."""
     for path in known.keys() - set(point.paths):
         _note(point, f"by {point.called(path)}", known[path])
 
 
-def note_rows(point: "Point", rows: dict[str, Any]) -> None:
+def note_rows(point: Point, rows: dict[str, Any]) -> None:
     """Take down what a claim has for outputs without a derivative, by their names, if not zero."""
     for name, part in rows.items():
         leaves = [part] if part is None or is_array(part) else point.backend.flatten(part).leaves
@@ -88,7 +88,7 @@ def note_rows(point: "Point", rows: dict[str, Any]) -> None:
             _note(point, name, leaf)
 
 
-def _note(point: "Point", name: str, value: Any) -> None:
+def _note(point: Point, name: str, value: Any) -> None:
     """Take down what a claim has where there is no derivative, if that is not zero."""
     if value is None or isinstance(value, (bool, str)) or point.backend.no_derivative(value):
         return
@@ -100,18 +100,14 @@ def _note(point: "Point", name: str, value: Any) -> None:
         point.held_claims[name] = f"{numbers.flat[np.flatnonzero(numbers)[0]]:.6g}"
 
 
-def _by_path(point: "Point", claim: Any) -> dict[str, Any]:
+def _by_path(point: Point, claim: Any) -> dict[str, Any]:
     """Return gradients by the names of a module's parameters, which a dict may hold."""
     names = set(point.paths)
     by_name = isinstance(claim, dict) and all(f"[{key!r}]" in names for key in claim)
     return {f"[{key!r}]": value for key, value in claim.items()} if by_name else {}
 
 
-def leaves_by_path(flat: Flat) -> dict[str, Any]:
-    return dict(zip(flat.paths, flat.leaves, strict=True))
-
-
-def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
+def _refuse_structure(point: Point, claim: Any, name: str, found: dict[str, Any]) -> NoReturn:
     if found:
         given = listed(found)
     elif is_array(claim):
@@ -128,44 +124,66 @@ def _refuse_structure(point: "Point", claim: Any, name: str, found: dict[str, An
     raise TypeError(msg + of_pair(claim, name))
 
 
-def listed(leaves: dict[str, Any], most: int = 12) -> str:
-    """Return the paths of leaves with their shapes."""
-    items = [
-        f"{path or 'array'} {tuple(leaf.shape) if hasattr(leaf, 'shape') else type(leaf).__name__}"
-        for path, leaf in leaves.items()
-    ]
-    more = f", and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
+def flat_claim(point: Point, claim: Any, name: str) -> np.ndarray:
+    """
+    Return a claim in the structure of x0 as a flat vector; a slope for each real number.
+
+    Parameters
+    ----------
+    point : Point
+        Where x0 is.
+    claim : pytree or array
+        As the user's function returned it.
+    name : str
+        What returned it, for messages.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+
+    Raises
+    ------
+    TypeError
+        If the structure is another one, or something in it is no number.
+    ValueError
+        If an array has another shape than its leaf.
+    """
+    return point.slopes(matched(point, claim, name, ()))
 
 
-def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
-    """Return what a claim has for one leaf as an array of the host, real or complex."""
-    what = backend.no_derivative(value)
-    if what:
-        msg = (
-            f"{name} returned {what} where a derivative is needed; return zeros if func does not "
-            "depend on this."
-        )
-        if value is None:
-            msg += " Is a `return` missing?"
-        raise TypeError(msg)
-    try:
-        array = np.asarray(backend.to_host([value])[0])
-    except (ValueError, TypeError) as err:
-        if not isinstance(value, (tuple, list)):
-            raise
-        # A value and its derivative, mostly: NumPy speaks of inhomogeneous shapes.
-        parts = listed({f"[{i}]": part for i, part in enumerate(value)})
-        msg = (
-            f"{name} returned a {type(value).__name__} that does not become one array: {parts}."
-            f"{of_pair(value, name)}"
-        )
-        raise TypeError(msg) from err
-    # A dtype that is not NumPy's own, such as bfloat16, has a kind of "V".
-    if array.dtype.kind not in "fiuc" and not is_real(array.dtype):
-        msg = (
-            f"{name} returned {type(value).__name__} of dtype {array.dtype}, which does not become "
-            "an array of numbers; expected a dense array or a list of numbers."
-        )
-        raise TypeError(msg)
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
+def of_arguments(point: Point, grads: Any, name: str) -> Any:
+    """Return the gradients by what is moved, from a tuple of those by func's arguments."""
+    count, argnums = len(point.arguments), point.argnums
+    if not isinstance(grads, tuple) or (point.single and is_array(grads)):
+        return grads
+    if isinstance(argnums, int):
+        chosen = point.arguments[argnums]
+        alike = isinstance(chosen, tuple) and len(grads) == len(chosen)
+        if alike and not (len(grads) == 1 and isinstance(grads[0], tuple)):
+            return grads
+        if len(grads) == 1:
+            return grads[0]
+        if len(grads) == count:
+            return grads[argnums]
+        wanted = f"one, or {count}: one for each positional argument"
+    else:
+        if len(grads) == len(argnums):
+            return grads
+        if len(grads) == count:
+            return tuple(grads[i] for i in argnums)
+        wanted = f"{len(argnums)}, for argnums={argnums}"
+    msg = f"{name} returned {len(grads)} gradients; expected {wanted} of func."
+    raise TypeError(msg)
+
+
+def refuse_unlike(point: Point, gradients: list[Array]) -> None:
+    """Raise a TypeError if a native gradient has another dtype or device than its leaf."""
+    for leaf, gradient, array in zip(point.leaves, gradients, point.arrays, strict=True):
+        for what in ("shape", "dtype", "device"):
+            given, wanted = getattr(gradient, what, None), getattr(array, what, None)
+            if given != wanted:
+                msg = (
+                    f"the gradient by {leaf.path or 'x0'} has {what} {given}; expected "
+                    f"{wanted}, as of what it is by."
+                )
+                raise TypeError(msg)

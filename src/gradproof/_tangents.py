@@ -1,9 +1,10 @@
-"""Directions in which whole arrays move."""
+"""Random tangents of x0, and random cotangents of what func returns."""
 
 from typing import Any
 
 import numpy as np
 
+from ._outputs import Outputs
 from ._point import Point, Span
 from ._scales import moves_by_leaf, shortest_moves
 
@@ -43,3 +44,25 @@ def lines(point: Point, rng: Any) -> tuple[Span, np.ndarray]:
         names.append(f"a tangent of {leaf.path}")
     tangents = np.array(found).reshape(len(names), point.x.size)
     return Span(point, tangents, names), tangents
+
+
+def weights(outputs: Outputs, at_x0: np.ndarray, rng: "np.random.Generator") -> np.ndarray:
+    """
+    Return a random cotangent for func's values, which are `at_x0`.
+
+    Half of them are negative, so that no rule that ignores a sign passes by luck. Sizes between 1
+    and 2, so that none counts for little, in steps of 1/128: bfloat16 and all that is wider hold
+    them exactly, so that func and claim see the same in different dtypes. Each array
+    counts alike, whatever its units: its weights are divided by a power of two near its size.
+    """
+    m = at_x0.size
+    signs = rng.permutation(np.where(np.arange(m) % 2, -1.0, 1.0))
+    u = signs * (1 + rng.integers(128, size=m) / 128)
+    if len(outputs.leaves) > 1:
+        for leaf in outputs.leaves:
+            own = np.abs(at_x0[leaf.where])
+            size = float(np.max(own[np.isfinite(own)], initial=0.0))
+            if size:
+                # Within what half precision can hold.
+                u[leaf.where] *= 2.0 ** -np.clip(np.floor(np.log2(size)), -10, 10)
+    return outputs.finite(u)

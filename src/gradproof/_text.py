@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._evaluation import NOT_IN_BATCHES
+from ._remarks import NOT_IN_BATCHES
 
 if TYPE_CHECKING:
     from ._report import Report

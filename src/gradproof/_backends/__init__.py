@@ -1,5 +1,6 @@
 """One adapter per array library; nothing but NumPy is imported before an array asks for it."""
 
+import copyreg
 import functools
 import importlib
 import numbers
@@ -27,7 +28,19 @@ __all__ = [
     "taken_apart",
 ]
 
-_NUMPY = NumPyBackend()
+
+def _by_name(backend: Backend) -> tuple[Any, ...]:
+    """Return how another process finds an adapter: there is one for each library."""
+    return backend_named, (backend.xp.__name__,)
+
+
+def _the_only(backend: Backend) -> Backend:
+    """Return an adapter, which is sent to other processes by the name of its library."""
+    copyreg.pickle(type(backend), _by_name)
+    return backend
+
+
+_NUMPY = _the_only(NumPyBackend())
 
 
 def backend_of(x0: Any) -> Backend:
@@ -160,18 +173,18 @@ def _of_namespace(x0: Any) -> Backend:
 
 @functools.cache
 def _standard(xp: ModuleType) -> Backend:
-    return StandardBackend(xp)
+    return _the_only(StandardBackend(xp))
 
 
 @functools.cache
 def _load_torch() -> Backend:
     from ._torch import TorchBackend
 
-    return TorchBackend()
+    return _the_only(TorchBackend())
 
 
 @functools.cache
 def _load_jax() -> Backend:
     from ._jax import JAXBackend
 
-    return JAXBackend()
+    return _the_only(JAXBackend())

@@ -47,11 +47,6 @@ class StandardBackend:
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        from . import backend_named  # one adapter for each library: by its name to other processes
-
-        return backend_named, (self.xp.__name__,)
-
     # --- arrays ------------------------------------------------------------------------------
 
     def given(self, x0: Any) -> Array:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from .._call import as_numbers
 from .._claims import Vjp
 from .._columns import Tangents
 from .._layout import flat_numbers
 from .._point import Span
-from .._structure import as_numbers
 from ._jax_functions import Results
 from ._jax_values import LeafValues
 
@@ -26,8 +26,8 @@ class Pulled(Vjp):
     value: Any
 
     def __init__(self, pull: Pull, values: LeafValues, narrow: LeafValues, u: np.ndarray) -> None:
-        self._pull, self._narrow = pull, narrow
-        super().__init__(pull, values.point, values, u, pullback=True)
+        self._pull, self._narrow, self._wide = pull, narrow, narrow is not values
+        super().__init__(pull, values.point, values.outputs, u, pullback=True)
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         del where
@@ -37,7 +37,7 @@ class Pulled(Vjp):
         outputs, gradients = self._pull(given, narrow.outputs.cotangent(self.u))
         if self.value is None:
             self.value = flat_numbers(backend.to_host(list(outputs)))
-        if narrow is self.values:
+        if not self._wide:
             eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
             self.eps = max([self.eps, *eps])
         return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])

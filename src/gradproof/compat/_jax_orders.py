@@ -6,12 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._judge import weights
 from .._options import Options
 from .._point import Point
 from .._report import Report
 from .._scales import moves
-from .._tangents import lines
+from .._tangents import lines, weights
 from .._typing import Function
 from ._jax_claims import Pull, Push, like
 from ._jax_functions import Compiled, Results, finite_part
@@ -87,7 +86,7 @@ class Derivatives:
         values, push = self._values, self._push(mode)
         point, options = values.point, Options.checked(None, None, 0)
         if mode == "rev":
-            u = weights(values, options.rng(1))
+            u = weights(values.outputs, values.at_x0, options.rng(1))
             cotangents = tuple(values.outputs.cotangent(u))
 
             def gradient(leaves: list[Any]) -> Results:

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._consistent import linear_in_cotangent, linear_in_tangent, value_is
-from .._judge import of_columns, of_gradient, weights
+from .._judge import of_columns, of_gradient
 from .._options import Options
 from .._point import Point, Span
 from .._report import Check, Report, Verdict, together, whole
 from .._scales import moves
-from .._tangents import LEAVES, lines, tangent
+from .._tangents import LEAVES, lines, tangent, weights
 from ._jax_claims import AlongLines, Pull, Pulled, Push, Pushed
 from ._jax_functions import Results
 from ._jax_looks import ALL, Look, alone, looked
@@ -52,7 +52,7 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
 def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
     """Return the report on a vjp."""
     options = tolerances.options(values)
-    u = weights(values, options.rng(1))
+    u = weights(values.outputs, values.at_x0, options.rng(1))
     if values.partial:
         pull = _without_idle(pull, values, u)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._autodiff import Rules, _Vjp
+from .._autodiff import LibraryVjp, Rules
+from .._call import as_numbers
 from .._judge import of_gradient
 from .._layout import flat_numbers
 from .._options import Options
 from .._report import Check, Report, Verdict, together, whole
-from .._structure import as_numbers
 from .._tangents import tangent
 from .._values import Values
 from ._torch_checks import (
@@ -288,7 +288,7 @@ def _once_more(values: Values, point: Inputs, options: Options, report: Report) 
     weights it counts in full. (What these cannot resolve, as a softmax, says nothing.)
     """
     u = 1 + options.rng(9).integers(128, size=values.at_x0.size) / 128
-    claim = _Vjp(values.arrays_at, point, values, u, pullback=True)
+    claim = LibraryVjp(values.arrays_at, point, values.outputs, u, pullback=True)
     again = whole(of_gradient(values, u, claim, options))
     if again.verdict is not Verdict.FAIL:
         return report
