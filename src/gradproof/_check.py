@@ -273,6 +273,7 @@ def refuse_misfit(claim: Shape, line: Line, primal: Primal) -> None:
 
 
 def numbers_of(claim: Any) -> np.ndarray:
+    """Return a claim as an array of floating numbers."""
     array = np.asarray(claim)
     if array.dtype.kind in "fiu":
         return array

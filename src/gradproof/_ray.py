@@ -120,11 +120,14 @@ class FusedRay(Ray):
         self._exact, self._longest = False, 2 * SHORTEST
 
     def contract(self, claim: Array) -> None:
+        """Take down the slope that is claimed along the direction."""
         total, far = self._program.contract(claim)
         self._sums, self._far = [total], [far]
 
     def start(self, func: Function) -> Any:  # noqa: ARG002
+        """Return what func returns at x0."""
         return self._program.start()
 
     def end(self, func: Function) -> Any:  # noqa: ARG002
+        """Return what func returns at the end of the step."""
         return self._program.end()

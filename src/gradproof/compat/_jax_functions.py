@@ -61,6 +61,7 @@ class Compiled:
         self._run: Callable[..., Any] | None = None
 
     def __call__(self, *leaves: Any) -> Any:
+        """Return the results at some leaves."""
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(leaves)):
             return self._func(*leaves)  # part of what is compiled already, or never can be
         if self._run is None:

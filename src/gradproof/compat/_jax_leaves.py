@@ -187,6 +187,7 @@ class LeafFunction:
         self.nothing_finite = bool(there) and not any(there)
 
     def __call__(self, leaves: list[Any]) -> Results:
+        """Return the floating results at some leaves."""
         return self.floating(self._called(leaves), "f")
 
     def refuse_nothing_finite(self) -> None:
