@@ -12,7 +12,9 @@ import numpy as np
 
 from ._numpy import NumPyBackend
 from ._pytrees import Flat, flattened, one
-from ._standard import SHORTEST, Leafwise, StandardBackend
+from ._standard import StandardBackend
+from ._standard_autodiff import Leafwise
+from ._standard_directions import SHORTEST
 
 Backend = StandardBackend
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._typing import Array, Function
-from ._standard import SHORTEST
+from ._standard_directions import SHORTEST
 
 #: From so many entries on, func is compiled once more, with the moved point inside. That takes a
 #: tenth of a second at least, as long as writing and reading 10^7 numbers some ten times; below,

@@ -11,7 +11,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ._standard import Leafwise
+from ._standard_autodiff import Leafwise
 from ._unheard import unheard
 
 # torch has one dual level in a process, whichever thread entered it: checks in several threads

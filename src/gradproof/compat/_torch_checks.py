@@ -9,7 +9,7 @@ from torch._vmap_internals import _vmap
 from torch.autograd import forward_ad
 from torch.autograd.gradcheck import GradcheckError
 
-from .._backends._torch import SLOW
+from .._backends._torch_calls import SLOW
 from .._backends._torch_forward import dual_level
 from .._backends._unheard import unheard
 from .._foreign import of_error
