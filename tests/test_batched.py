@@ -630,7 +630,7 @@ class TestJAX:
     def test_batch_size(self, monkeypatch):
         import jax
 
-        from gradproof._backends import _jax
+        from gradproof._backends import _jax_calls
 
         sizes = []
         original = jax.lax.map
@@ -651,9 +651,9 @@ class TestJAX:
         # Padded, with x0 and the point that is compared: no remainder.
         assert run(vectorize=True, batch_size=10) == [(45, 9)]
         assert run(vectorize=True, batch_size=1) == [(41, None)]
-        monkeypatch.setattr(_jax, "_CACHE", 40 * 41)  # too much for the cache: one at a time
+        monkeypatch.setattr(_jax_calls, "_CACHE", 40 * 41)  # too much for the cache: one at a time
         assert run(vectorize=True) == [(41, None)]
-        monkeypatch.setattr(_jax, "_RUN", 10)  # several runs of one program
+        monkeypatch.setattr(_jax_calls, "_RUN", 10)  # several runs of one program
         assert run(vectorize=True) == [(11, None)]
         assert run(vectorize=False) == []
 

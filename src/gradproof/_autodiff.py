@@ -22,9 +22,11 @@ from ._evaluation import Evaluation, Settings
 from ._foreign import of_error
 from ._judge import of_columns, of_gradient
 from ._layout import flat_numbers
+from ._listed import Listed
 from ._memory import of_cotangent, of_inputs
 from ._options import Options, chosen, flags, whole_number
-from ._point import ArgNums, Listed, Point
+from ._point import Point
+from ._primals import ArgNums
 from ._report import NOT_REACHED, Check, Report, Verdict, together, whole
 from ._structure import refuse_unlike
 from ._tangents import lines, weights

@@ -10,7 +10,8 @@ from ._evaluation import Evaluation, Settings
 from ._judge import of_columns, of_gradient
 from ._memory import LAYOUT, of_cotangent
 from ._options import Options, flags
-from ._point import ArgNums, Point
+from ._point import Point
+from ._primals import ArgNums
 from ._report import Report, beside, together, whole
 from ._tangents import lines, weights
 from ._typing import Function

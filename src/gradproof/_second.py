@@ -13,7 +13,8 @@ from ._finer import of_slopes
 from ._judge import of_columns
 from ._options import Options
 from ._outputs import Outputs
-from ._point import ArgNums, Point
+from ._point import Point
+from ._primals import ArgNums
 from ._report import Check, Report, Verdict, beside, together, whole
 from ._rounding import ROUNDINGS, Ulps
 from ._slopes import SlopeValues

@@ -7,7 +7,8 @@ from typing import Any
 
 from ._call import argument_names
 from ._leaves import has_floating
-from ._point import ArgNums, Point
+from ._point import Point
+from ._primals import ArgNums
 from ._scope import Part
 from ._typing import Function
 

@@ -12,7 +12,8 @@ from ._evaluation import Evaluation, Settings
 from ._hints import of_output
 from ._judge import of_columns, of_gradient
 from ._options import Options, flags
-from ._point import ArgNums, Point
+from ._point import Point
+from ._primals import ArgNums
 from ._report import Report, together, whole
 from ._sparse import SparseJacobian, of_sparse
 from ._typing import Function
