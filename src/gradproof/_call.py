@@ -123,7 +123,12 @@ def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ..
 def is_complex(value: Any) -> bool:
     """Tell whether a number, or an array of any library, is complex."""
     dtype = getattr(value, "dtype", None)
-    return isinstance(value, complex) if dtype is None else "complex" in str(dtype)
+    return isinstance(value, complex) if dtype is None else _is_complex(type(dtype), dtype)
+
+
+@functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
+def _is_complex(_: Hashable, dtype: Any) -> bool:
+    return "complex" in str(dtype)
 
 
 def is_real(dtype: Any) -> bool:
@@ -132,7 +137,7 @@ def is_real(dtype: Any) -> bool:
     return _is_real(kind, dtype)
 
 
-@functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
+@functools.lru_cache(maxsize=256)
 def _is_real(_: Hashable, dtype: Any) -> bool:
     # The name of a dtype of NumPy with swapped bytes says nothing, its kind does.
     return getattr(dtype, "kind", "") in tuple("fiu") or any(

@@ -173,6 +173,8 @@ class TorchArrays(StandardBackend):
         return value.numpy(force=True)
 
     def to_host(self, values: list[Any]) -> list[Any]:
+        if len(values) == 1 and isinstance(values[0], torch.Tensor):
+            return [self._one_to_host(values[0])]
         # Tensors of one kind cross together: one wait for the device, not one for each output.
         kinds: dict[Any, list[int]] = {}
         for i, value in enumerate(values):
