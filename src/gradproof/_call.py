@@ -123,7 +123,8 @@ def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ..
 def is_complex(value: Any) -> bool:
     """Tell whether a number, or an array of any library, is complex."""
     dtype = getattr(value, "dtype", None)
-    return isinstance(value, complex) if dtype is None else _is_complex(type(dtype), dtype)
+    kind: Any = type(dtype)
+    return isinstance(value, complex) if dtype is None else _is_complex(kind, dtype)
 
 
 @functools.lru_cache(maxsize=256)  # the type comes first: libraries warn of being compared
