@@ -17,21 +17,7 @@ class Point(Primals):
     """
     The arguments of func, those of them that are moved as one flat vector of real numbers.
 
-    Parameters
-    ----------
-    arguments : tuple
-        The positional arguments of func.
-    argnums : int or tuple of int
-        Which of them are moved; each is an array, or a pytree of arrays. Leaves that are not
-        floating are held fixed.
-    kwargs : dict
-        Keyword arguments of func.
-    func : callable, optional
-        Knows what its arguments are called.
-    names : list of str, optional
-        What to call them, if it does not.
-    tracked : bool
-        Whether the library differentiates by the leaves, rather than that they are displaced.
+    Made, and taken apart, as `Primals` says.
 
     Attributes
     ----------

@@ -30,7 +30,25 @@ def _of_numbers(argument: Any) -> np.ndarray:
 
 
 class Primals:
-    """The arguments of func, taken apart: leaves, names, numbers, and what is held fixed."""
+    """
+    The arguments of func, taken apart: leaves, names, numbers, and what is held fixed.
+
+    Parameters
+    ----------
+    arguments : tuple
+        The positional arguments of func.
+    argnums : int or tuple of int
+        Which of them are moved; each is an array, or a pytree of arrays. Leaves that are not
+        floating are held fixed.
+    kwargs : dict
+        Keyword arguments of func.
+    func : callable, optional
+        Knows what its arguments are called.
+    names : list of str, optional
+        What to call them, if it does not.
+    tracked : bool
+        Whether the library differentiates by the leaves, rather than that they are displaced.
+    """
 
     def __init__(
         self,

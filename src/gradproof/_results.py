@@ -20,7 +20,24 @@ from ._typing import Function
 
 
 class Results:
-    """Func with the structure of its result, and the numbers in what it returns."""
+    """
+    Func with the structure of its result, and the numbers in what it returns.
+
+    Parameters
+    ----------
+    func : callable
+        As the user gave it.
+    point : Point
+        Its arguments.
+    budget : int or None
+        The most calls of func.
+    settings : Settings
+        How func is evaluated; by default one call after the other.
+    has_aux : bool
+        Whether func returns a pair, of which the second is no output.
+    tracked : bool
+        Whether only those outputs count that automatic differentiation follows.
+    """
 
     #: What func is called in messages.
     what = "func"

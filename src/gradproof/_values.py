@@ -24,20 +24,7 @@ class Values(Displaced):
     """
     Func near x0 on the host's terms: displacements in, vectors of numbers out.
 
-    Parameters
-    ----------
-    func : callable
-        As the user gave it.
-    point : Point
-        Its arguments.
-    budget : int or None
-        The most calls of func.
-    settings : Settings
-        How func is evaluated; by default one call after the other.
-    has_aux : bool
-        Whether func returns a pair, of which the second is no output.
-    tracked : bool
-        Whether only those outputs count that automatic differentiation follows.
+    Made, and taken apart, as `Results` says.
 
     Attributes
     ----------
