@@ -207,7 +207,7 @@ class _Line:
         self._least = min(_WIDE * e.step, quiet)
         claimed, error = float(survey.g @ direction), self._e.value
         # Of a claim that is next to nothing an error is no share.
-        self._share = error / claimed if abs(error) <= abs(claimed) / 2 else 0.0
+        self._share = error / claimed if 0 < abs(error) <= abs(claimed) / 2 else 0.0
 
     def _at_x0(self, step: float) -> Estimate:
         """Return the error of the claim along the line by a single difference."""
