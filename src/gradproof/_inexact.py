@@ -234,7 +234,7 @@ class _Line:
     def changes(self, cuts: np.ndarray = _CUTS) -> bool:
         """Tell whether at most places the claim is off by something else than at x0."""
         step, others, known = self._e.step, 0, 0
-        if self._survey.probe.left() < 4 * cuts.size:
+        if not self._length or self._survey.probe.left() < 4 * cuts.size:
             return False
         for t in np.concatenate([-cuts, cuts]):
             (low, below), (high, above) = self._at(t - step), self._at(t + step)
