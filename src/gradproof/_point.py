@@ -45,10 +45,6 @@ class Point(Primals):
         Which functions write to what they are handed.
     """
 
-    # --- names -------------------------------------------------------------------------------
-
-    # --- evaluation --------------------------------------------------------------------------
-
     def call(self, func: Function, moved: list[Array], *extra: Any, what: str = "func") -> Any:
         """
         Call func with other leaves in the place of those that are moved, and `extra` last.
