@@ -6,43 +6,30 @@ entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the 
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from ._chance import Chance
+from ._differences import Differences
 from ._directions import WHOLE as _WHOLE
 from ._directions import Directions, calls_of, in_part
 from ._entries import Entries
 from ._evidence import DOUBT
 from ._findings import FAIL, HELD, OPEN, PASS, Column, Findings
-from ._ladder import NOISE, TRUNCATION
+from ._ladder import TRUNCATION
 from ._layout import leaf_of
-from ._near import NearClaim
 from ._places import listed, off_in
 from ._probe import BudgetSpent
-from ._rough import on_no_step, valid_together
+from ._rough import valid_together
 from ._rows import EachValue
-from ._scales import rms
 from ._steady import claim_depends_on_calls, func_depends_on_calls
 from ._survey import Line, Survey
-from ._weigh import Designs
+from ._weigh import weigh
 from ._whole import LOCAL, leaves_off, whole_is_wrong
-
-#: Differences of a random func that are drawn before it convicts an entry, and the chance at most
-#: that they convict a right one of all that are looked at: what ladders say is not reckoned with.
-_DRAWS, _CHANCE = 16, 1e-6
-#: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
-#: what they do not resolve stays open.
-_CALLS = 12
-
-#: What a budget that does not reach all entries leaves for the worst suspect: some 60 to 90 calls
-#: convict one.
-_CONVICTION = 100
 
 #: Stands for the sentence that counts the entries that are off, until all is measured.
 _ENTRY = "entries are off"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
-_RANDOM = "func is another one in each call, by more than what an entry seems to be off"
 _UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
 _FUNC_MOVES = "func does not return the same at x0 when it is called there again"
@@ -92,6 +79,10 @@ class Decision:
         for i in [] if fixed is None else np.flatnonzero(fixed):
             self.findings.state[i] = HELD
 
+    @property
+    def _chance(self) -> Chance:
+        return Chance(self.survey, self.findings, self.each)
+
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget, or the user, may end the check early."""
         values, steps = self.survey.probe.values, self.survey.steps
@@ -124,10 +115,10 @@ class Decision:
             reason = self._decide()
         except BudgetSpent:
             reason = _WHOLE if self.failed else SPENT
-        if not (found.interrupted or reason is _FUNC_MOVES) and self._random:
-            self._say_that_it_is_random()
+        if not (found.interrupted or reason is _FUNC_MOVES) and self._chance.there:
+            self._chance.say()
             if found.failed and not self.failed:
-                reason = self._spare() or reason
+                reason = self._chance.leave_open() or reason
         return self._entries_off() if reason == _ENTRY else reason
 
     def _entries_off(self) -> str:
@@ -156,7 +147,8 @@ class Decision:
     def _cut_short(self) -> str:
         """Return the reason of a verdict on what was measured until now; func is called no more."""
         survey, found = self.survey, self.findings
-        if found.wrong and not self.failed and self._random:  # no draws that convict beyond doubt
+        # There are no draws any more that convict beyond doubt.
+        if found.wrong and not self.failed and self._chance.there:
             for i in found.wrong:
                 found.state[i] = OPEN
         if not isinstance(found.state, Column) and not valid_together(survey, found):
@@ -171,61 +163,6 @@ class Decision:
         if self.failed or found.failed:
             reason = f"{_WHOLE if self.failed else self._entries_off()}; {reason}"
         return reason
-
-    def _spare(self) -> str:
-        """Leave open what a func that is another one in each call does not convict beyond doubt."""
-        survey, found, values = self.survey, self.findings, self.survey.probe.values
-        for i in found.wrong:
-            d = np.zeros_like(survey.move)
-            d[i] = found.step[i] * survey.move[i]
-            if values.left() < 2 * _DRAWS or not self._drawn_off(i, d):
-                found.state[i] = OPEN
-        return "" if found.failed else _RANDOM
-
-    def _drawn_off(self, i: int, d: np.ndarray) -> bool:
-        """
-        Tell whether fresh differences of a random func convict an entry.
-
-        By Student's t, whose tail beyond t >= 1 is less than ``(1 + t**2 / k)**(-(k - 1) / 2)``
-        for k degrees of freedom, at a chance that is shared by all entries of all values. A chord
-        is no slope: what the claim strays by on the way is no error of it.
-        """
-        survey, values = self.survey, self.survey.probe.values
-        moves = (sign * d for _ in range(_DRAWS) for sign in (1.0, -1.0))
-        draws = [value for value, _ in values.many(moves, fresh=True)]
-        ends, looks = list(zip(draws[::2], draws[1::2], strict=True)), survey.g.size
-        if self.each is None:
-            unit = float(np.ldexp(1.0, survey.exponent))
-            claimed, strays = survey.g[i] * unit, survey.near.strays(i, d) * unit
-            changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])
-        else:
-            claimed, k = float(self.findings.claimed[i]), int(self.findings.row[i])
-            near = NearClaim(self.each.columns.row_near(k), self.each.columns.row(k), 0)
-            strays, looks = near.strays(i, d), looks * values.at_x0.size
-            changes = np.array([up[k] - down[k] for up, down in ends])
-        left = changes / (2 * d[i]) - claimed
-        mean, degrees = abs(float(left.mean())), _DRAWS - 1
-        t = np.sqrt(degrees * ((looks / _CHANCE) ** (2 / (degrees - 1)) - 1))
-        return bool(mean > 2 * strays and mean > t * np.std(left, ddof=1) / np.sqrt(_DRAWS))
-
-    @property
-    def _noisy(self) -> bool:
-        """Whether func has more noise than the rounding of its result."""
-        return self.survey.sigma > 64 * self.survey.rounding
-
-    @property
-    def _random(self) -> bool:
-        """Whether func returns something else each time, by more than a rounding."""
-        return self._noisy and bool(self.survey.probe.values.change_at_x0().any())
-
-    def _say_that_it_is_random(self) -> None:
-        values = self.survey.probe.values
-        with np.errstate(all="ignore"):
-            share = np.linalg.norm(values.change_at_x0()) / np.linalg.norm(values.at_x0)
-        self.findings.remarks.append(
-            f"func is not deterministic: called again at x0, it changed by {share:.0e} of "
-            "itself. Fix its seed, or turn dropout off, for a sharper check"
-        )
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings
@@ -269,9 +206,9 @@ class Decision:
         if self.each is not None:
             fits = self.each.run(survey, found, steps[-1], leaves)
         elif survey.short:
-            self._weigh(entries)
+            weigh(survey, found, entries)
         else:
-            self._differences(steps, leaves, entries)
+            Differences(survey, found).run(steps, leaves, entries)
         if found.failed:
             return _ENTRY
         if self.failed:
@@ -316,84 +253,3 @@ class Decision:
         if self.each is not None:
             return self.each.in_part(self.survey, *line)
         return in_part(self.survey, line, self.findings.whole)
-
-    def _weigh(self, entries: Entries) -> None:
-        """Measure all entries together, then some alone, and what is left together again."""
-        survey, found = self.survey, self.findings
-        designs = Designs(survey, found)
-        for share in (0.5, 1.0):
-            designs.run(share * (_CALLS * survey.g.size + 100))
-            entries.suspects()
-            if found.failed or not found.unresolved.size:
-                break
-        # Four roundings of func's result and more: sixteen of those inside of it, or its steps.
-        if not found.failed and designs.sigma > 4 * survey.rounding:
-            on_no_step(survey, found)
-
-    def _differences(self, steps: list[float], leaves: float, entries: Entries) -> None:
-        """Measure each entry by a difference or two, then examine what these do not settle."""
-        found = self.findings
-        seen = np.full((len(steps), 3, found.state.size), np.nan)
-        reached = np.zeros(found.state.size, dtype=bool)
-        values = self.survey.probe.values
-        values.calls.expect(2 * len(steps) * found.state.size * values.cost)
-        try:
-            self._central(steps, seen, reached)
-        except KeyboardInterrupt:
-            found.interrupted = True
-        self._settle(steps, leaves, seen)  # what was measured counts, whatever ended it
-        if found.interrupted:
-            raise BudgetSpent
-        entries.examined |= ~reached  # there is nothing to suspect them of
-        entries.suspects()
-        if not (found.failed or reached.all()):
-            raise BudgetSpent
-
-    def _settle(self, steps: list[float], leaves: float, seen: np.ndarray) -> None:
-        """Settle the entries that agree and could tell, by one difference or two."""
-        survey, found = self.survey, self.findings
-        error, bend, width = seen[-1]
-        bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
-        if bends.size >= 8:  # noise is at most what the second differences scatter by
-            scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
-            survey.sigma = max(survey.floor, min(survey.sigma, scatter))
-        with np.errstate(all="ignore"):
-            noise = NOISE * survey.sigma * np.sqrt(2) / width
-            truncation = leaves * survey.scales.material
-            if len(seen) > 1:  # less than what the first of two steps differs by
-                truncation = np.abs(seen[0, 0] - error)
-        usable = np.isfinite(error) & np.isfinite(truncation) & (width > 0)
-        found.error[usable], found.noise[usable] = error[usable], noise[usable]
-        found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
-        found.settle(
-            survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
-        )
-
-    def _typical_x(self) -> np.ndarray:
-        """Return, for each entry of x0, the root mean square of its leaf."""
-        probe, typical = self.survey.probe, np.empty_like(self.survey.move)
-        for part in probe.parts:
-            typical[part] = rms(probe.x[part])
-        return typical
-
-    def _central(self, steps: list[float], seen: np.ndarray, reached: np.ndarray) -> None:
-        """Measure the claim's error in each entry, the second difference, and the width."""
-        survey = self.survey
-        lengths = [step * survey.move * self._further() for step in steps]
-        for block in survey.probe.both_ways(lengths, _CONVICTION):
-            here, both = slice(block.entries.start, block.entries.stop), block.up - block.down
-            with np.errstate(all="ignore"):
-                width = both / survey.move[here]
-                error = (block.plus - block.minus - survey.g[here] * both) / width
-                bend = block.plus + block.minus - survey.g[here] * (block.up + block.down)
-            seen[block.k, :, here] = np.stack([error, bend, width])
-            reached[here] = block.k == len(steps) - 1
-
-    def _further(self) -> Any:
-        """Return how much further than others each entry moves."""
-        survey = self.survey
-        # Where noise would hide a small slope, an entry smaller than the others moves further, by
-        # up to a decade: as far as one of typical size does.
-        wanted = survey.typical / np.maximum(survey.scales.material, 1e-300)
-        others = np.minimum(self._typical_x() / survey.move, 10.0)
-        return np.clip(wanted, 1.0, np.maximum(others, 1.0))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._balance import Balance, Level, one_of, size_of
+from ._balance import Balance, Level, size_of
 from ._entries import Entries
 from ._entry import Entry
 from ._evidence import beyond_doubt
@@ -21,6 +21,7 @@ from ._ladder import NOISE, Estimate
 from ._places import Box
 from ._probe import BudgetSpent
 from ._rough import at_a_kink, excused
+from ._single import Places
 from ._survey import Survey
 
 #: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
@@ -88,6 +89,10 @@ class Search:
     def survey(self) -> Survey:
         """The problem."""
         return self.entries.survey
+
+    @property
+    def _places(self) -> Places:
+        return Places(self.survey, self.balance)
 
     def run(self, error: float, spread: float) -> None:
         """Search all entries for what adds up to an error."""
@@ -235,7 +240,7 @@ class Search:
 
     def _named(self, node: Node) -> bool:
         """Look at the entry of a node alone; take what it holds off the node."""
-        i = self._flat([start for start, _ in node.box])
+        i = self._places.flat([start for start, _ in node.box])
         weight = float(self.balance.weights[i])
         if i in self.found:
             return False
@@ -268,16 +273,17 @@ class Search:
         """Tell whether entries of a box are wrong in a block, which then is named."""
         size = size_of(box)
         rng = self.survey.rng
-        sample = {self._inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
-        wrong = [i for i in sorted(sample) if self._is_wrong(i)]
+        sample = {self._places.inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
+        wrong = [i for i in sorted(sample) if self._places.is_wrong(i)]
         if len(wrong) < min(least, len(sample)):
             return False
         i = wrong[int(rng.integers(len(wrong)))]
         place = tuple(int(k) for k in np.unravel_index(i, self.balance.shape))
-        block = tuple(self._extent(place, axis) for axis in range(len(place)))
-        others = {self._inside(block, int(rng.integers(size_of(block)))) for _ in range(SAMPLE)}
+        block = tuple(self._places.extent(place, axis) for axis in range(len(place)))
+        places = self._places
+        others = {places.inside(block, int(rng.integers(size_of(block)))) for _ in range(SAMPLE)}
         # Smaller ones come about by chance where a third of the entries are wrong.
-        dense = size_of(block) > SAMPLE and sum(map(self._is_wrong, others)) > 0.7 * len(others)
+        dense = size_of(block) > SAMPLE and sum(map(places.is_wrong, others)) > 0.7 * len(others)
         findings = self.entries.findings
         findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
         if findings.state[i] == FAIL and dense and block != self.balance.whole:
@@ -288,53 +294,3 @@ class Search:
         if findings.state[i] == FAIL and size > 2 * SAMPLE:
             self.everywhere, self.where = len(wrong), box
         return False
-
-    def _extent(self, place: tuple[int, ...], axis: int) -> tuple[int, int]:
-        """Return between which positions along an axis entries are wrong."""
-        ends = []
-        for way, last in ((-1, 0), (1, self.balance.shape[axis] - 1)):
-
-            def wrong(at: int, way: int = way, last: int = last) -> bool:
-                # An entry may be right by chance (a zero): its neighbour is asked as well.
-                return any(
-                    self._is_wrong(self._flat([*place[:axis], k, *place[axis + 1 :]]))
-                    for k in dict.fromkeys((at, at + way if at != last else at))
-                )
-
-            inside, outside, stride = place[axis], last + way, 1
-            while abs(outside - inside) > 1:
-                room = abs(outside - inside)
-                known = outside != last + way
-                at = inside + way * min(stride, room // 2 if known else room - 1)
-                inside, outside = (at, outside) if wrong(at) else (inside, at)
-                stride *= 4
-            ends.append(inside)
-        return ends[0], ends[1] + 1
-
-    def _is_wrong(self, i: int) -> bool:
-        """Tell, by one difference, whether an entry seems to be wrong."""
-        survey = self.survey
-        material = float(survey.scales.material[i])
-        level = self.balance.levels[0]
-        one = one_of(i, self.balance.shape)
-        # At this step truncation is an eighth of what is forgiven, if func bends within x.
-        step = min(
-            float(level.steps[0]) * self.balance.growth(one, level), math.sqrt(survey.rtol / 8)
-        )
-        if survey.probe.left() < 2:
-            raise BudgetSpent
-        unit = float(survey.move[i])
-        rungs = survey.probe.entry_ladder(survey.g, i, unit, np.array([step]))
-        if not rungs.h.size:
-            return False
-        noise = NOISE * survey.sigma * math.sqrt(0.5) / float(rungs.h[0])
-        return bool(abs(rungs.error[0]) > survey.rtol * material + float(survey.tau[i]) + noise)
-
-    def _flat(self, place: list[int]) -> int:
-        return int(np.ravel_multi_index(place, self.balance.shape))
-
-    def _inside(self, box: Box, k: int) -> int:
-        """Return the flat index of entry `k` of a box."""
-        lengths = [stop - start for start, stop in box]
-        inside = np.unravel_index(k, lengths)
-        return self._flat([start + int(j) for (start, _), j in zip(box, inside, strict=True)])

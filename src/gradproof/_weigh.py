@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from ._entries import Entries
 from ._findings import OPEN, Findings
 from ._ladder import NOISE
 from ._probe import BudgetSpent
+from ._rough import on_no_step
 from ._scales import rms
 from ._survey import Survey
 
+#: In half precision, the most calls of func for each entry, and 100 on top, that designs are given:
+#: what they do not resolve stays open.
+_CALLS = 12
 #: The standard error of a design is measured, with as many values as it has entries: 4 of it are
 #: 6e-5, and whoever is suspected is looked at again.
 DEVIATIONS = 4.0
@@ -303,3 +308,16 @@ class Designs:
         error = np.linalg.lstsq(matrix, y, rcond=None)[0]
         idle = signs[:, n:].T @ (y - matrix @ error) / (2 * step * rows)
         return error, idle, 2 * same > rows
+
+
+def weigh(survey: Survey, found: Findings, entries: Entries) -> None:
+    """Measure all entries together, then some alone, and what is left together again."""
+    designs = Designs(survey, found)
+    for share in (0.5, 1.0):
+        designs.run(share * (_CALLS * survey.g.size + 100))
+        entries.suspects()
+        if found.failed or not found.unresolved.size:
+            break
+    # Four roundings of func's result and more: sixteen of those inside of it, or its steps.
+    if not found.failed and designs.sigma > 4 * survey.rounding:
+        on_no_step(survey, found)
