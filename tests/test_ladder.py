@@ -22,7 +22,8 @@ from gradproof._ladder import (
 from gradproof._point import Point
 from gradproof._probe import Probe
 from gradproof._scales import moves, scales
-from gradproof._survey import Steps, Survey
+from gradproof._survey import Survey
+from gradproof._units import Steps
 from gradproof._values import Values
 from gradproof._weigh import Designs, hadamard, pseudo_standard_error
 

@@ -23,7 +23,8 @@ from ._probe import BudgetSpent
 from ._rough import valid_together
 from ._rows import EachValue
 from ._steady import claim_depends_on_calls, func_depends_on_calls
-from ._survey import Line, Survey
+from ._survey import Survey
+from ._units import Line
 from ._weigh import weigh
 from ._whole import LOCAL, leaves_off, whole_is_wrong
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._ladder import Rungs, estimate, noise_level
 from .._scales import rms
-from .._survey import COARSEST, Steps
+from .._units import COARSEST, Steps
 from ._jax_values import LeafValues
 
 #: The most numbers that are looked at: each takes half a millisecond.

@@ -9,7 +9,7 @@ import numpy as np
 from .._options import Options
 from .._point import Point
 from .._report import Report, Verdict
-from .._survey import COARSEST
+from .._units import COARSEST
 from ._jax_digits import Numbers, beyond_digits
 from ._jax_values import LeafValues
 
