@@ -273,7 +273,7 @@ class TestManyEntries:
 
     def test_right(self):
         """
-        Most seeds leave a right claim open, which failed with seven of eight before.
+        Most seeds leave a right claim open, which failed with eleven of twelve before.
 
         Where three lines of many entries meet no jump, or one entry is off by far more than others
         are, func cannot be told from an exact one with another slope.
