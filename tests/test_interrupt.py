@@ -12,6 +12,7 @@ import gradproof
 from gradproof import Verdict, approx_fprime, check_grad
 from gradproof.__main__ import main
 from gradproof._decide import Decision
+from gradproof._differences import Differences
 from gradproof.testing import assert_grad
 
 
@@ -296,14 +297,16 @@ class TestSignals:
             verify_grad(cube, Stopped(cube_grad, 1), point())
         assert verify_grad(cube, Stopped(cube_grad, 2), point()).interrupted
 
-    @pytest.mark.parametrize("meanwhile", ["_settle", "_cut_short"])
-    def test_twice(self, monkeypatch, meanwhile):
+    @pytest.mark.parametrize(
+        ("owner", "meanwhile"), [(Differences, "_settle"), (Decision, "_cut_short")]
+    )
+    def test_twice(self, monkeypatch, owner, meanwhile):
         """Whoever presses the keys again wants no report."""
 
         def again(*_):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Decision, meanwhile, again)
+        monkeypatch.setattr(owner, meanwhile, again)
         with pytest.raises(KeyboardInterrupt):
             verify_grad(Stopped(cube, 50), cube_grad, point(n=N), directions="all")
 
@@ -325,7 +328,7 @@ class TestReport:
         with pytest.raises(KeyboardInterrupt, match="interrupted after 40 calls"):
             assert_grad(Stopped(cube, 40), cube_grad, point())
         with pytest.raises(KeyboardInterrupt, match="^fail: the gradient as a whole is off"):
-            assert_grad(Stopped(cube, 60), lambda x: 1.001 * cube_grad(x), point(n=100), seed=0)
+            assert_grad(Stopped(cube, 120), lambda x: 1.001 * cube_grad(x), point(n=100), seed=0)
 
     def test_a_loop_ends(self):
         """Ctrl-C in one of many checks ends all of them, and the report is not lost."""

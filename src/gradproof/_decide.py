@@ -152,8 +152,10 @@ class Decision:
         if found.wrong and not self.failed and self._chance.there:
             for i in found.wrong:
                 found.state[i] = OPEN
-        if not isinstance(found.state, Column) and not valid_together(survey, found):
-            found.state[np.isfinite(found.right)] = OPEN
+        # In half precision that takes lines, and func is called no more.
+        entrywise = not isinstance(found.state, Column)
+        if entrywise and (survey.short or not valid_together(survey, found)):
+            found.state[np.isfinite(found.right) & (found.state == PASS)] = OPEN
         unsettled, unseen = found.open_ones
         reason = (
             f"interrupted after {survey.probe.nfev} calls of func: {unseen} of {survey.g.size} "
