@@ -34,12 +34,26 @@ BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
 }
 
 MIXED = tuple(
-    f"tests/test_{name}.py"
-    for name in ("check_grad", "cli", "errors", "native", "package", "random")
+    f"tests/{name}.py"
+    for name in (
+        "doors/test_check_grad",
+        "doors/test_cli",
+        "checks/test_errors",
+        "backends/test_native",
+        "house/test_package",
+        "doors/test_random",
+    )
 )
 
 DASK = tuple(
-    f"tests/test_{name}.py" for name in ("check_grad", "native", "random", "huge", "workers")
+    f"tests/{name}.py"
+    for name in (
+        "doors/test_check_grad",
+        "backends/test_native",
+        "doors/test_random",
+        "evaluation/test_huge",
+        "evaluation/test_workers",
+    )
 )
 
 # A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
@@ -121,16 +135,17 @@ def run_deps(session: nox.Session) -> None:
     session.install(
         "-e", ".", *(need for need in test if need.startswith(("pytest", "hypothesis")))
     )
-    pytest(session, *PARALLEL, "--ignore=tests/test_scipy.py", backends="numpy")
+    pytest(session, *PARALLEL, "--ignore=tests/doors/test_scipy.py", backends="numpy")
     session.run("python", "-m", "gradproof", "demo")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff, and numpydoc on the public names."""
+    """Run ruff, numpydoc on the public names, and the contracts on which room imports which."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
     session.run("numpydoc", "lint", *(str(path) for path in Path("src").rglob("*.py")))
 
 
@@ -154,7 +169,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def gpu(session: nox.Session) -> None:
     """Run the tests that need an NVIDIA GPU, with what is installed: not of the default set."""
-    chosen = session.posargs or ["tests/test_gpu.py"]
+    chosen = session.posargs or ["tests/evaluation/test_gpu.py"]
     env = {"GRADPROOF_BACKENDS": "torch,jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     session.run("python", "-m", "pytest", "-m", "gpu", *chosen, env=env)
 

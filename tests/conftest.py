@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 import pytest
-from tests.backends import REQUIRED, Arrays, all_arrays, imported
+from tests.libraries import REQUIRED, Arrays, all_arrays, imported
 
 #: The fixtures that bring arrays of the libraries of the run, and nothing else.
 ARRAYS = {"arrays", "wide", "mutable"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tests.backends import Arrays
+from tests.libraries import Arrays
 
 
 @dataclass

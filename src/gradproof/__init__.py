@@ -1,14 +1,17 @@
 """Tells whether a hand-written derivative is right, on NumPy, JAX and PyTorch arrays."""
 
-from ._autodiff import verify_autodiff
-from ._check import approx_fprime, check_grad
-from ._evaluation import Evaluation
-from ._products import verify_jvp, verify_vjp
-from ._report import Inconclusive, Interrupted, Report, Verdict, WrongDerivative
-from ._second import verify_hess, verify_hvp
-from ._verify import verify_grad, verify_jac
-
-__version__ = "0.1.0"
+from ._checks.autodiff import verify_autodiff
+from ._checks.gradient import verify_grad
+from ._checks.hessian import verify_hess, verify_hvp
+from ._checks.jacobian import verify_jac
+from ._checks.jvp import verify_jvp
+from ._checks.vjp import verify_vjp
+from ._evaluation.options import Evaluation
+from ._report.report import Interrupted, Report
+from ._report.verdicts import Inconclusive, Verdict, WrongDerivative
+from ._version import __version__
+from .compat.scipy.comparison import check_grad
+from .compat.scipy.differences import approx_fprime
 
 __all__ = [
     "Evaluation",

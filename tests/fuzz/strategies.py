@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.backends import EPS, dtypes
 from tests.fuzz import programs
 from tests.fuzz.problems import Mistake, Problem
 from tests.fuzz.programs import Program
 from tests.fuzz.trees import Leaf, Tree
+from tests.libraries import EPS, dtypes
 
 #: Roads by which a claim is checked. 'rule' is a claim written for the library's autodiff.
 CLAIMED = (

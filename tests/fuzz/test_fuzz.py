@@ -5,9 +5,9 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tests.backends import REQUIRED, about
 from tests.fuzz.oracle import described, outcome
 from tests.fuzz.strategies import problems, roads
+from tests.libraries import REQUIRED, about
 
 #: Checks for each road, the same ones in every run; compiling makes those of JAX slow.
 EXAMPLES = {"numpy": 4, "array_api_strict": 2, "torch": 3, "jax": 1}

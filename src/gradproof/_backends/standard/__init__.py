@@ -1,0 +1,1 @@
+"""The adapter for any array API namespace, by the standard alone."""

@@ -1,0 +1,120 @@
+"""Func at displacements from x0, and at x0 once more."""
+
+import copy
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from .._vectors.point import Point
+from .._vectors.span import Span
+from .outcomes import Known
+from .results import Results
+
+
+class Displaced(Results):
+    """Func at x0 plus displacements, with those that really happened."""
+
+    #: Evaluations of a func with several values that are kept: those of the lines of a survey,
+    #: which each of its values is judged by.
+    _KEPT = 64
+
+    def at(self, displacement: np.ndarray, *, fresh: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Return func at x0 plus a displacement, and the one that happened.
+
+        Parameters
+        ----------
+        displacement : ndarray of shape (n,)
+            How far to go.
+        fresh : bool
+            Whether func is to be called even if its value there is known.
+
+        Returns
+        -------
+        values : ndarray of shape (m,)
+            NaN if func failed.
+        happened : ndarray of shape (n,)
+            The displacement, rounded in the dtypes of x0.
+        """
+        (found,) = self.many((displacement,), fresh=fresh)
+        return found
+
+    def many(
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """
+        Yield func at x0 plus some displacements, and those that happened; see `at`.
+
+        Parameters
+        ----------
+        displacements : iterable of ndarray of shape (n,)
+            Independent of what comes back: workers take them ahead of it. One may be written over
+            once the next is asked for.
+        fresh : bool
+            Whether to call func where the result is known, too.
+        overwrite : bool
+            Whether what happened may be written over what was asked for.
+
+        Yields
+        ------
+        values, happened : ndarray
+            In order.
+        """
+        several = self.at_x0.size > 1
+        called: deque[tuple[bytes, Any]] = deque()
+
+        def points() -> Iterator[Any]:
+            for displacement in displacements:
+                key = displacement.tobytes() if several else b""
+                if several and not fresh and key in self._known:
+                    yield Known(self._known[key])
+                    continue
+                moved = self.point.moved(displacement)
+                out = displacement if overwrite else None
+                happened = self.point.happened(moved, displacement, out)
+                called.append((key, happened))
+                yield moved
+                del moved, displacement, happened, out  # as long as x0
+
+        for outcome in self.calls.each(self._function, points()):
+            if isinstance(outcome, Known):
+                yield outcome.result
+                continue
+            values = self._numbers(outcome)
+            key, happened = called.popleft()
+            if several:
+                if len(self._known) >= self._KEPT:
+                    self._known.pop(next(iter(self._known)))
+                self._known[key] = values, happened
+            yield values, happened
+            del happened  # as long as x0
+
+    def again(self, count: int) -> np.ndarray:
+        """Return func at x0, called anew so many times, or as often as the budget allows."""
+        count = int(min(count, self.left()))
+        points = (self.point.copies() for _ in range(count))
+        found = [self._numbers(outcome) for outcome in self.calls.each(self._function, points)]
+        return np.array(found).reshape(count, self.at_x0.size)
+
+    def change_at_x0(self) -> np.ndarray:
+        """
+        Return by how much func at x0 is another one than at first; func is asked once.
+
+        Zero where it is the same, and if the budget leaves no call to ask by.
+        """
+        if self._change is None:
+            again = self.again(1)
+            now = again[0] if again.size else self.at_x0
+            same = (now == self.at_x0) | (np.isnan(now) & np.isnan(self.at_x0))
+            with np.errstate(all="ignore"):
+                self._change = np.where(same, 0.0, now - self.at_x0)
+        return self._change
+
+    def beside(self, point: Point | Span, reach: float) -> Self:
+        """Return the same function around another point, to be moved less far; calls add up."""
+        other = copy.copy(self)
+        other.point, other.reach, other._known, other._leafed_by = point, reach, {}, {}
+        (other.at_x0,) = other.again(1)
+        return other

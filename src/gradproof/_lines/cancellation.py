@@ -1,0 +1,122 @@
+"""
+Whether what looks like an error of a claim is the rounding of its own terms, which cancel.
+
+The residual of a fit, one less a probability that is nearly one: what is left of the terms has few
+digits, however right the formula. It is asked last, before a claim is convicted, and only of the
+claim: func is not called.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .._numerics.rounding import ROUNDINGS, Ulps
+from .survey import Survey
+
+#: Random moves by an ulp, of which the largest change counts: a few, and more where they help.
+_FEW, _DRAWS = 4, 16
+#: Multiples of x0 at which terms that cancel at x0 may not. Towards zero whatever saturates is
+#: less saturated, and away from it whatever is a small difference may be a large one.
+_ELSEWHERE = (0.75, 0.5, 0.25, 0.0625, 0.0, 1.5, 2.0, -1.0)
+#: Points on each side of x0 on which the claim is asked whether it is smooth, and the least number
+#: of values that it has to take there: fewer are those of a kink or two.
+_SIDE, _VALUES = 4, 5
+#: From one spacing of these points to the next.
+_SPACING = 8.0
+CANCELS = (
+    "the terms of the claim cancel here, and what is left of them is rounding: nothing can be told "
+    "of it at this point. Check at another point, or in a wider dtype"
+)
+
+
+def cancels(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether rounding of the claim may be all of its error along a direction.
+
+    Either moves of x0 by an ulp change the claim as much (on both sides of x0: a kink changes it
+    on one); or its terms, seen elsewhere, are so large that their rounding is, and the claim near
+    x0 takes steps of that size where it should be smooth.
+    """
+    if survey.short:  # whose rounding is allowed for in full: `Survey._claim_noise`
+        return False
+    return _by_ulps(survey, direction, error) or (
+        _of_large_terms(survey, direction, error) and _ragged(survey, direction, error)
+    )
+
+
+def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether moves of x0 by an ulp change the claim by as much as it is off.
+
+    Rounding of a few digits often makes no change at all: where that of another entry is as large,
+    more moves are tried; and the median entry's tells of one that they leave as it is.
+    """
+    point, hopeful = survey.probe.point, False
+    ulps = Ulps(point.base.magnitude, survey.eps, survey.rng)
+    most = np.zeros_like(survey.move)
+    for k in range(_DRAWS):
+        if k >= _FEW and not hopeful:
+            return False
+        d = point.towards(ulps.x())
+        both = [_between(survey, side, 2 * side) for side in (d, -d)]
+        both = [change for change in both if change is not None]
+        if not both:
+            continue
+        if ROUNDINGS * min(abs(change @ direction) for change in both) >= abs(error):
+            return True
+        most = np.maximum(most, np.abs(both).min(axis=0) * survey.move)
+        hopeful = ROUNDINGS * float(most.max()) >= abs(error)
+    return ROUNDINGS * float(np.median(most)) >= abs(error)
+
+
+def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:
+    """
+    Return by how much the claim differs between two displacements; None if it fails there.
+
+    To the same side of x0: ties are told apart, and kinks decided, on both alike.
+    """
+    near = survey.near.there(one), survey.near.there(other)
+    if near[0] is None or near[1] is None:
+        return None
+    with np.errstate(all="ignore"):
+        change = near[1] - near[0]
+    return change if np.isfinite(change).all() else None
+
+
+def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """Tell whether terms that the claim has on the ray through x0 have as much rounding."""
+    size, point = np.abs(direction), survey.probe.point
+    for factor in _ELSEWHERE:
+        there = survey.near.there(point.towards((factor - 1) * point.base.x))
+        with np.errstate(all="ignore"):
+            terms = 0.0 if there is None else float(np.abs(there) @ size)
+        if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(error):
+            return True
+    return False
+
+
+def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
+    """
+    Tell whether the claim, on the ray through x0, scatters by the size of its error.
+
+    A smooth claim has steps of an ulp of itself at the finest spacing at which it takes several
+    values, and fourth differences that grow with the fourth power of the spacing from there on. One
+    of few digits has larger ones, or takes hardly another value at all; and what rounding makes of
+    terms beside smooth ones is alike at all spacings at which it shows.
+    """
+    places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.probe.point
+    spacing, before = 4 * point.eps, np.inf
+    while spacing * _SIDE <= 0.75:
+        moves = (point.towards(spacing * k * point.base.x) for k in places)
+        there = [survey.near.there(move) for move in moves]
+        values = np.array([g @ direction for g in there if g is not None])
+        if values.size == places.size and np.unique(values).size >= _VALUES:
+            # The weights 1, -4, 6, -4, 1 make of steps of one deviation a sum of sqrt(70).
+            scatter = float(np.max(np.abs(np.diff(values, 4))) / np.sqrt(70))
+            # Half of the digits between growth with the fourth power and none.
+            large = ROUNDINGS * min(before, scatter) >= abs(error)
+            if large and scatter <= before * _SPACING**2:
+                return True
+            before = scatter
+        spacing *= _SPACING
+    return before == np.inf

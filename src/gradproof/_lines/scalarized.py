@@ -1,0 +1,277 @@
+"""A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._evaluation.outcomes import BudgetSpent
+from .._evaluation.values import Values
+from .._numerics.blocks import BLOCK, blocks, dot
+from .._numerics.rungs import Rungs
+
+__all__ = ["BudgetSpent", "Probe"]
+#: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
+#: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
+#: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
+_BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
+_WALL = 1e150
+#: The numbers of points and values that are worked on at once, and no more than a point otherwise:
+#: at 2^14 of them an operation of NumPy takes longer (4 us) than the call of it (1 us).
+_TOGETHER = 2**14
+
+
+class Block(NamedTuple):
+    """
+    What was measured of some entries, each moved alone.
+
+    Attributes
+    ----------
+    k : int
+        The place of the step in the list of steps.
+    entries : range
+        The entries.
+    plus, up : ndarray
+        Changes of func and displacements, for a step up.
+    minus, down : ndarray
+        The same for a step down.
+    """
+
+    k: int
+    entries: range
+    plus: np.ndarray
+    up: np.ndarray
+    minus: np.ndarray
+    down: np.ndarray
+
+
+class Probe:
+    """
+    The sum of func's values, each times a weight, as changes from x0.
+
+    Changes are summed, not values: a difference of values close to each other is exact, and a large
+    value that does not change is nothing.
+
+    Parameters
+    ----------
+    values : Values
+        Evaluations of func.
+    weights : ndarray of shape (m,)
+        The cotangent; ``[1.0]`` for a func of one value.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n,), float64
+        x0, flat.
+    size : float
+        What the rounding of func's values is relative to: the 2-norm of values times weights, the
+        size of f itself if it is one value. NaN if a value is not finite.
+    parts : list of slice
+        The leaves of x0.
+    eps, output_eps, x_eps : float
+        Machine epsilon of the coarsest dtype among x0 and func's values, of those, of x0; the last
+        in units of moves.
+    """
+
+    def __init__(self, values: Values, weights: np.ndarray) -> None:
+        self.values, self.weights = values, weights
+        self.point = values.point
+        self.x = values.point.x
+        self.parts = [leaf.where for leaf in values.point.leaves]
+        self.eps, self.output_eps = values.eps, values.output_eps
+        self.x_eps = values.point.eps / values.reach
+        self.exponent = 0
+        self.size = float(self._size(values.at_x0))
+
+    @property
+    def magnitude(self) -> Any:
+        """The sizes of the entries of x0; of both parts of a complex one its modulus."""
+        return self.point.magnitude  # made anew: it is as large as x0, and seldom asked for
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of x0 if it is one real array; otherwise it is looked at as flat."""
+        (leaf, *others) = self.point.leaves
+        return (self.x.size,) if others or leaf.complex else leaf.shape
+
+    @property
+    def nfev(self) -> int:
+        """Number of calls of func so far."""
+        return self.values.nfev
+
+    def left(self) -> float:
+        """Return the number of calls that the budget still allows."""
+        return self.values.left()
+
+    def rescale(self, exponent: int) -> None:
+        """From now on, return the changes of func times ``2**exponent``."""
+        self.exponent = exponent
+        self.size = float(self._size(self.values.at_x0))
+
+    def _size(self, values: np.ndarray) -> Any:
+        """Return the 2-norm of weighted values, of those in the last axis."""
+        with np.errstate(over="ignore"):  # far beyond x0 and its values: nothing is seen from there
+            weighted = np.ldexp(values * self.weights, self.exponent)
+        largest = np.max(np.abs(weighted), axis=-1, initial=0.0)
+        with np.errstate(all="ignore"):  # NaN if a value is not finite
+            share = weighted / np.where(largest, largest, 1.0)[..., None]
+            return largest * np.sqrt(np.vecdot(share, share))
+
+    def _share(self, changed: np.ndarray) -> Any:
+        """Return what share of the 2-norm of weighted values some of them have, in each row."""
+        size = np.square(np.ldexp(self.values.at_x0 * self.weights, self.exponent))
+        total = float(size.sum())
+        if not 0 < total < math.inf:
+            return 1.0
+        return np.sqrt(np.vecdot(size, changed.astype(float)) / total)
+
+    def _change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
+        """Return the weighted sum of the changes of values, of those in the last axis."""
+        at_x0 = self.values.at_x0 if at_x0 is None else at_x0
+        # Scaled first: the sum of changes may overflow where that of scaled ones does not.
+        with np.errstate(all="ignore"):
+            return np.vecdot(self.weights, np.ldexp(values - at_x0, self.exponent))
+
+    def change_at_x0(self) -> float:
+        """Return by how much func at x0 is another one now than it was at first."""
+        change = self.values.change_at_x0()
+        with np.errstate(all="ignore"):
+            return abs(float(np.vecdot(self.weights, np.ldexp(change, self.exponent))))
+
+    def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the change of func at a displacement (NaN if it fails), and what happened."""
+        values, happened = self.values.at(displacement)
+        return float(self._change(values)), happened
+
+    def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
+        """Return what `claim` leaves unexplained along a direction, at falling steps."""
+        changes, size, claimed, share = np.empty((4, 2, steps.size))
+        if self.point.fixed is not None:
+            direction = np.where(self.point.fixed, 0.0, direction)
+        weight = _weights(claim, direction)
+        whole = dot(claim.size, weight, partial(_absolute, direction))
+        moved = np.ones((2, steps.size))
+        # The finest first: what func keeps of its last call is then furthest from x0.
+        places = [(side, j) for j in range(steps.size)[::-1] for side in (0, 1)]
+        moves = ((-1.0) ** side * steps[j] * direction for side, j in places)
+        found = self.values.many(moves, overwrite=True)
+        # A few at a time where they are short: then an operation costs more than its numbers.
+        together = max(1, _TOGETHER // max(claim.size + self.weights.size, 1))
+        for start in range(0, len(places), together):
+            at = tuple(np.transpose(places[start : start + together]))
+            values, happened = map(_stacked, zip(*itertools.islice(found, together), strict=True))
+            claimed[at] = np.vecdot(happened, claim)
+            if claim.size <= BLOCK:
+                share[at] = np.vecdot(np.abs(happened), weight(slice(None)))
+            else:
+                share[at] = [dot(claim.size, weight, partial(_absolute, by)) for by in happened]
+            del happened  # as long as x0
+            changes[at], size[at] = self._change(values), self._size(values)
+            if self.weights.size > 1:
+                moved[at] = self._share(values != self.values.at_x0)
+        with np.errstate(all="ignore"):  # nowhere to go, or beyond the largest number
+            share /= whole * steps
+        # A step is what happened of it; where x has no digits for it, there is no rung.
+        lost = ~((share >= 0.5) & (share <= 2)).all(axis=0)
+        changes[:, lost], share[:, lost] = np.nan, 1.0
+        # In units in which f is about 1: what squares to infinity is no slope, but a wall.
+        changes[~(np.abs(changes) < _WALL)] = np.nan
+        # Rounding once has a standard deviation of eps / 2 / sqrt(3).
+        largest = np.fmax.reduce(size, axis=0)
+        h = steps * share.mean(axis=0)
+        rounding = 0.3 * self.output_eps * largest
+        if not self.point.entrywise and claim.any():
+            # Along a line x rounds in each of its entries, and off the line: what that makes of
+            # values that do not depend on all of them shows in no displacement along it.
+            rounding = np.hypot(rounding, 0.3 * self.point.eps * whole)
+        return Rungs(h, changes, claimed, rounding, moved.max(axis=0)).distinct()
+
+    def entry_ladder(self, claim: np.ndarray, i: int, unit: float, steps: np.ndarray) -> Rungs:
+        """Return the same along entry `i`, in steps of `unit`."""
+        direction = np.zeros_like(self.x)
+        direction[i] = unit
+        return self.ladder(claim, direction, steps)
+
+    def both_ways(self, steps: list[np.ndarray], reserve: int) -> Iterator[Block]:
+        """
+        Yield the changes of func with one entry at a time displaced, up and down.
+
+        Entries come in blocks, each measured with every step before the next: what ends a check
+        early, the budget or the user, takes nothing from blocks that are done.
+
+        Parameters
+        ----------
+        steps : list of ndarray of shape (n,)
+            The steps of all entries, one or more times.
+        reserve : int
+            If the budget does not reach all entries, the calls to leave to others, but no more
+            than half of what there is.
+
+        Yields
+        ------
+        Block
+            For each block and each step.
+        """
+        n, price = steps[0].size, 2 * self.values.cost * len(steps)
+        left = self.left()
+        reserve = min(reserve, int(left / 2)) if left < n * price else 0
+        happened = self._happened(steps) if self.values.sweepable else None
+        least = _BLOCK if self.values.calls.settings.workers is None else _BLOCK_OF_WORKERS
+        for block in self.values.blocks(max(least, -(-n // _BLOCKS))):
+            start = block.start
+            stop = int(min(block.stop, start + (self.left() - reserve) // price))
+            if stop <= start:
+                return
+            entries = range(start, stop)
+            for k, step in enumerate(steps):
+                if happened is None:
+                    yield self._one_by_one(k, step, entries)
+                else:
+                    plus, minus = (self._swept(sign * step, entries) for sign in (1.0, -1.0))
+                    up, down = happened[k][:, start:stop]
+                    yield Block(k, entries, plus, up, minus, down)
+            if stop < block.stop:
+                return
+
+    def _happened(self, steps: list[np.ndarray]) -> list[np.ndarray]:
+        """Return the displacements that steps of all entries make, up and down."""
+        point = self.point
+        return [
+            np.stack([point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)])
+            for step in steps
+        ]
+
+    def _swept(self, step: np.ndarray, entries: range) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(
+                self.weights[0] * np.ldexp(self.values.sweep(step, entries), self.exponent)
+            )
+
+    def _one_by_one(self, k: int, step: np.ndarray, entries: range) -> Block:
+        changes, happened = np.empty((2, 2, len(entries)))
+        for j, sides in enumerate(self.values.each_entry(step, entries)):
+            for side, (values, moved, at_x0) in enumerate(sides):
+                changes[side, j] = self._change(values, at_x0)
+                happened[side, j] = moved[entries[j]]
+        return Block(k, entries, changes[0], happened[0], changes[1], happened[1])
+
+
+def _weights(claim: np.ndarray, direction: np.ndarray) -> Callable[[slice], Any]:
+    """Return what tells, of a part of x0, how much each entry counts for a step."""
+    known = any((claim[part] * direction[part]).any() for part in blocks(claim.size))
+    if claim.size <= BLOCK:
+        all_of_them = np.abs(claim) if known else np.ones_like(claim)
+        return all_of_them.__getitem__
+    return lambda part: np.abs(claim[part]) if known else np.ones(part.stop - part.start)
+
+
+def _absolute(values: np.ndarray, part: slice) -> Any:
+    return np.abs(values[part])
+
+
+def _stacked(rows: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return rows as one array; a single one, which may be long, is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)

@@ -1,0 +1,281 @@
+"""What one direction through many entries shows: a short ladder along it, longer where needed."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._evaluation.outcomes import BudgetSpent
+from .._numerics.blocks import drawn, norm
+from .._numerics.extrapolation import NOTHING, Estimate
+from .._numerics.least_squares import DEVIATIONS, pooled
+from .._numerics.noise import noise_level
+from .._numerics.rungs import NOISE, Rungs
+from .evidence import DOUBT
+from .survey import Survey
+
+#: An error to be seen, the size of the claim along a direction, and what moved.
+Aim = tuple[float, float, Any]
+#: Steps, as shares of the largest, at which the claim is integrated: few, since noise falls with
+#: them, and one of half of it, by which what the integral leaves would be 1/64 of the error.
+_FAR = np.array([1.0, 0.88, 0.77, 0.5])
+#: What of the largest step is fine enough for an error of the slope to have to show alone.
+_FINE = 8.0
+#: The most times that a step is halved since the integral of the claim is in doubt.
+_HALVINGS = 4
+#: The rungs of a short ladder.
+RUNGS = 3
+#: Root mean square of weights between 1 and 2.
+_TYPICAL = 1.53
+#: A value of func that keeps its rounding adds no noise. One that moves by less than that changes
+#: seldom, then by a unit in the last place, three times what is reckoned with; and of many that may
+#: change none does in one of ``exp(9)`` cases where nine are expected to.
+_FLIP, _UNSEEN = 3.0, 9.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """
+    What a direction shows.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n,)
+        Of the moves of the entries.
+    rungs : Rungs
+        What was measured along it.
+    e : Estimate
+        The claim's error.
+    common : float
+        What the roundings of the claim may add up to.
+    scale : float
+        What errors are compared with: the 2-norm of weights times material sizes, to which errors
+        of random signs add up.
+    visible : float
+        An error that must have been seen.
+    state : str
+        `FAIL` where the claim is off, `OPEN` where that cannot be told; else empty.
+    share : float
+        The share of func's noise that it has: some of its values did not change at all.
+    needed : bool
+        Whether a pass must have resolved it; else it is there for what else it shows.
+    integrated, doubt : float
+        The largest step at which the claim is integrated along it, 0 if it is not, and in how much
+        doubt that leaves it.
+    part : list or str
+        Rows, with a number for each, that moved as claimed; or how entries moved otherwise.
+    """
+
+    weights: np.ndarray
+    rungs: Rungs
+    e: Estimate
+    common: float
+    scale: float
+    visible: float
+    state: str = ""
+    share: float = 1.0
+    needed: bool = True
+    integrated: float = 0.0
+    doubt: float = 0.0
+    part: Any = ""
+
+    @property
+    def resolved(self) -> bool:
+        """Whether an error that must be seen would have been."""
+        if not self.needed:
+            return self.seen <= self.visible
+        return abs(self.e.value) + self.e.bar + self.common <= max(self.visible, 2 * self.common)
+
+    @property
+    def seen(self) -> float:
+        """The smallest error of entries of weight 1 that is surely followed, in their moves."""
+        # Beyond `common` and twice the bar it is followed; the bar once more, since noise may
+        # hide it.
+        return abs(self.e.value) + self.common + (DOUBT + 1) * self.e.bar
+
+
+class Looks:
+    """
+    Measures the claim's error along directions.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    base : Rungs
+        The ladder along the claim, which tells what steps are good.
+    """
+
+    def __init__(self, survey: Survey, base: Rungs) -> None:
+        self.survey, self.base = survey, base
+
+    def random(self) -> Sight:
+        """Look along a random direction in which all entries move."""
+        survey = self.survey
+        # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
+        # directions once in 1e10.
+        n, uniform = survey.g.size, partial(survey.rng.uniform, 1, 2)
+        # Where noise is a quarter of what must be seen.
+        visible = survey.res * _TYPICAL * norm(n, survey.scales.resolved.__getitem__)
+        steps = self._steps(visible)
+        weights = drawn(n, uniform, np.float16)
+        weights *= drawn(n, partial(survey.rng.choice, [-1.0, 1.0]), np.float16)
+        return self._along(weights, steps, None)
+
+    def along(
+        self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Any = ""
+    ) -> Sight:
+        """
+        Look along a direction that follows the claim, for an error of a size.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n,)
+            Of the moves.
+        visible : float
+            The error.
+        scale : float
+            What the claim adds up to along the direction, if that is more than random signs make.
+            The roundings of its last operations, which entries may have in common, are a share.
+        part : object
+            Kept with the result.
+        """
+        return self._along(weights, self._steps(visible), (visible, scale, part))
+
+    def _steps(self, visible: float) -> np.ndarray:
+        """Return the steps of a short ladder at which noise is a quarter of an error, or less."""
+        survey = self.survey
+        sharp, _ = survey.estimate(self.base, 0.0)
+        last = float(self.base.h[-1]) if sharp is NOTHING else sharp.step
+        ratio = survey.steps.ratio
+        last = max(last, 4 * NOISE * math.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
+        steps = min(last * ratio ** (RUNGS - 1), survey.steps.top) / ratio ** np.arange(RUNGS)
+        # A random factor, so that no function is resonant with the steps.
+        return np.asarray(steps * 2 ** survey.rng.uniform(-0.5, 0.0))
+
+    def _along(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Sight:
+        survey, ratio = self.survey, self.survey.steps.ratio
+        if survey.probe.left() < 2 * RUNGS:
+            raise BudgetSpent
+        rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
+        sight = self._sight(weights, rungs, aim)
+        if not sight.resolved and aim is not None and survey.short:
+            sight = self._integrated(sight)
+            if sight.integrated:
+                return sight
+        for _ in range(2):
+            if sight.resolved:
+                break
+            noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
+            more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
+            if not noisy or more[1] <= 1.1 * rungs.h[0]:
+                more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
+            rungs = rungs.joined(survey.probe.ladder(survey.g, weights * survey.move, more))
+            sight = self._sight(weights, rungs, aim)
+        return sight
+
+    def _integrated(self, sight: Sight) -> Sight:
+        """Return a line along which the claim is integrated, at large steps, if that shows more."""
+        survey, direction = self.survey, sight.weights * self.survey.move
+        step = survey.steps.top * survey.rng.uniform(0.9, 1.0)
+        for _ in range(_HALVINGS):
+            # Asked of the claim alone: how far its integral can be trusted.
+            doubt = survey.near.doubt(step * direction) / step
+            if doubt <= sight.visible / 8:
+                break
+            step /= 2
+        else:
+            return sight
+        rungs = self._far(direction, step)
+        better = replace(sight, rungs=rungs, share=self._share(rungs), integrated=step, doubt=doubt)
+        better = replace(better, e=self.estimate(better, rungs, 0.0))
+        return better if better.seen < sight.seen else sight
+
+    def _far(self, direction: np.ndarray, step: float) -> Rungs:
+        survey = self.survey
+        if survey.probe.left() < 2 * _FAR.size:
+            raise BudgetSpent
+        return survey.near.between(survey.probe.ladder(survey.g, direction, step * _FAR), direction)
+
+    def again(self, sight: Sight) -> Rungs:
+        """Return another ladder along a direction, without a common step."""
+        if sight.integrated:
+            direction = sight.weights * self.survey.move
+            return self._far(direction, 0.93 * sight.integrated)
+        return self.near(sight)
+
+    def near(self, sight: Sight) -> Rungs:
+        """Return a ladder down to fine steps, with the claim as it is at x0."""
+        survey, direction = self.survey, sight.weights * self.survey.move
+        steps = self.base.h / np.sqrt(self.base.h[0] / self.base.h[1])
+        if survey.probe.left() < 2 * steps.size:
+            raise BudgetSpent
+        return survey.probe.ladder(survey.g, direction, steps)
+
+    def borne_out(self, near: Rungs, e: Estimate) -> bool:
+        """
+        Tell whether fine steps say what a line says at large ones.
+
+        Rows that move as one add up what kinks and bends of all their entries make, of which three
+        neighbouring steps may say the same; at finer ones less and less of it is left, while an
+        error of the slope stays. No step may contradict it by more than half, beyond the rounding
+        of func's result, and two fine ones have to be able to.
+        """
+        near = near.both()
+        noise = DEVIATIONS * near.spread(self.survey.rounding) * math.sqrt(0.5) / near.h
+        half = abs(e.value) / 2
+        tell = (near.h <= self.survey.steps.top / _FINE) & (noise < half)
+        return bool((np.abs(near.error - e.value) <= half + noise).all() and tell.sum() > 1)
+
+    def sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
+        """Return what rungs along a direction show."""
+        return self._sight(weights, rungs, None)
+
+    def _sight(self, weights: np.ndarray, rungs: Rungs, aim: Aim | None) -> Sight:
+        survey = self.survey
+        scale, seen = survey.size_along(weights), survey.size_along(weights, "resolved")
+        # The roundings of the claim add up like noise, but for a share that they have in common.
+        total, root = survey.rounding_along(weights)
+        common = 2 * root + 2 * survey.eps * scale
+        if survey.short and not survey.g.any():
+            # A gradient left out adds up along its own signs, as no random direction shows: less
+            # has to be seen of a func of few values, to each of which all entries add. (Other
+            # dtypes have digits enough to see it along any direction.)
+            n, m = survey.g.size, survey.probe.weights.size
+            seen *= float(np.sqrt(min(m, n) / n))
+        sight = Sight(weights, rungs, NOTHING, min(total, common), scale, survey.res * seen)
+        if aim is not None:
+            visible, along, part = aim
+            common = min(total, root + 2 * survey.eps * max(scale, along))
+            sight = replace(sight, visible=visible, needed=False, share=self._share(rungs))
+            sight = replace(sight, common=common, scale=max(scale, along), part=part)
+        return replace(sight, e=self.estimate(sight, rungs, 0.0))
+
+    def estimate(
+        self, sight: Sight, rungs: Rungs, fine: float, sigma: float | None = None
+    ) -> Estimate:
+        """Return the claim's error along a direction that has its share of the noise."""
+        sigma = self.survey.sigma if sigma is None else sigma
+        if sight.share < 1:
+            sigma, rungs = (
+                sigma * sight.share,
+                replace(rungs, rounding=rungs.rounding * sight.share),
+            )
+        if not sight.integrated:
+            return self.survey.estimate(rungs, fine, sigma)[0]
+        e = pooled(rungs, sigma)
+        return replace(e, truncation=e.truncation + sight.doubt)
+
+    def noise(self, ladders: list[Rungs]) -> float:
+        """Return the noise of func, measured cautiously: too little of it must not convict."""
+        survey = self.survey
+        return max(survey.sigma, noise_level([self.base, *ladders], survey.floor, together=2))
+
+    def _share(self, rungs: Rungs) -> float:
+        if rungs.changed is None:
+            return 1.0
+        changed = float(np.max(rungs.changed, initial=0.0))
+        unseen = _UNSEEN / self.survey.probe.weights.size
+        return min(1.0, _FLIP * math.sqrt(changed**2 + unseen))

@@ -1,0 +1,92 @@
+"""
+Points at which a gradient is zero: every multiple of a right claim is right there.
+
+What passes at such a point has not been told from itself times any factor, and says nothing of the
+formula. A func that does not move at all is another case: of it a claim of zero says everything.
+"""
+
+import numpy as np
+
+from .._numerics.blocks import blocks
+from .._numerics.rungs import Rungs
+from .._numerics.scales import largest
+from .survey import Survey
+
+#: A change counts from here on, in standard deviations of what noise and rounding make of it. Four
+#: bits more than a deviation, as wherever noise is compared.
+_MOVES = 16
+#: The least power of the step by which func moves from a stationary point: halfway between that of
+#: a bend, 2 or more, and that of steps of a staircase and kinks beside x0, which is 1.
+_POWER = 1.5
+#: Coarser steps may leave the plateau on which a claim of zero is right for good, one of 1/128 of
+#: x. Single precision has two rungs up to there that show a bend, and three are needed: of a func
+#: that bends as much as it is large, `h**2 / 2` is 16 deviations of 0.3 eps from 2**-9.9 on, and
+#: its rungs are 2**-8.5, 2**-7, 2**-5.5; 2**-4 leaves one for a func that bends less.
+_PLATEAU, _PLATEAU_SINGLE = 2.0**-7, 2.0**-4
+STATIONARY = (
+    "the point is stationary: the claim is 0 in every entry, up to rounding, and so is the slope "
+    "of func, so that any multiple of a right claim would pass as well; check at another point"
+)
+STILL = (
+    "the claim is 0 in every entry, and func does not move from its value here: a point where it "
+    "does would tell more"
+)
+HIDDEN = (
+    "neither the claim nor func moves func's value here by its rounding, and farther off func does "
+    "move: no claim can be told from another; check at a point that is not so near zero"
+)
+BELOW_ROUNDING = (
+    "what is claimed moves func by less than its value is rounded by: no claim can be told from "
+    "another"
+)
+
+
+def claims_nothing(survey: Survey) -> bool:
+    """Tell whether the claim moves func by no more than the rounding of its result."""
+    # In half precision what is not zero may be a claim, as in `Survey.measure`.
+    least = 0.0 if survey.short else 16 * survey.eps * survey.probe.size
+    claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
+    return bool(survey.g.size) and max(claimed) <= least
+
+
+def bends(survey: Survey) -> bool:
+    """Tell whether func moves along a line, by a higher power of the step than a slope does."""
+    return any(_bends(survey, rungs.both()) for _, rungs in survey.lines)
+
+
+def _bends(survey: Survey, rungs: Rungs) -> bool:
+    size = np.abs(rungs.changes).max(axis=0, initial=0.0)
+    there = size > _MOVES * np.maximum(survey.sigma, rungs.rounding)
+    if not survey.short:
+        there &= rungs.h <= (_PLATEAU if survey.eps < 2.0**-40 else _PLATEAU_SINGLE)
+    size, h = size[there], rungs.h[there]
+    if size.size < 3:
+        return False
+    powers = np.log(size[:-1] / size[1:]) / np.log(h[:-1] / h[1:])
+    steep = powers > _POWER
+    return bool((steep[1:] & steep[:-1]).any())
+
+
+def moves(survey: Survey) -> bool:
+    """Tell whether func moves at all along the lines."""
+    return any(
+        bool((np.abs(rungs.changes) > _MOVES * rungs.rounding).any()) for _, rungs in survey.lines
+    )
+
+
+def hidden(survey: Survey) -> bool:
+    """
+    Tell whether func stands still only because x0 does not move it on its own scale.
+
+    Asked where something is claimed, which may be rounding of a right zero or a slope that x0 is
+    too small to show: at moves of ordinary size func stands still, or it does not.
+    """
+    probe, values = survey.probe, survey.probe.values
+    base = values.point.base
+    # Of an x0 so small the square is less than the rounding of what is about 1.
+    small = float(np.max(base.magnitude, initial=0.0)) < float(np.sqrt(survey.eps))
+    if not (small or survey.g.any()) or values.left() < 1:
+        return False
+    # As far as the first step of a ladder; rounding to a result has a deviation of 0.3 of its unit.
+    moved, _ = probe.at(values.point.farther(survey.signs() / 32))
+    return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * probe.output_eps * probe.size))

@@ -1,0 +1,289 @@
+"""The problem in its own units: moves, scales, noise, and what rounding makes of the claim."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._claims.near import NearClaim
+from .._numerics.blocks import blocks, dot, drawn, norm
+from .._numerics.extrapolation import Estimate, estimate
+from .._numerics.least_squares import fitted, fitted_sides
+from .._numerics.noise import noise_level
+from .._numerics.one_sided import one_sided
+from .._numerics.precision import COARSEST, RESOLUTION, RESOLUTION_SHORT, Steps
+from .._numerics.rungs import Rungs
+from .._numerics.scales import Scales, largest, moves_by_leaf, rms, rms_of, scales, shortest_moves
+from .scalarized import Probe
+
+#: The smallest number of a dtype, by its machine epsilon: no result is rounded to less.
+_LEAST = {2.0**-52: 2.0**-1074, 2.0**-23: 2.0**-149, 2.0**-10: 2.0**-24, 2.0**-7: 2.0**-133}
+#: Exponents of numbers go up to 1023; what is left of them is for squares of what errors may be.
+_BOUND = 512
+Found = tuple[Estimate, list[Estimate]]
+#: A line through x0: the weight of each entry's move, and what its rungs showed.
+Line = tuple[np.ndarray, Rungs]
+
+
+def _product(a: np.ndarray, b: np.ndarray, part: slice) -> Any:
+    return a[part] * b[part]
+
+
+def _absolute(a: np.ndarray, part: slice) -> Any:
+    return np.abs(a[part])
+
+
+class Units:
+    """
+    The problem in its own units.
+
+    Parameters
+    ----------
+    probe : Probe
+        Evaluations of func.
+    claim : callable
+        Returns the claim, flat, at a displaced point; None where it cannot.
+    g : ndarray of shape (n,)
+        The claim at x0.
+    eps : float
+        Machine epsilon of the coarsest dtype involved.
+    rtol : float
+        The relative error that matters.
+    rng : numpy.random.Generator
+        For the directions.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        claim: Callable[[np.ndarray], np.ndarray | None],
+        g: np.ndarray,
+        eps: float,
+        rtol: float,
+        rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
+    ) -> None:
+        self.probe, self.eps, self.rtol, self.rng = probe, eps, rtol, rng
+        share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
+        self.res = min(share * rtol, COARSEST)
+        self.steps = Steps.of(eps)
+        self.move = moves_by_leaf(probe.magnitude, probe.parts, eps)
+        self.move *= probe.values.reach
+        if probe.point.entrywise:  # tangents are long enough
+            for part in probe.parts:
+                least = shortest_moves(probe.x[part], probe.point.eps, probe.values.backend)
+                np.maximum(self.move[part], least, out=self.move[part])
+        self._leave_zero(g)
+        self.exponent = self._exponent(g)
+        probe.rescale(-self.exponent)
+        self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
+        self.g = self.near.g
+        least = float(np.ldexp(_LEAST.get(probe.output_eps, 0.0), -self.exponent))
+        self.floor = 0.3 * max(probe.output_eps * probe.size, least)
+        self.rounding = 0.3 * eps * probe.size
+        self.sigma = self.floor
+        self.grain = 0.0
+        self.scales = self._scales((1.0, 1.0), 1.0)
+        self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
+        self.lines: list[Line] = []
+        self.rough: np.ndarray | None = None
+        self.inexact: Any = None
+        self._wobble: np.ndarray | None = None
+        self.nothing = False
+
+    def _scales(
+        self,
+        floor: tuple[float, float] | None,
+        ordinary: float,
+        nothing: float = 0.0,
+        hidden: float = np.inf,
+    ) -> Scales:
+        g = self.g
+        if not np.isfinite(largest(g)):
+            g = np.where(np.isfinite(g), g, 0.0)
+        return scales(g, self.move, floor, ordinary, self.probe.parts, nothing, hidden)
+
+    @property
+    def short(self) -> bool:
+        """Whether the coarsest dtype is one of half precision."""
+        return self.eps > 2.0**-15
+
+    @property
+    def jumpy(self) -> bool:
+        """
+        Whether half precision shows far more noise along lines than rounding makes.
+
+        Lines cross the jumps and kinks of all entries, and it has no steps too fine for them.
+        "Far" is four bits, as wherever noise is compared.
+        """
+        return self.short and self.sigma > 16 * self.rounding
+
+    def _exponent(self, g: np.ndarray) -> int:
+        size = self.probe.size
+        sizes = [int(np.frexp(size)[1])] if size and np.isfinite(size) else []
+        for part in blocks(g.size):
+            own = g[part]
+            there = np.isfinite(own) & (own != 0)
+            if there.any():
+                exponents = np.frexp(own[there])[1] + np.frexp(self.move[part][there])[1]
+                sizes.append(int(exponents.max()))
+        # The claim itself has to stay a number, where x0 has next to no size.
+        most = max(largest(g[part]) for part in blocks(g.size)) if g.size else 0.0
+        bound = int(np.frexp(most)[1]) - _BOUND if np.isfinite(most) else 0
+        return int(max([bound, *sizes] if sizes else [0]))
+
+    def _leave_zero(self, g: np.ndarray) -> None:
+        """
+        Move entries next to zero as those that are zero, where their claim cannot show otherwise.
+
+        On the scale of an x0 of 1e-20 no slope of an ordinary func shows, right or wrong. Where
+        other claims show, this is about entries that are nothing beside others of their leaf. (In
+        half precision these move on a common scale anyway.)
+        """
+        probe, eps = self.probe, self.eps
+        # The rounding of func's result and four bits, as in `measure`; half precision has no bits
+        # to spare for that.
+        least = (1 if self.short else 16) * eps * probe.size
+        whole = dot(g.size, partial(_absolute, g), partial(_absolute, self.move))
+        unseen = np.isfinite(probe.size) and not whole > least
+        for part in probe.parts if unseen or not self.short else []:
+            size, move = probe.magnitude[part], self.move[part]
+            # An x0 whose square is less than the rounding of 1, as in `_stationary.hidden`; beside
+            # others, one that is less than their last digit.
+            small = float(np.sqrt(eps)) if unseen else eps * rms(size)
+            near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)
+            if near.any():
+                # No farther than where the claim alone would move func by all of its size.
+                steep = float(np.max(np.abs(g[part][near])))
+                most = min(probe.size / steep, 1.0) if steep and unseen else 1.0
+                move[near] = np.maximum(move[near], min(rms(size[~near]), most) or most)
+
+    def forget(self) -> None:
+        """Drop what is needed for measuring anew alone: an array as long as x0."""
+        self._wobble = None
+
+    def signs(self) -> Any:
+        """Return a random sign for each entry."""
+        return drawn(self.g.size, partial(self.rng.choice, [-1.0, 1.0]))
+
+    def look_near(self) -> None:
+        """Learn, once, by how much an ulp of x0 moves the claim; the scales are to come anew."""
+        # They are arrays as long as x0: these stand for them if that is interrupted.
+        one = np.broadcast_to(1.0, self.g.shape)
+        self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
+        if self._wobble is None:
+            self._wobble = self.near.wobble(self.ulps())
+            most, blur = (self._largest_moved(g) for g in (self.g, self._wobble))
+            self.nothing = not most > 16 * blur
+
+    @property
+    def wobbled(self) -> np.ndarray:
+        """By how much, per move, an ulp of x0 moves each entry of the claim at least."""
+        assert self._wobble is not None
+        return np.asarray(self._wobble * self.move)
+
+    def _largest_moved(self, g: np.ndarray) -> float:
+        """Return the largest of some slopes per move."""
+        return max((largest(g[part] * self.move[part]) for part in blocks(g.size)), default=0.0)
+
+    def ulps(self) -> Any:
+        """Return a move of each entry by an ulp, in a random direction."""
+        ulps = self.signs()
+        ulps *= self.probe.point.eps
+        ulps *= self.probe.magnitude
+        return ulps
+
+    def noise(self, ladders: list[Rungs]) -> float:
+        """Return the noise of func that some ladders show, measured cautiously where it rules."""
+        return noise_level(ladders, self.floor, together=2 if self.short else 1)
+
+    def estimate(self, rungs: Rungs, fine: float, sigma: float | None = None) -> Found:
+        """Return the claim's error along a line, and the windows that were looked at, if any."""
+        sigma = self.sigma if sigma is None else sigma
+        return (fitted(rungs, sigma), []) if self.short else estimate(rungs, sigma, fine)
+
+    def sides(self, rungs: Rungs, sigma: float | None = None) -> tuple[Estimate, Estimate]:
+        """Return the claim's error to the right and to the left of x0."""
+        sigma = self.sigma if sigma is None else sigma
+        return fitted_sides(rungs, sigma) if self.short else one_sided(rungs, sigma)
+
+    @property
+    def typical(self) -> float:
+        """The scale of the median entry's error, per move."""
+        positive = self.scales.material[self.scales.material > 0]
+        return float(np.median(positive)) if positive.size else 0.0
+
+    def _least_slopes(self, lines: list[Line]) -> tuple[float, float]:
+        """Return, for a claim of zero, a slope per move that func has at least, and one to see."""
+        shown = [np.abs(r.changes).max(axis=0) / (r.h * np.linalg.norm(w)) for w, r in lines]
+        moved = np.concatenate(shown)
+        moved = moved[np.isfinite(moved) & (moved > 0)]
+        least = float(moved.min()) if moved.size else 0.0
+        # The share of f that half of its digits make up: slopes that add up to less matter to
+        # nobody, even if func does not move at all.
+        seen, n = float(np.sqrt(self.eps)) * self.probe.size or 1.0, self.g.size
+        # Half precision has few digits: each of many entries is below that share, all together
+        # change f as a whole. Designs see the less of each the more there are, like a root.
+        return max(least, seen / n), max(least, seen / (float(np.sqrt(n)) if self.short else 1.0))
+
+    def _claim_noise(self) -> Any:
+        """
+        Return by how much rounding alone may move each entry of the claim.
+
+        Measured: x0 moves by an ulp either way, and the smaller change counts, since a kink on x0
+        shows on one side only and is no noise. On top the roundings of the claim's last
+        operations. Never more than what has to be resolved: a claim that rounding alone moves
+        further is itself the defect, unless it is half precision.
+        """
+        assert self._wobble is not None
+        # Two samples miss the tail of what rounding does: twice that in half precision, where it is
+        # large enough to hide mistakes; more where there is room.
+        margin = 2.0 if self.short else 4.0
+        tau = np.empty_like(self.g)
+        for part in self.probe.parts:
+            wobble, move, own = self._wobble[part], self.move[part], tau[part]
+            np.multiply(wobble, move, out=own)
+            claim, resolved = self.scales.claim[part], self.scales.resolved[part]
+            most = largest(claim)
+            if self.short:
+                per_x, per_move = rms(wobble), np.inf
+            else:
+                # What others share with it: not what kinks on x0 make of tied entries, which
+                # change on both sides; per move or per unit of x, whichever is less, as with the
+                # scales.
+                few = np.empty(own.size, dtype=bool)
+                for here in blocks(own.size):
+                    few[here] = own[here] < 0.5 * self.res * resolved[here]
+                per_x = rms_of(own.size, partial(_product, wobble, few))
+                per_move = rms_of(own.size, partial(_product, own, few))
+            per_unit = largest(self.g[part])
+            for here in blocks(own.size):
+                unit = move[here]
+                total = np.maximum(own[here], np.minimum(per_x * unit, per_move))
+                total += np.abs(claim[here]) * self.eps
+                total *= margin
+                whole = per_unit * unit
+                total += (whole if self.short else np.minimum(whole, most)) * self.eps
+                # (In half precision x may have no digits to compute it from: nobody can tell.)
+                if not self.short:
+                    np.minimum(total, 0.5 * self.res * resolved[here], out=total)
+                own[here] = total
+        return tau
+
+    def size_along(self, weights: np.ndarray, kind: str = "material") -> float:
+        """Return the 2-norm of weights times sizes: of what is material, or to be resolved."""
+        return norm(weights.size, partial(_product, weights, getattr(self.scales, kind)))
+
+    def rounding_along(self, weights: np.ndarray) -> tuple[float, float]:
+        """Return the sum, and the 2-norm, of what rounding may move the claim by along a line."""
+
+        def rounding(part: slice) -> Any:
+            return np.abs(weights[part]) * self.tau[part]
+
+        total = sum(float(rounding(part).sum()) for part in blocks(weights.size))
+        return total, norm(weights.size, rounding)
+
+    def claimed_along(self, weights: np.ndarray) -> float:
+        """Return the sum of the sizes of the claim along a line."""
+        claim = self.scales.claim
+        return dot(weights.size, partial(_absolute, weights), partial(_absolute, claim))

@@ -1,0 +1,77 @@
+"""Several checks of one claim in one report."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .reach import worst_of
+from .report import Interrupted, Report
+from .text import GRAVITY
+from .verdicts import NOT_REACHED, Check, Verdict
+
+
+def together(
+    reports: list[tuple[str, Report]], checks: list[Check], nfev: int, ngev: int
+) -> Report:
+    """
+    Return one report on several things.
+
+    Parameters
+    ----------
+    reports : list of (str, Report)
+        By name, one at least.
+    checks : list of Check
+        What was checked without a report of its own.
+    nfev, ngev : int
+        Calls of func and of the claim in all.
+
+    Returns
+    -------
+    Report
+        With the worst verdict of all; its numbers are those of the report that decides.
+    """
+    every = [Check(name, r.verdict, r.reason) for name, r in reports] + checks
+    decides = min(every, key=lambda check: GRAVITY.index(check.verdict))
+    _, main = min(reports, key=lambda item: GRAVITY.index(item[1].verdict))
+    alone = len(every) == 1
+    several = decides.verdict is Verdict.PASS or alone
+    remarks = dict.fromkeys(remark for _, r in reports for remark in r.remarks)
+    interrupted = any(r.interrupted for _, r in reports)
+    return replace(
+        main,
+        verdict=decides.verdict,
+        reason=main.reason if several else f"{decides.name}: {decides.text}",
+        remarks=tuple(remarks),
+        advice=main.advice if decides.verdict is main.verdict else "",
+        nfev=nfev,
+        ngev=ngev,
+        reach=worst_of([report.reach for _, report in reports]),
+        compile_time=max(report.compile_time for _, report in reports),
+        checks=() if alone else tuple(every),
+        interrupted=interrupted,
+        scope=reports[0][1].scope.joined(r.scope for _, r in reports[1:]),
+    )
+
+
+def whole(report: Report) -> Report:
+    """Return a report; if it is partial, `Interrupted` has it, so that loops and scripts end."""
+    if report.interrupted:
+        raise Interrupted(report)
+    return report
+
+
+def beside(report: Report, pending: dict[str, Callable[[], Check]]) -> tuple[Report, list[Check]]:
+    """
+    Return a report and some checks, by name; of an interrupted report none of them is made.
+
+    Ctrl-C during one of them makes the report an interrupted one.
+    """
+    checks = []
+    for name, check in pending.items():
+        try:
+            if not report.interrupted:
+                checks.append(check())
+                continue
+        except KeyboardInterrupt:
+            report = replace(report, interrupted=True)
+        checks.append(Check(name, Verdict.INCONCLUSIVE, NOT_REACHED))
+    return report, checks

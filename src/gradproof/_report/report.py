@@ -1,0 +1,280 @@
+"""What a check found, for people and for programs."""
+
+import math
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .._backends.foreign import escaped
+from .._vectors.layout import Leaf, Pairs, leaf_of
+from .._vectors.scope import NOTHING, Scope
+from .advice import of_reason
+from .reach import Reach
+from .text import in_lines, in_one_line
+from .verdicts import Check, Inconclusive, Verdict, WrongDerivative
+
+
+class Interrupted(KeyboardInterrupt):
+    """
+    Ctrl-C ended a check: what was measured until then is in a report.
+
+    Attributes
+    ----------
+    report : Report
+        Partial: what was not reached is unresolved, and it never passes. It fails if something was
+        found to be wrong, and confirmed, before.
+    """
+
+    def __init__(self, report: "Report") -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.report,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """
+    The result of a check.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        'pass', 'fail' or 'inconclusive'.
+    reason : str
+        One sentence that says why.
+    remarks : tuple of str
+        What else was noticed: kinks, scales, exceptions of func.
+    entries : dict of str to ndarray
+        One number for each entry of x0, in its shape: ``claimed``, ``measured`` (slope of func),
+        ``truncation`` and ``noise`` (bars for the two parts of its uncertainty), ``step`` (the
+        finest step used), ``right`` and ``left`` (one-sided slopes, where they differ),
+        ``resolution`` (the smallest relative error that would have been seen) and ``state``
+        ('pass', 'fail', 'unresolved' or 'held fixed'). NaN and infinity where nothing was measured.
+        Of a pytree, each is a dict from the path of a leaf to an array. Of a Jacobian, they are
+        about the value of func that is furthest off, for each entry of x0; ``row`` is its place.
+    rtol : float
+        The relative error that matters.
+    resolved : float
+        What a pass must have been able to see, relative to the scale of each entry.
+    whole : float
+        Upper bound on the error along the claim itself, relative to the claim: the resolution
+        for mistakes of the gradient as a whole.
+    dtype : str
+        The coarsest dtype involved.
+    nfev, ngev : int
+        Calls of func and of the claim; of a batch, its points. (What a batch has beside them, x0
+        and a call to compare it with, is not counted.)
+    seed : int
+        Repeats the check.
+    checks : tuple of Check
+        What was checked, where that is more than one thing; the worst of them is the verdict, and
+        what `entries` are about.
+    advice : str
+        What is known to help an inconclusive check; `next_step` says it.
+    interrupted : bool
+        Whether Ctrl-C ended the check. Then it is inconclusive unless something was wrong already,
+        and what was not reached is unresolved.
+    alone : tuple of two floats or None
+        Of a check along directions: the smallest relative error of one entry that would have been
+        seen if all others are right, for the median entry and for the worst. None if each entry was
+        looked at.
+    reach : Reach
+        How small a mistake would have been seen: of the whole, of each leaf, of a row of it, of an
+        entry. Of several things, the largest of each number.
+    compile_time : float
+        Seconds spent to compile func for batches; 0 where that was not needed, or done before.
+    scope : Scope
+        What the verdict is about: the leaves that were ``checked``, those that were ``held`` fixed
+        and why, at how many cotangents or tangents ``products`` were checked, and what was
+        ``not_checked``, as a mode that func does not have.
+    """
+
+    verdict: Verdict
+    reason: str
+    remarks: tuple[str, ...]
+    rtol: float
+    resolved: float
+    whole: float
+    dtype: str
+    nfev: int
+    ngev: int
+    seed: int
+    flat: dict[str, np.ndarray]
+    leaves: tuple[Leaf, ...]
+    pairs: Pairs | None = None
+    checks: tuple[Check, ...] = ()
+    alone: tuple[float, float] | None = None
+    reach: Reach | None = None
+    compile_time: float = 0.0
+    advice: str = ""
+    interrupted: bool = False
+    scope: Scope = NOTHING
+
+    def __post_init__(self) -> None:
+        # Exceptions, paths and values of the user are part of these.
+        object.__setattr__(self, "reason", escaped(self.reason))
+        object.__setattr__(self, "remarks", tuple(map(escaped, self.remarks)))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the claim passed; an inconclusive check is not ok."""
+        return self.verdict is Verdict.PASS
+
+    @property
+    def next_step(self) -> str:
+        """What would help a check that is inconclusive; empty for one that is not."""
+        if self.verdict is not Verdict.INCONCLUSIVE:
+            return ""
+        return self.advice or of_reason(self.reason)
+
+    def __bool__(self) -> NoReturn:
+        msg = (
+            "a Report is neither true nor false: use `report.ok`, `report.verdict` or "
+            "`report.raise_if_wrong()`."
+        )
+        raise TypeError(msg)
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """One number for each entry of x0, by name; see the class."""
+        return {name: self._shaped(values) for name, values in self.flat.items()}
+
+    def _shaped(self, values: np.ndarray) -> Any:
+        parts: dict[str, Any] = {}
+        for leaf in self.leaves:
+            own = values[leaf.where]
+            shape = leaf.shape
+            parts[leaf.path] = own.reshape((2, *shape) if leaf.complex else shape)
+        return parts[""] if list(parts) == [""] else parts
+
+    def worst(self, k: int = 5) -> list[dict[str, Any]]:
+        """
+        Return the entries that are furthest off, or least resolved, first.
+
+        Parameters
+        ----------
+        k : int
+            How many at most.
+
+        Returns
+        -------
+        list of dict
+            With the ``name`` of the entry, the ``index`` in its leaf and the ``leaf`` (its path),
+            and its numbers from `entries`.
+        """
+        state = self.flat["state"]
+        # What was not reached may be all that there is of an interrupted check, and says nothing.
+        measured = np.isfinite(self.flat["measured"])
+        kinds = [state == "fail", (state == "unresolved") & measured, state == "unresolved"]
+        rank = np.select(kinds, [3, 2, 1], 0)
+        # By state, then by resolution; the first of equals first.
+        order = np.lexsort((-self.flat["resolution"], -rank))
+        return [self._entry(int(i)) for i in order[:k]]
+
+    def _entry(self, i: int) -> dict[str, Any]:
+        leaf = leaf_of(list(self.leaves), i)
+        numbers = {name: values[i].item() for name, values in self.flat.items()}
+        name = leaf.name(i)
+        row = numbers.get("row", -1)
+        if self.pairs is not None and row >= 0:
+            name = self.pairs.name(row, i)
+        return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in lists, numbers, text and None (for NaN and infinity): for JSON."""
+        return {
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "remarks": list(self.remarks),
+            "next_step": self.next_step,
+            "checks": [
+                {"name": c.name, "verdict": str(c.verdict), "text": c.text} for c in self.checks
+            ],
+            "entries": {name: _plain(values) for name, values in self.entries.items()},
+            "rtol": self.rtol,
+            "resolved": self.resolved,
+            "whole": _plain(self.whole),
+            "dtype": self.dtype,
+            "nfev": self.nfev,
+            "ngev": self.ngev,
+            "seed": self.seed,
+            "compile_time": self.compile_time,
+            "alone": None if self.alone is None else _plain(list(self.alone)),
+            "reach": None if self.reach is None else self.reach.to_dict(),
+            "interrupted": self.interrupted,
+            "scope": self.scope.to_dict(),
+        }
+
+    def with_remarks(self, remarks: list[str]) -> "Report":
+        """Return the same report with more remarks."""
+        return replace(self, remarks=(*self.remarks, *remarks))
+
+    def without(self, *words: str) -> "Report":
+        """Return the same report, with words for what was not checked in its scope."""
+        return replace(self, scope=self.scope.without(*words))
+
+    def raise_if_wrong(self) -> None:
+        """
+        Do nothing if the claim passed.
+
+        Raises
+        ------
+        WrongDerivative
+            If it failed.
+        Inconclusive
+            If nothing could be said.
+        Interrupted
+            If that is so because the check was interrupted: tests then end, as Ctrl-C wants it.
+        """
+        __tracebackhide__ = True  # pytest then shows the line of the test
+        if self.verdict is Verdict.FAIL:
+            raise WrongDerivative(str(self))
+        if self.interrupted:
+            raise Interrupted(self)
+        if self.verdict is Verdict.INCONCLUSIVE:
+            raise Inconclusive(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is the same, numbers of entries and NaN among it."""
+        if not isinstance(other, Report):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.verdict, self.reason, self.nfev, self.seed))
+
+    def __str__(self) -> str:
+        return in_lines(self)
+
+    def __repr__(self) -> str:
+        # What a prompt shows, and pytest of `assert report.ok`.
+        return f"<Report {in_one_line(self)}>"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two fields of a report hold the same; NaN is like NaN."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    if isinstance(one, np.ndarray):
+        if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+            return False
+        return bool(((one == other) | ((one != one) & (other != other))).all())
+    if is_dataclass(one) and type(one) is type(other):
+        return all(_same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    if isinstance(one, tuple):
+        pairs = other is not None and len(one) == len(other)
+        return pairs and all(map(_same, one, other))
+    return bool(one == other) or (one != one and other != other)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,258 @@
+"""
+From a survey to pass, fail or inconclusive.
+
+All quantities are relative to the moves of `Scales`: a slope is the change of f for a move of one
+entry by its unit. Each rule says what it is for; ``docs/verdict.md`` tells the story.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._evaluation.outcomes import BudgetSpent
+from .._lines.evidence import DOUBT
+from .._lines.findings import FAIL, HELD, OPEN, PASS, Column, Findings
+from .._lines.nonsmooth import valid_together
+from .._lines.survey import Survey
+from .._lines.units import Line
+from .._numerics.rungs import TRUNCATION
+from .._report.places import listed, off_in
+from .._vectors.layout import leaf_of
+from .aligned import LOCAL, leaves_off, whole_is_wrong
+from .chance import Chance
+from .designs import weigh
+from .differences import Differences
+from .directions import WHOLE as _WHOLE
+from .directions import Directions, calls_of, in_part
+from .rows import EachValue
+from .steady import claim_depends_on_calls, func_depends_on_calls
+from .suspects import Entries
+
+#: Stands for the sentence that counts the entries that are off, until all is measured.
+_ENTRY = "entries are off"
+_TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
+_UNRESOLVED = "some entries cannot be resolved here"
+_AGREES = "every entry agrees, and would have been seen to disagree"
+_FUNC_MOVES = "func does not return the same at x0 when it is called there again"
+_CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
+#: What is said of entries that differ and do not matter.
+NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
+_NOT_FINITE = "func is not finite at x0: there is no slope to compare with"
+SPENT = "the budget of calls ended before all entries were measured"
+
+
+@dataclass
+class Decision:
+    """
+    One check of a gradient at a point.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem, and what is known of it.
+    directions : int
+        How many random directions to measure instead of each entry, 0 for none.
+    rows : bool
+        Whether to look at the rows of each leaf as well.
+    each : EachValue, optional
+        Looks at each value of a func of several.
+    findings : Findings
+        What the check found, in the units of the survey.
+    failed : bool
+        Whether the claim was found to be wrong otherwise than in an entry that is named.
+    unsteady : bool
+        Whether the claim at x0 depends on what was called before: then it does not pass.
+    """
+
+    survey: Survey
+    directions: int = 0
+    rows: bool = True
+    each: EachValue | None = None
+    findings: Findings = field(init=False)
+    failed: bool = False
+    unsteady: bool = False
+
+    def __post_init__(self) -> None:
+        g = self.survey.g
+        few = self.directions and np.isfinite(g).all()
+        self.findings = Findings.few(g.size) if few else Findings.none(g.size)
+        fixed = self.survey.probe.point.fixed
+        for i in [] if fixed is None else np.flatnonzero(fixed):
+            self.findings.state[i] = HELD
+
+    @property
+    def _chance(self) -> Chance:
+        return Chance(self.survey, self.findings, self.each)
+
+    def run(self) -> tuple[str, str]:
+        """Return the verdict and its reason; the budget, or the user, may end the check early."""
+        values, steps = self.survey.probe.values, self.survey.steps
+        left = 1 + 4 * steps.line.size + 2 * self.survey.g.size  # 1: x0 again
+        if self.directions:
+            left = 1 + 2 * steps.line.size + calls_of(self.directions)
+        with values.calls.shown(values.nfev + left * values.cost):
+            return self._judged()
+
+    def _judged(self) -> tuple[str, str]:
+        found = self.findings
+        try:
+            reason = self._measured()
+        except KeyboardInterrupt:
+            if found.interrupted:  # already: the user wants no report
+                raise
+            found.interrupted = True
+        if found.interrupted:
+            reason = self._cut_short()
+        if self.failed or found.failed:
+            return "fail", reason
+        if found.interrupted or found.undecided:
+            return "inconclusive", reason
+        return ("inconclusive", _CLAIM_MOVES) if self.unsteady else ("pass", reason)
+
+    def _measured(self) -> str:
+        """Measure and judge; return the reason of the verdict."""
+        found = self.findings
+        try:
+            reason = self._decide()
+        except BudgetSpent:
+            reason = _WHOLE if self.failed else SPENT
+        if not (found.interrupted or reason is _FUNC_MOVES) and self._chance.there:
+            self._chance.say()
+            if found.failed and not self.failed:
+                reason = self._chance.leave_open() or reason
+        return self._entries_off() if reason == _ENTRY else reason
+
+    def _entries_off(self) -> str:
+        """Return how many entries are off, where, and what the second look has confirmed."""
+        survey, found = self.survey, self.findings
+        leaves = survey.probe.values.point.leaves
+        if self.each is not None and found.off is not None:
+            text, several = found.off.told(), found.off.count > 1
+        else:
+            bar = survey.rtol * survey.scales.material + survey.tau
+            with np.errstate(all="ignore"):
+                # What is beyond twice the bar of one look, though no second one has confirmed it.
+                beyond = np.abs(found.error) > bar + 2 * (found.truncation + found.noise)
+            off = (found.state == FAIL) | ((found.state == OPEN) & beyond)
+            text, several = off_in(leaves, off), int(off.sum()) > 1
+        wrong = found.wrong
+        if not several or not wrong or self.each is not None:
+            return f"{text}, and a second look at other steps says the same"
+        again = f"a second look at {self._names(wrong)}, at other steps, says the same"
+        return f"{text}, and {again}"
+
+    def _names(self, entries: list[int]) -> str:
+        leaves = self.survey.probe.values.point.leaves
+        return listed(leaf_of(leaves, i).name(i) for i in entries)
+
+    def _cut_short(self) -> str:
+        """Return the reason of a verdict on what was measured until now; func is called no more."""
+        survey, found = self.survey, self.findings
+        # There are no draws any more that convict beyond doubt.
+        if found.wrong and not self.failed and self._chance.there:
+            for i in found.wrong:
+                found.state[i] = OPEN
+        # In half precision that takes lines, and func is called no more.
+        entrywise = not isinstance(found.state, Column)
+        if entrywise and (survey.short or not valid_together(survey, found)):
+            found.state[np.isfinite(found.right) & (found.state == PASS)] = OPEN
+        unsettled, unseen = found.open_ones
+        reason = (
+            f"interrupted after {survey.probe.nfev} calls of func: {unseen} of {survey.g.size} "
+            "entries were not reached"
+        )
+        if unsettled > unseen:
+            reason += f", {unsettled - unseen} more not settled"
+        if self.failed or found.failed:
+            reason = f"{_WHOLE if self.failed else self._entries_off()}; {reason}"
+        return reason
+
+    def _decide(self) -> str:
+        survey, found = self.survey, self.findings
+        if not np.isfinite(survey.probe.size):  # whatever the claim is: that may be no number too
+            return _NOT_FINITE
+        bad = np.flatnonzero(~np.isfinite(survey.g))
+        if bad.size:
+            found.state[bad] = FAIL
+            text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
+            few = bad.size < min(5, survey.g.size)
+            return f"{text}: {self._names(bad.tolist())}" if few else text
+        fixed = survey.probe.point.fixed
+        if fixed is not None and fixed.all():
+            found.state[0] = OPEN
+            return "no entry can be moved: there is no slope to compare with"
+        aligned = survey.aligned()
+        if self._depends_on_calls(aligned):
+            return _FUNC_MOVES
+        self.failed = whole_is_wrong(survey, found, *aligned, among=bool(self.directions))
+        if self.failed and found.whole > LOCAL and not self._in_part(aligned):
+            return _WHOLE + leaves_off(survey, *aligned)
+        lines = [aligned]
+        # In half precision noise is sure to rule, and a second line has little to add.
+        enough = (survey.short or self.directions > 0) and survey.g.any()
+        if survey.g.size > 1 and not enough:
+            lines.append(survey.line(survey.signs()))
+        if len(lines) > 1 and not survey.g.any() and whole_is_wrong(survey, found, *lines[1]):
+            self.failed = True
+            return _WHOLE
+        lines = survey.settled(lines)
+        if self.directions:
+            del aligned  # an array as large as x0
+            look = Directions(survey, found, self.directions, rows=self.rows)
+            self.failed, reason = look.run(lines, failed=self.failed)
+            return reason
+        steps, smooth = survey.first_steps(lines)
+        # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
+        leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2
+        entries = Entries(survey, found)
+        fits: bool | None = None  # of a Jacobian each row is asked for itself
+        if self.each is not None:
+            fits = self.each.run(survey, found, steps[-1], leaves)
+        elif survey.short:
+            weigh(survey, found, entries)
+        else:
+            Differences(survey, found).run(steps, leaves, entries)
+        if found.failed:
+            return _ENTRY
+        if self.failed:
+            return _WHOLE
+        if fits is None and not valid_together(survey, found):
+            known = np.isfinite(found.right)
+            found.state[known if known.any() else slice(None)] = OPEN
+            fits = False
+        if fits is False:
+            return _TOGETHER
+        if self.each is None:
+            self._say_negligible()
+        return _UNRESOLVED if found.unresolved.size else _AGREES
+
+    def _depends_on_calls(self, line: Line) -> bool:
+        """Measure a line, and tell whether func is no function of x: then it shows nothing."""
+        survey, remarks = self.survey, self.findings.remarks
+        survey.look_near()
+        # Func was last called at the largest step of the line. So the claim comes before func; and
+        # both are asked before there are more arrays as long as x0.
+        why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
+        self.unsteady = bool(why)
+        survey.probe.values.change_at_x0()
+        survey.measure([line])
+        of_func = func_depends_on_calls(survey)
+        remarks += [text for text in (why, of_func) if text]
+        return bool(of_func)
+
+    def _say_negligible(self) -> None:
+        """Say how many entries differ, and are nothing beside the others."""
+        survey, found = self.survey, self.findings
+        with np.errstate(invalid="ignore"):
+            small = survey.scales.negligible
+            allowed = survey.rtol * np.abs(survey.scales.claim) + survey.tau
+            off = np.abs(found.error) > allowed + DOUBT * (found.truncation + found.noise)
+        count = int((small & off & (found.state == PASS)).sum())
+        if count:
+            found.remarks.append(f"{count} of {small.size} entries differ, and {NEGLIGIBLE}")
+
+    def _in_part(self, line: Line) -> bool:
+        """Tell whether an error along the claim is that of some entries, which are to be named."""
+        if self.each is not None:
+            return self.each.in_part(self.survey, *line)
+        return in_part(self.survey, line, self.findings.whole)

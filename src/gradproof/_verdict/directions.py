@@ -1,0 +1,230 @@
+"""
+Many entries: all of them at once, along a few random directions.
+
+One entry after another costs two calls of func for each. Along a direction in which all of them
+move, a wrong one shows too: less sharply, since rounding and what matters grow with their number,
+but for the same few calls however many there are. Where a direction disagrees, a search follows.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from .._lines.evidence import DOUBT, suspicious
+from .._lines.findings import FAIL, OPEN, Column
+from .._lines.sight import RUNGS, Looks, Sight
+from .._lines.stationary import STATIONARY, bends, claims_nothing
+from .._lines.survey import Survey
+from .._lines.units import Line
+from .._numerics.noise import noise_level
+from .._numerics.rungs import NOISE
+from .._report.places import are_off, in_common, listed
+from .._report.reach import ROWS_UP_TO
+from .along import DIRECTION, Settling
+from .balance import Balance, one_of, place_of, shape_of, size_of, within
+from .row_lines import RowLines
+
+#: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
+#: gives up (`_locate.PATIENCE`), and they resolve every entry to the last.
+FEW = 300
+#: What a right gradient may cost, however many entries it has.
+_CALLS = 40
+#: How often all directions may miss errors in many entries that are as large as what must be seen.
+_MISS = 0.01
+#: An error of the whole beyond this is said at once; a smaller one may be that of a part.
+_PART = 0.5
+_UNSEEN = (
+    "all directions agree, but that {name} is missing would not have been seen (an error of "
+    "{size:.1f} times its size would): directions='all' measures each entry"
+)
+_DARK = (
+    "that {name} is missing would not be seen (an error of {size:.1f} times its size would): let "
+    "func return float32, or directions='all' measure each entry"
+)
+WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
+_AGAIN = "and a second look at other steps says the same"
+_EVERYWHERE = "the gradient is off in many entries"
+_ALONG = {
+    "": DIRECTION,
+    "along x0": "along x0 itself, row by row, func has another slope than the claim",
+    "constant": "where whole rows move by the same amount, func has another slope than the claim",
+}
+_OPEN = "along a random direction, the slope of func cannot be resolved here"
+_SOMETHING = "along a random direction something is off, and the search did not find where"
+_AGREES = "all directions agree, and would have been seen to disagree"
+
+
+def number_of(directions: int | str, n: int, share: float, spent: int) -> int:
+    """
+    Return the number of random directions to measure; 0 for entry by entry.
+
+    Parameters
+    ----------
+    directions : {'auto', 'all'} or int
+        What the user asks for.
+    n : int
+        Number of entries.
+    share : float
+        The error that is forgiven, as a share of that which must be seen.
+    spent : int
+        Calls of func that the first line costs.
+
+    Notes
+    -----
+    Errors of random size in many entries add up to a normal number with, relative to what must be
+    seen, a deviation of 1. All of k directions forgive it with ``P(|N| < share) ** k``.
+    """
+    if directions == "all" or (directions == "auto" and n <= FEW):
+        return 0
+    if directions != "auto":
+        return int(directions)
+    forgiven = math.erf(min(share, 1.0) / math.sqrt(2))
+    wanted = math.ceil(math.log(_MISS) / math.log(forgiven))
+    return max(1, min(wanted, (_CALLS - 2 - spent) // (2 * RUNGS)))
+
+
+def calls_of(directions: int) -> int:
+    """Return the calls that so many directions cost if the gradient is right."""
+    return 2 * RUNGS * directions
+
+
+def in_part(survey: Survey, line: Line, whole: float) -> bool:
+    """
+    Tell, by two calls, whether an error along the claim is that of a part of the entries.
+
+    Each axis is cut in five, and two of the pieces are left out. Of an error that is everywhere as
+    much stays as of the claim, more or less; of that of a row, a column, a block all or nothing.
+    """
+    weights, rungs = line
+    if whole > _PART or not survey.g.any() or survey.probe.left() < 2:
+        return False
+    e, _ = survey.estimate(rungs, 0.0)
+    balance = Balance(survey, weights, rungs, e.value, 0.0)
+    shares = np.zeros(balance.shape)
+    for axis, length in enumerate(balance.shape):
+        pieces = survey.rng.permutation(np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
+        along = [1] * len(balance.shape)
+        along[axis] = length
+        shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)
+    claim = np.abs(weights * survey.scales.claim)
+    expected = float(shares.ravel() @ claim) / float(claim.sum())
+    error, spread = balance.weigh(balance.whole, balance.levels[0], 1, shares)
+    return abs(error / e.value - expected) > 0.1 + NOISE * spread / abs(e.value)
+
+
+@dataclass
+class Directions(Settling):
+    """
+    The look along random directions.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem.
+    findings : Findings
+        What is known so far; updated.
+    count : int
+        Number of directions.
+    rows : bool
+        Whether to look at the rows of each leaf as well, where directions do not show them.
+    singles, blocks : dict of int to Estimate, list of Box
+        What was found to be wrong.
+    everywhere : str
+        How many of a sample of entries are wrong, and where, if many are.
+    hopeless : bool
+        Whether integrating the claim along a direction did not help.
+    row : str
+        The name of a row that is off as a whole.
+    looks : Looks
+        Measures along directions.
+    """
+
+    def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
+        """Return whether the claim fails otherwise than by a named entry, and the reason."""
+        survey, found = self.survey, self.findings
+        base = lines[0][1]
+        self.looks = looks = Looks(survey, base)
+        sights = [looks.sight(*line) for line in lines[1:]]
+        self._slim(lines)
+        # A single line has half of the values: the noise is measured on two rungs together.
+        survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
+        while len(sights) < self.count:
+            sights.append(looks.random())
+        rows = RowLines(survey, looks)
+        rows.note(sights)
+        found_some = any(suspicious(sight.e, sight.common, DOUBT) for sight in sights)
+        if self.rows and (survey.short or (rows.in_the_dark and not found_some)):
+            rows.run()
+        sights += rows.sights
+        order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
+        settled: list[Sight] = []
+        for sight in order:
+            settled.append(self._settled(sight))
+            if settled[-1].state:  # what one search could not explain is beyond the next as well
+                break
+        found.alone = min((sight.seen for sight in settled if sight.needed), default=math.inf)
+        found.reach = rows.reach(found.whole, found.alone)
+        if self.everywhere:
+            return True, f"{_EVERYWHERE}: {self.everywhere}"
+        if found.failed:
+            return failed, self._named(left=bool(settled[-1].state))
+        if failed:
+            if self._whole_is_inexact(base):
+                return False, _OPEN
+            return True, WHOLE
+        if settled[-1].state == FAIL:
+            if self.row:
+                return True, f"{self.row} is off, {_AGAIN}"
+            return True, _ALONG[settled[-1].part]
+        if settled[-1].state == OPEN:
+            return False, _SOMETHING
+        if not all(sight.resolved for sight in settled if sight.needed):
+            return False, _OPEN
+        dark = rows.in_the_dark
+        if dark is None:
+            found.pass_rest()
+            small = max(found.reach, key=lambda leaf: leaf.whole)
+            if len(found.reach) > 1 and small.whole > 1:
+                return False, _UNSEEN.format(name=small.path, size=small.whole)
+            return False, _AGREES
+        name, from_size = dark.rows.name(), float(dark.reach.max())
+        size = math.prod(dark.rows.leaf.shape)
+        if self.rows and survey.short and size <= ROWS_UP_TO:
+            if claims_nothing(survey) and bends(survey):  # more digits would say no more
+                return False, STATIONARY
+            return False, _DARK.format(name=name, size=from_size)
+        found.pass_rest()
+        return False, _UNSEEN.format(name=name, size=from_size)
+
+    # --- measuring ---------------------------------------------------------------------------
+
+    def _slim(self, lines: list[Line]) -> None:
+        """Drop what has as many entries as x0 and is no longer needed; of scales keep 7 digits."""
+        survey, scales = self.survey, self.survey.scales
+        nothing = np.empty(0)
+        survey.lines = [(nothing, rungs) for _, rungs in survey.lines]
+        lines.clear()
+        for part in ("claim", "material", "resolved"):  # one after the other, each in its place
+            shorter = getattr(scales, part).astype(np.float32)
+            survey.scales = scales = replace(scales, **{part: shorter})
+        survey.tau = survey.tau.astype(np.float32)
+        survey.forget()
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def _named(self, *, left: bool) -> str:
+        """Return how many entries are off, and the places of a few of them."""
+        survey, shape = self.survey, shape_of(self.survey)
+        leaves = survey.probe.values.point.leaves
+        states = cast(Column, self.findings.state).other
+        wrong = [i for i, state in states.items() if state == FAIL]
+        boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]
+        boxes = [box for box in boxes if not any(within(box, other) for other in boxes)]
+        # Of a block some were looked at; of what is left it is not known where it is.
+        about = "at least " if left else "some " if self.blocks else ""
+        text = are_off(sum(map(size_of, boxes)), survey.g.size, about=about)
+        filled, common = ("", "") if self.blocks else in_common(leaves, wrong)
+        places = filled or listed(place_of(box, survey) for box in boxes)
+        return f"{text}, {_AGAIN}: {places}" + (f" (all in {common})" if common else "")

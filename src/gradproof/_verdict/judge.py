@@ -1,0 +1,230 @@
+"""One judgement: a survey, a decision, and the report on it."""
+
+from typing import Any
+
+import numpy as np
+
+from .._claims.gradient import Claim
+from .._claims.linear_map import Claimed, Columns, Shifted
+from .._evaluation.values import Values
+from .._lines.findings import Column, Findings
+from .._lines.narrower import narrower
+from .._lines.scalarized import Probe
+from .._lines.stationary import (
+    BELOW_ROUNDING,
+    HIDDEN,
+    STATIONARY,
+    STILL,
+    bends,
+    claims_nothing,
+    hidden,
+    moves,
+)
+from .._lines.survey import Survey
+from .._lines.ties import Side, Sides
+from .._report.advice import FEWER, STRAIGHT_THROUGH
+from .._report.reach import Reach, of_entries, unfinished
+from .._report.report import Report
+from .._report.verdicts import Verdict
+from .._vectors.layout import Pairs
+from .._vectors.scope import Scope
+from .._vectors.tangents import weights
+from .beside import Judged, beside_a_tie
+from .decision import Decision
+from .directions import number_of
+from .next_step import next_step, stands_still
+from .options import Options
+from .rows import EachValue
+from .table import all_entries, few_entries, worst_of_columns
+
+_DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
+
+
+def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
+    """Return the report on a claimed gradient of the sum of func's values times `u`."""
+    if values.outputs.unseen is not None and values.point.entrywise:
+        # A weight of zero does not make a number of what leads to infinity.
+        claim.hold(~np.isfinite(claim.at_x0))
+    probe = Probe(values, u)
+    eps = max(probe.eps, claim.eps)
+    tolerance = options.tolerance(eps)
+    survey = Survey(probe, claim.near, claim.at_x0, eps, tolerance, options.rng())
+    share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
+    count = number_of(options.directions, survey.g.size, share, spent)
+
+    def again(side: Side) -> Decision:
+        there, near = side.near(claim.near), claim.near(side.shift)
+        assert near is not None
+        beside = Survey(Probe(side.values, u), there, near, eps, tolerance, options.rng(8))
+        return Decision(beside, count, rows=options.directions == "auto")
+
+    def sides() -> Sides:
+        return Sides(values, claim.at_x0, claim.near, eps, options.rng(7))
+
+    decision = Decision(survey, count, rows=options.directions == "auto")
+    judged = beside_a_tie(Judged.of(decision), sides, again)
+    at_x0 = judged.survey is survey
+    survey, found = judged.survey, judged.findings
+    claimed = claim.at_x0 if at_x0 else np.ldexp(survey.g, survey.exponent)
+    alone = None
+    if isinstance(found.state, Column):
+        flat, alone = few_entries(survey, found, claimed)
+    else:
+        flat = all_entries(survey, found, claimed)
+    _say_fewer_digits(judged)
+    made = claim.calls, claim.eps, claim.products
+    return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
+
+
+def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
+    """Return the report on a claimed Jacobian of func by what is moved."""
+    columns, u = claim.at_x0(), weights(values.outputs, values.at_x0, options.rng(1))
+    eps = max(values.eps, columns.eps)
+    tolerance = options.tolerance(eps)
+
+    def decision(values: Values, columns: Columns, stream: int) -> Decision:
+        near, g = columns.near(u), columns.weighted(u)
+        survey = Survey(Probe(values, u), near, g, eps, tolerance, options.rng(stream))
+        return Decision(survey, each=EachValue(columns))
+
+    def there(displacement: np.ndarray) -> Any:
+        found = columns.there(displacement)
+        return None if found is None else found.numbers()
+
+    def again(side: Side) -> Decision:
+        return decision(side.values, Shifted(columns, side.shift), 8)
+
+    def sides() -> Sides:
+        return Sides(values, columns.numbers(), there, eps, options.rng(7))
+
+    judged = beside_a_tie(Judged.of(decision(values, columns, 0)), sides, again)
+    _say_fewer_digits(judged)
+    flat = worst_of_columns(judged.survey, judged.findings)
+    made = claim.calls, columns.eps, claim.products
+    return _report(
+        judged.survey, judged.findings, judged.verdict, judged.reason, flat, options, made
+    )
+
+
+def _say_fewer_digits(judged: Judged) -> None:
+    """Say of a func, of which nothing could be said, if it computes with fewer digits than x0."""
+    found = judged.findings
+    if judged.verdict != "inconclusive" or found.interrupted:
+        return
+    try:
+        name = narrower(judged.survey)
+    except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
+        found.interrupted = True
+        return
+    if name:
+        found.remarks.append(f"func {FEWER} {name} precision, whatever the dtype of its result")
+
+
+def _report(
+    survey: Survey,
+    found: Findings,
+    verdict: str,
+    reason: str,
+    flat: dict[str, np.ndarray],
+    options: Options,
+    claim: tuple[int, float, tuple[str, ...]],
+    alone: tuple[float, float] | None = None,
+) -> Report:
+    values, (ngev, claim_eps, products) = survey.probe.values, claim
+    if values.point.held_claims and verdict != "fail":
+        verdict, reason = "fail", _of_held(values.point.held_claims)
+    # Of the arrays, also where what is checked are differences, which have fewer digits.
+    eps = max(values.dtype_eps, claim_eps)
+    remarks = [*values.remarks, *values.point.remarks, *values.calls.remarks, *found.remarks]
+    if values.failure:
+        remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
+    if verdict == "pass" and claims_nothing(survey):
+        if not survey.nothing and "row" not in flat:  # each row was asked that for itself
+            verdict, reason = "inconclusive", BELOW_ROUNDING
+        elif not moves(survey) and not options.stationary and hidden(survey):
+            verdict, reason = "inconclusive", HIDDEN
+        elif not moves(survey):
+            remarks.append(STILL)
+        elif not options.stationary and bends(survey):
+            verdict, reason = "inconclusive", STATIONARY
+    if verdict == "fail":
+        remarks += _left_out(survey)
+    step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
+    if verdict == "fail" and stands_still(survey):
+        remarks.append(STRAIGHT_THROUGH)
+    return Report(
+        verdict=Verdict(verdict),
+        reason=reason,
+        remarks=tuple(remarks),
+        rtol=survey.rtol,
+        resolved=survey.res,
+        whole=found.whole,
+        dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
+        nfev=values.nfev,
+        ngev=ngev,
+        seed=options.seed,
+        alone=alone,
+        compile_time=values.calls.compile_time,
+        interrupted=found.interrupted,
+        reach=_reach(survey, found, flat),
+        flat=flat,
+        leaves=tuple(values.point.leaves),
+        pairs=_pairs(values) if "row" in flat else None,
+        scope=_scope(values, products),
+        advice=step,
+    )
+
+
+def _scope(values: Values, products: tuple[str, ...]) -> Scope:
+    """Return what a report is about."""
+    scope, unseen = values.point.scope.of(*products), values.outputs.unseen
+    if unseen is None:
+        return scope
+    places = np.flatnonzero(unseen)
+    names = [values.outputs.name(int(k)) for k in places[:3]]
+    more = f" and {places.size - 3} more" if places.size > 3 else ""
+    return scope.without(f"{values.what}'s values {', '.join(names)}{more} (not finite)")
+
+
+def _of_held(claims: dict[str, str]) -> str:
+    """Say that a claim has a derivative where there is none."""
+    name, number = next(iter(claims.items()))
+    more = f", and {len(claims) - 1} more of the kind" if len(claims) > 1 else ""
+    why = "which is held fixed" if name.startswith("by ") else "which is no floating number"
+    return (
+        f"the claim has a derivative {name} ({number}){more}, {why}: expected "
+        "zeros or None there; make it floating if there is a derivative"
+    )
+
+
+def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reach:
+    """Return how small a mistake would have been seen."""
+    if found.reach:
+        return Reach(found.whole, found.reach)
+    point = survey.probe.values.point
+    if isinstance(found.state, Column) or not np.isfinite(flat["resolution"]).any():
+        return unfinished(found.whole)
+    return of_entries(
+        list(point.leaves), flat["resolution"], found.whole, entrywise=point.entrywise
+    )
+
+
+def _left_out(survey: Survey) -> list[str]:
+    """Say where a claim is 0 throughout: mostly that is no derivative, but the lack of one."""
+    point, asked = survey.probe.values.point, "was it detached, or left out (None)?"
+    zero = [
+        leaf
+        for leaf in point.leaves
+        if survey.g[leaf.where].size and not survey.g[leaf.where].any()
+    ]
+    if not survey.g.any():
+        return [f"the claim is 0 in every entry: {asked}"]
+    if not zero or not point.entrywise:
+        return []
+    paths = ", ".join(leaf.path for leaf in zero[:4]) + (", ..." if len(zero) > 4 else "")
+    return [f"the claim is 0 in every entry of {paths}: {asked}"]
+
+
+def _pairs(values: Values) -> Pairs:
+    """Return the names of the entries of a Jacobian."""
+    return Pairs(tuple(values.outputs.leaves), tuple(values.point.leaves))

@@ -1,0 +1,79 @@
+"""Entries of an array, by their positions: whether one seems wrong, and how far such ones reach."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._evaluation.outcomes import BudgetSpent
+from .._lines.survey import Survey
+from .._numerics.rungs import NOISE
+from .._report.places import Box
+from .balance import Balance, one_of
+
+
+@dataclass
+class Places:
+    """
+    The entries of an array that is searched.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem.
+    balance : Balance
+        Its shape, and how far entries are moved.
+    """
+
+    survey: Survey
+    balance: Balance
+
+    def extent(self, place: tuple[int, ...], axis: int) -> tuple[int, int]:
+        """Return between which positions along an axis entries are wrong."""
+        ends = []
+        for way, last in ((-1, 0), (1, self.balance.shape[axis] - 1)):
+
+            def wrong(at: int, way: int = way, last: int = last) -> bool:
+                # An entry may be right by chance (a zero): its neighbour is asked as well.
+                return any(
+                    self.is_wrong(self.flat([*place[:axis], k, *place[axis + 1 :]]))
+                    for k in dict.fromkeys((at, at + way if at != last else at))
+                )
+
+            inside, outside, stride = place[axis], last + way, 1
+            while abs(outside - inside) > 1:
+                room = abs(outside - inside)
+                known = outside != last + way
+                at = inside + way * min(stride, room // 2 if known else room - 1)
+                inside, outside = (at, outside) if wrong(at) else (inside, at)
+                stride *= 4
+            ends.append(inside)
+        return ends[0], ends[1] + 1
+
+    def is_wrong(self, i: int) -> bool:
+        """Tell, by one difference, whether an entry seems to be wrong."""
+        survey = self.survey
+        material = float(survey.scales.material[i])
+        level = self.balance.levels[0]
+        one = one_of(i, self.balance.shape)
+        # At this step truncation is an eighth of what is forgiven, if func bends within x.
+        step = min(
+            float(level.steps[0]) * self.balance.growth(one, level), math.sqrt(survey.rtol / 8)
+        )
+        if survey.probe.left() < 2:
+            raise BudgetSpent
+        unit = float(survey.move[i])
+        rungs = survey.probe.entry_ladder(survey.g, i, unit, np.array([step]))
+        if not rungs.h.size:
+            return False
+        noise = NOISE * survey.sigma * math.sqrt(0.5) / float(rungs.h[0])
+        return bool(abs(rungs.error[0]) > survey.rtol * material + float(survey.tau[i]) + noise)
+
+    def flat(self, place: list[int]) -> int:
+        return int(np.ravel_multi_index(place, self.balance.shape))
+
+    def inside(self, box: Box, k: int) -> int:
+        """Return the flat index of entry `k` of a box."""
+        lengths = [stop - start for start, stop in box]
+        inside = np.unravel_index(k, lengths)
+        return self.flat([start + int(j) for (start, _), j in zip(box, inside, strict=True)])

@@ -1,0 +1,297 @@
+"""
+Which entries are wrong: a search by weighing, where a direction has shown that some are.
+
+The position of an entry, digit by digit, is weighed into the direction: if one entry is wrong, the
+ratio to the plain direction is its digit. The axes of x0 are the first digits, so that a wrong row
+or column shows as such. Where several are wrong the array is halved, and the second half is what
+the first leaves. Source of the idea: group testing by weighing, with a designed ratio.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._evaluation.outcomes import BudgetSpent
+from .._lines.entry import Entry
+from .._lines.evidence import beyond_doubt
+from .._lines.findings import FAIL
+from .._lines.nonsmooth import at_a_kink, excused
+from .._lines.survey import Survey
+from .._numerics.extrapolation import Estimate
+from .._numerics.rungs import NOISE
+from .._report.places import Box
+from .balance import Balance, Level, size_of
+from .places import Places
+from .suspects import Entries
+
+#: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
+PATIENCE = 600
+#: The most entries that are named.
+_MOST = 32
+#: Half a cell between two digits is 8 deviations, and what is accepted a quarter of a cell: that
+#: leaves the test whether it is one entry at all its power.
+_CELL = 16.0
+#: With fewer cells, halving costs no more, and copes with several entries.
+_CELLS = 4.0
+#: So many halvings in a row that find errors in both halves ask how many entries are wrong.
+_BOTH = 3
+#: Entries to look at then, and how many of them say that errors are everywhere.
+SAMPLE, _DENSE = 8, 2
+
+
+@dataclass
+class Node:
+    """Entries in which something is wrong: a box, its error, the uncertainty, and its history."""
+
+    box: Box
+    error: float
+    spread: float
+    both: int = 0
+
+
+@dataclass
+class Search:
+    """
+    A search for wrong entries along one direction.
+
+    Attributes
+    ----------
+    entries : Entries
+        The look at single entries, which names them.
+    balance : Balance
+        The look at many.
+    patience : int
+        Calls of func after which a search that has found no (further) entry gives up.
+    found : dict of int to Estimate
+        What was measured of single entries.
+    blocks : list of Box
+        Rows, columns, blocks in which every entry that was looked at is wrong.
+    left : list of Node
+        What was not found.
+    everywhere : int
+        How many of a sample of entries are wrong, if the search ended since many are.
+    where : Box
+        Where they were picked.
+    """
+
+    entries: Entries
+    balance: Balance
+    patience: int = PATIENCE
+    found: dict[int, Estimate] = field(default_factory=dict)
+    blocks: list[Box] = field(default_factory=list)
+    left: list[Node] = field(default_factory=list)
+    everywhere: int = 0
+    where: Box = ()
+    _last: int = 0
+    _sampled: bool = False
+
+    @property
+    def survey(self) -> Survey:
+        """The problem."""
+        return self.entries.survey
+
+    @property
+    def _places(self) -> Places:
+        return Places(self.survey, self.balance)
+
+    def run(self, error: float, spread: float) -> None:
+        """Search all entries for what adds up to an error."""
+        self._last = self.survey.probe.nfev
+        nodes = [Node(self.balance.whole, error, spread)]
+        try:
+            while nodes and not self.everywhere:
+                nodes.sort(key=lambda node: abs(node.error))
+                node = nodes.pop()
+                if not self._significant(node):
+                    continue
+                if self._tired():
+                    self.left.append(node)
+                    break
+                blocks = len(self.blocks)
+                nodes += self._pursued(node)
+                if len(self.blocks) > blocks:  # parts of it are in other nodes
+                    nodes = [self._weighed(self.balance.whole, node)]
+        except BudgetSpent:
+            self.left.append(node)
+        self.left += filter(self._significant, nodes)
+
+    def _significant(self, node: Node) -> bool:
+        allowed = NOISE * node.spread + self.balance.rounding(node.box)
+        return bool(abs(node.error) > allowed)
+
+    def _tired(self) -> bool:
+        return self.survey.probe.nfev - self._last > self.patience or len(self.found) >= _MOST
+
+    def _pursued(self, node: Node) -> list[Node]:
+        """Return what is left of a node, in parts."""
+        if size_of(node.box) == 1:
+            if not self._named(node):
+                self.left.append(node)
+            return []
+        box = self._decoded(node)
+        if box is not None and size_of(box) == 1:
+            part = Node(box, node.error, node.spread)
+            if self._named(part):
+                return [self._rest(node, part)]
+        elif box is not None and box != node.box:
+            part = self._weighed(box, node)
+            if not self._significant(self._rest(node, part)):
+                return [] if self._is_block(box, SAMPLE // 2) else [part]
+        if node.both >= _BOTH and not self._sampled:
+            self._sampled = True
+            if self._is_block(self.balance.whole, _DENSE):
+                return []
+            if self.everywhere:
+                self.left.append(node)
+                return []
+        elif node.both >= _BOTH + 2:
+            node.both = 0
+            if self._is_block(node.box, SAMPLE // 2):
+                return []
+            if self.everywhere:
+                self.left.append(node)
+                return []
+        return self._halved(node)
+
+    @staticmethod
+    def _rest(node: Node, part: Node) -> Node:
+        spread = math.hypot(node.spread, part.spread)
+        return Node(node.box, node.error - part.error, spread, node.both)
+
+    # --- several entries ---------------------------------------------------------------------
+
+    def _weighed(self, box: Box, node: Node) -> Node:
+        """Return what part of a node holds."""
+        size = abs(node.error)
+        level, times = self.balance.cheapest(box, size / 100, size / (2.2 * NOISE))
+        error, spread = self.balance.weigh(box, level, times)
+        return Node(box, error, spread, node.both)
+
+    def _halved(self, node: Node) -> list[Node]:
+        axis = int(np.argmax([stop - start for start, stop in node.box]))
+        start, stop = node.box[axis]
+        middle = (start + stop) // 2
+        first, second = (
+            (*node.box[:axis], ends, *node.box[axis + 1 :])
+            for ends in ((start, middle), (middle, stop))
+        )
+        one = self._weighed(first, node)
+        if not np.isfinite(one.error):
+            self.left.append(node)
+            return []
+        other = Node(second, node.error - one.error, math.hypot(node.spread, one.spread), node.both)
+        # The error of what was derived adds up: where it is felt, weigh instead.
+        if NOISE * other.spread > 0.3 * abs(other.error) and self._significant(one):
+            other = self._weighed(second, node)
+        halves = [half for half in (one, other) if self._significant(half)]
+        if not halves:
+            self.left.append(node)
+        for half in halves:
+            half.both = node.both + 1 if len(halves) == 2 else 0
+        return halves
+
+    def _decoded(self, node: Node) -> Box | None:
+        """Return the entry, or the row or column, that all of an error is in; None if unknown."""
+        box, size = node.box, abs(node.error)
+        known = 0
+        for axis, (start, stop) in enumerate(node.box):
+            if stop - start == 1:
+                continue
+            position = self._position(node, axis, size)
+            if position is not None:
+                box = (*box[:axis], (start + position, start + position + 1), *box[axis + 1 :])
+                known += 1
+        return box if known else None
+
+    def _position(self, node: Node, axis: int, size: float) -> int | None:
+        """Return where along an axis of a node the error is, by its digits."""
+        start, stop = node.box[axis]
+        best = None
+        for level in self.balance.levels:
+            blur = self.balance.spread(node.box, level) + node.spread
+            cells = min(size / (_CELL * max(blur, 1e-300)), self._cells_of_x(level))
+            if cells >= _CELLS:
+                cost = level.steps.size * math.ceil(math.log(stop - start) / math.log(cells))
+                if best is None or cost < best[0]:
+                    best = cost, level, cells
+        if best is None:
+            return None
+        _, level, cells = best
+        position = 0
+        along = [1] * len(node.box)
+        along[axis] = stop - start
+        for unit, base, shares in self.balance.digits(stop - start, cells):
+            error, spread = self.balance.weigh(node.box, level, 1, shares.reshape(along))
+            ratio = error / node.error * (base - 1)
+            blur = (spread + abs(error / node.error) * node.spread) / size * (base - 1)
+            digit = round(ratio) if np.isfinite(ratio) else -1
+            # Roundings of a right claim blur the ratio as well.
+            blur += self.balance.rounding(node.box) / size * (base - 1) / 4
+            if not 0 <= digit < base or abs(ratio - digit) > min(4 * blur, 0.25):
+                return None
+            position += digit * unit
+        return position if position < stop - start else None
+
+    def _cells_of_x(self, level: Level) -> float:
+        """Return how many shares x can tell apart at the steps of a level."""
+        return float(level.steps[-1]) / (16 * self.survey.probe.x_eps)
+
+    # --- single entries ----------------------------------------------------------------------
+
+    def _named(self, node: Node) -> bool:
+        """Look at the entry of a node alone; take what it holds off the node."""
+        i = self._places.flat([start for start, _ in node.box])
+        weight = float(self.balance.weights[i])
+        if i in self.found:
+            return False
+        survey, findings = self.survey, self.entries.findings
+        top, ratio = survey.steps.top, survey.steps.ratio
+        entry = Entry(survey, findings, i, top / ratio ** np.arange(3.0))
+        e = entry.estimate(entry.ladder, survey.sigma)
+        apart = abs(e.value - node.error / weight)
+        alike = apart <= e.bar + NOISE * node.spread / abs(weight)
+        # The direction, which was looked at twice, and an entry alone: two looks at other steps.
+        sure = alike and beyond_doubt(survey, e, entry.allowed)
+        if sure and not at_a_kink(entry) and not excused(entry, e):
+            entry.record(e)
+            findings.state[i] = FAIL
+        else:
+            findings.state[i] = self.entries.examine(entry)
+        e = Estimate(findings.error[i], findings.truncation[i], findings.noise[i], 0.0)
+        if findings.state[i] == FAIL:
+            self._last = survey.probe.nfev
+        elif not abs(e.value) > 2 * e.bar:
+            return False
+        self.found[i] = e
+        self.balance.known.append(node.box)
+        node.error, node.spread = e.value * weight, abs(weight) * e.bar / NOISE
+        return True
+
+    # --- blocks ------------------------------------------------------------------------------
+
+    def _is_block(self, box: Box, least: int) -> bool:
+        """Tell whether entries of a box are wrong in a block, which then is named."""
+        size = size_of(box)
+        rng = self.survey.rng
+        sample = {self._places.inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
+        wrong = [i for i in sorted(sample) if self._places.is_wrong(i)]
+        if len(wrong) < min(least, len(sample)):
+            return False
+        i = wrong[int(rng.integers(len(wrong)))]
+        place = tuple(int(k) for k in np.unravel_index(i, self.balance.shape))
+        block = tuple(self._places.extent(place, axis) for axis in range(len(place)))
+        places = self._places
+        others = {places.inside(block, int(rng.integers(size_of(block)))) for _ in range(SAMPLE)}
+        # Smaller ones come about by chance where a third of the entries are wrong.
+        dense = size_of(block) > SAMPLE and sum(map(places.is_wrong, others)) > 0.7 * len(others)
+        findings = self.entries.findings
+        findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
+        if findings.state[i] == FAIL and dense and block != self.balance.whole:
+            self._last = self.survey.probe.nfev
+            self.blocks.append(block)
+            self.balance.known.append(block)
+            return True
+        if findings.state[i] == FAIL and size > 2 * SAMPLE:
+            self.everywhere, self.where = len(wrong), box
+        return False
