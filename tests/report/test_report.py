@@ -210,7 +210,7 @@ class TestFindings:
     @pytest.mark.parametrize(
         ("claim", "said"),
         [
-            (claimed(b=2.0), "; in ['b'] (func has 0.5 times its slope), not in ['w']"),
+            (claimed(b=4.0), "; in ['b'] (func has 0.25 times its slope), not in ['w']"),
             (claimed(w=-1.0), "; in ['w'] (func has -1 times its slope), not in ['b']"),
             (claimed(b=0.0), "; in ['b'] (claimed to be 0), not in ['w']"),
             (
@@ -223,8 +223,7 @@ class TestFindings:
         report = verify_grad(loss, claim, params(), seed=0)
         assert report.reason.startswith("the gradient as a whole is off: ")
         assert said in report.reason
-        # Before an error of less than a factor of 2 convicts: does func end at a tolerance?
-        assert report.nfev <= 90
+        assert report.nfev <= 50
 
     def test_tangents_are_no_leaves(self):
         report = verify_jvp(np.sin, lambda x, t: 1.2 * t * np.cos(x), point(), seed=0)
@@ -243,12 +242,12 @@ class TestFindings:
         def func(p):
             nonlocal calls
             calls += 1
-            if calls == 78:
+            if calls == 42:
                 raise KeyboardInterrupt
             return loss(p)
 
         with pytest.raises(gradproof.Interrupted) as caught:
-            verify_grad(func, claimed(b=2.0), params(), seed=0)
+            verify_grad(func, claimed(b=4.0), params(), seed=0)
         assert caught.value.report.verdict == "fail"
 
     @pytest.mark.parametrize(
