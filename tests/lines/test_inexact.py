@@ -193,6 +193,30 @@ class TestNotAnExcuse:
             )
             assert report.verdict is Verdict.FAIL, str(report)
 
+    @pytest.mark.parametrize("share", [1.001, 1.1])
+    @pytest.mark.parametrize("others", [1, 3])
+    def test_of_one_entry_where_others_do_nothing(self, share, others):
+        """Along a line of them the claim is 0, and so is its error."""
+        x0 = np.linspace(0.7, 1.3, 1 + others)
+        report = verify_grad(
+            lambda x: x[0] ** 3, lambda x: np.r_[share * 3 * x[0] ** 2, [0.0] * others], x0, seed=0
+        )
+        assert report.verdict is Verdict.FAIL, str(report)
+
+    @pytest.mark.parametrize("size", [1e-250, 1e-165, 1e-160, 1e160])
+    @pytest.mark.parametrize("share", [1.001, 1.1])
+    def test_of_entries_of_extreme_size(self, share, size):
+        """The square of the length of a line underflows or overflows there."""
+        x0 = size * np.array([0.7, 1.3, 0.4, 0.9])
+        for off in (share, np.array([share, 1, 1, 1])):
+            report = verify_grad(
+                lambda x: np.sum((x / size) ** 3),
+                lambda x, off=off: off * 3 * (x / size) ** 2 / size,
+                x0,
+                seed=0,
+            )
+            assert report.verdict is Verdict.FAIL, str(report)
+
     @pytest.mark.parametrize("size", [1e-6, 1e-3])
     def test_a_fine_ripple_that_is_left_out(self, size):
         """It leaves as little unexplained at large distances as a solver does, but no kinks."""

@@ -198,7 +198,9 @@ class _Line:
         fixed = survey.probe.point.fixed
         self._d = line if fixed is None else np.where(fixed, 0.0, line)
         self._part = np.where(direction != 0, self._d, 0.0)
-        self._survey, self._length = survey, float(self._d @ self._d)
+        # No square underflows or overflows, wherever x0 is.
+        self._along = self._d / (float(np.abs(self._d).max()) or 1.0)
+        self._survey, self._length = survey, float(self._d @ self._along)
         self._e = e if size is None else self._at_x0(e.step)
         self._size = abs(e.value) if size is None else size
         # A second difference of noise has sqrt(6) deviations, and half the width counts.
@@ -297,7 +299,7 @@ class _Line:
     def _at(self, t: float) -> tuple[float, float]:
         """Return the place that x really moves to, and by how much func changes."""
         change, happened = self._survey.probe.at(float(t) * self._d)
-        return float(happened @ self._d) / self._length, change
+        return float(happened @ self._along) / self._length, change
 
     def _slopes(self, t: float) -> Any:
         """Return the slope that is claimed, and the part of it in doubt; NaN if there is none."""
