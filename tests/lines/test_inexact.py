@@ -193,6 +193,22 @@ class TestNotAnExcuse:
             )
             assert report.verdict is Verdict.FAIL, str(report)
 
+    @pytest.mark.parametrize("seed", range(1, 4))
+    @pytest.mark.parametrize("off", [slice(8), slice(8, 20), slice(4), slice(3, 4)])
+    @pytest.mark.parametrize("share", [1.01, 1.3])
+    def test_little_is_asked_of_smooth_functions(self, share, off, seed):
+        """It takes 160 to 190 calls if nothing is asked, and took 340 to 880 if all is."""
+
+        def grad(x):
+            g = 3 * x**2
+            g[off] *= share
+            return g
+
+        x0 = np.concatenate([np.linspace(1, 2, 8), np.linspace(0.5, 1.5, 12)])
+        report = verify_grad(lambda x: np.sum(x**3), grad, x0, seed=seed)
+        assert report.verdict is Verdict.FAIL, str(report)
+        assert report.nfev <= 210
+
     @pytest.mark.parametrize("share", [1.001, 1.1])
     @pytest.mark.parametrize("others", [1, 3])
     def test_of_one_entry_where_others_do_nothing(self, share, others):
@@ -297,12 +313,12 @@ class TestManyEntries:
 
     def test_right(self):
         """
-        Most seeds leave a right claim open, which failed with eleven of twelve before.
+        Most seeds leave a right claim open; without a look at other entries eleven of twelve fail.
 
         Where three lines of many entries meet no jump, or one entry is off by far more than others
         are, func cannot be told from an exact one with another slope.
         """
-        reports = [verify_grad(self.stopped, self.slopes, self.X, seed=s) for s in range(8)]
+        reports = [verify_grad(self.stopped, self.slopes, self.X, seed=s) for s in range(8, 20)]
         open_ones = [r for r in reports if r.verdict is Verdict.INCONCLUSIVE]
         assert len(open_ones) >= 6, "\n".join(map(str, reports))
         assert all("rtol=" in report.next_step for report in open_ones)

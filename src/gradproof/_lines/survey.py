@@ -45,10 +45,8 @@ class Survey(Units):
         The ladders.
     lines : list of Line
         What was measured along lines.
-    rough : ndarray, optional
-        The direction of a line on which func was found to be less exact than its dtype.
     inexact : object, optional
-        What is known of how exact func is on a line of many entries.
+        What is known of how exact func is beside x0.
     """
 
     def aligned(self) -> Line:

@@ -86,7 +86,6 @@ class Units:
         self.scales = self._scales((1.0, 1.0), 1.0)
         self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
-        self.rough: np.ndarray | None = None
         self.inexact: Any = None
         self._wobble: np.ndarray | None = None
         self.nothing = False
