@@ -53,6 +53,18 @@ def matrix(jnp, dtype, m=4):
     return jnp.asarray(rng.choice([-1, 1], (m, m)) * rng.integers(8, 24, (m, m)) / 16, dtype=dtype)
 
 
+#: Functions whose slope near zero is less than their rounding, or next to nothing, and that slope.
+NEAR_ZERO = {
+    "exp": (lambda jnp, x: jnp.exp(x), lambda jnp, x: jnp.exp(x)),
+    "cos": (lambda jnp, x: jnp.cos(x), lambda jnp, x: -jnp.sin(x)),
+    "logistic": (
+        lambda jnp, x: 1 / (1 + jnp.exp(-x)),
+        lambda jnp, x: jnp.exp(-x) / (1 + jnp.exp(-x)) ** 2,
+    ),
+    "cube": (lambda jnp, x: x**3, lambda jnp, x: 3 * x * x),
+}
+
+
 #: Rules for ``sum of x * x * x over axis 0``, right and wrong, by jvp and by vjp.
 def cube(x):
     return (x * x * x).sum(0)
@@ -257,6 +269,46 @@ class TestBesideTheOriginal:
         )
         with pytest.raises(WrongDerivative, match=rf"args\[{small}\]"):
             ours.check_grads(func, points(jnp, sizes), 1, modes=["rev"])
+
+    @pytest.mark.parametrize("mode", ["fwd", "rev"])
+    @pytest.mark.parametrize("case", NEAR_ZERO)
+    @pytest.mark.parametrize("dtype", SHORT)
+    @pytest.mark.parametrize("size", [1e-3, 1e-2])
+    def test_nothing_claimed_near_zero(self, jax, jnp, ours, size, dtype, case, mode):
+        func, _ = NEAR_ZERO[case]
+        x = jnp.linspace(size, 2 * size, 4, dtype=dtype)
+        nothing = with_rule(jax, functools.partial(func, jnp), lambda x, t: 0 * t, mode)
+        with pytest.raises((WrongDerivative, Inconclusive)):
+            ours.check_grads(nothing, (x,), 1, modes=[mode])
+
+    @pytest.mark.parametrize("mode", ["fwd", "rev"])
+    @pytest.mark.parametrize("case", NEAR_ZERO)
+    @pytest.mark.parametrize("dtype", SHORT)
+    def test_right_near_zero(self, jax, jnp, ours, dtype, case, mode):
+        func, slope = NEAR_ZERO[case]
+        x = jnp.linspace(3e-3, 6e-3, 4, dtype=dtype)
+        rule = with_rule(
+            jax, functools.partial(func, jnp), lambda x, t: (slope(jnp, x) * t).astype(dtype), mode
+        )
+        ours.check_grads(rule, (x,), 1, modes=[mode])
+
+    @pytest.mark.parametrize("factor", [2, -1])
+    def test_wrong_cosine_near_zero(self, jax, jnp, ours, factor):
+        x = jnp.linspace(1e-3, 2e-3, 4, dtype="float16")
+        func = with_rule(jax, jnp.cos, lambda x, t: -factor * jnp.sin(x) * t, "fwd")
+        with pytest.raises((WrongDerivative, Inconclusive)):
+            ours.check_grads(func, (x,), 1, modes=["fwd"])
+
+    @pytest.mark.parametrize("mode", ["fwd", "rev"])
+    @pytest.mark.parametrize("dtype", SHORT)
+    def test_nothing_to_claim(self, jax, jnp, ours, dtype, mode):
+        near = jnp.linspace(1e-3, 3e-3, 4, dtype=dtype)
+        ours.check_grads(lambda x: jax.nn.relu(x - 0.01), (near,), 1, modes=[mode])
+        ours.check_grads(jnp.floor, (near,), 1, modes=[mode])
+        ours.check_grads(jnp.cos, (0 * near,), 1, modes=[mode])
+        at = jnp.array([1.0, 2.0], dtype=dtype)
+        ours.check_grads(lambda x: ((x - at) ** 2).sum(), (at,), 1, modes=[mode])
+        ours.check_grads(jnp.tanh, (20 * at,), 1, modes=[mode])
 
     @pytest.mark.parametrize("n", [16, 17, 40])
     @pytest.mark.parametrize("case", ["product", "solve"])

@@ -306,3 +306,48 @@ class TestReach:
         text = json.dumps(report.to_dict())
         assert json.loads(text)["reach"]["leaves"][0]["shape"] == [3, 4]
         assert json.loads(json.dumps(unfinished(math.nan).to_dict()))["whole"] is None
+
+
+class TestNothingClaimed:
+    """A leaf of which nothing is claimed has no size: what is said is a slope."""
+
+    SHAPES = ({"a": (20, 16), "b": (10, 12), "c": (30,)}, {"a": (5,), "b": (3,)})
+
+    def report(self, arrays, shapes, share, claimed):
+        xp = arrays.xp
+
+        def of(x):
+            wide = {
+                k: xp.astype(v, xp.float32) if arrays.dtype in SHORT else v for k, v in x.items()
+            }
+            return sum(xp.sum(xp.sin(v)) * (share if k == "b" else 1.0) for k, v in wide.items())
+
+        def grad(x):
+            def one(k, v):
+                wide = xp.astype(v, xp.float32) if arrays.dtype in SHORT else v
+                return xp.astype(xp.cos(wide) * (claimed if k == "b" else 1.0), v.dtype)
+
+            return {k: one(k, v) for k, v in x.items()}
+
+        x0 = {k: arrays(normal(shape, i)) for i, (k, shape) in enumerate(shapes.items())}
+        return verify_grad(of, grad, x0)
+
+    @pytest.mark.parametrize("shapes", SHAPES)
+    @pytest.mark.parametrize("share", [1e-3, 1e-2, 0.1, 1.0])
+    def test_pass_says_what_slope_would_have_been_seen(self, arrays, shapes, share):
+        report = self.report(arrays, shapes, share, 0.0)
+        if report.ok:
+            assert arrays.dtype != "float64"
+            (slope,) = (leaf.slope for leaf in reach_of(report).leaves if leaf.path == "['b']")
+            assert slope > share / 2
+            assert f"slopes would have been seen from {slope:.2g} in ['b'] on" in report.reason
+            assert str(report).splitlines()[0].endswith("in ['b'] on")
+
+    @pytest.mark.parametrize("shapes", SHAPES)
+    def test_right(self, arrays, shapes):
+        report = self.report(arrays, shapes, 0.0, 0.0)
+        assert report.ok, str(report)
+        slopes = {leaf.path: leaf.slope for leaf in reach_of(report).leaves}
+        assert slopes["['a']"] is None
+        assert (slopes["['b']"] is not None) == (arrays.dtype != "float64")
+        assert self.report(arrays, shapes, 1.0, 1.0).reason.endswith("seen to disagree")

@@ -15,6 +15,10 @@ from .gradient import eps_of, pair
 from .linear_map import Columns, Products
 from .matching import note_rows
 
+#: Machine epsilon of the one dtype that is short of exponents: products of a tangent as short as
+#: x0 leave its range where those of a tangent of ordinary size do not.
+FLOAT16 = 2.0**-10
+
 
 class Tangents:
     """
@@ -59,6 +63,7 @@ class Tangents:
         self.tangents, self._with_value = tangents, with_value
         self.value: Any = None
         self.calls, self.eps = 0, 0.0
+        self._lifts = FLOAT16 in (point.eps, outputs.eps)
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -100,10 +105,26 @@ class Tangents:
         return Products(blocks, matrix.shape, self.eps, self._near)
 
     def _product(self, leaves: list[Any], tangent: np.ndarray, where: str) -> np.ndarray:
-        self.calls += 1
+        lift = self._lift(tangent)
         with noted(lambda: f"{self.name} {where}", self.point.hint):
+            self.calls += 1
             # A copy: it may be memory that the next call writes to.
-            return self._pushed(leaves, tangent).copy()
+            found = self._pushed(leaves, np.ldexp(tangent, lift)).copy()
+            if lift and not np.isfinite(found).all():
+                self.calls += 1
+                return self._pushed(leaves, tangent).copy()
+        return np.asarray(np.ldexp(found, -lift))
+
+    def _lift(self, tangent: np.ndarray) -> int:
+        """
+        Return by how many bits a tangent is longer where the claim is called.
+
+        A product is linear: of a short tangent, float16 would leave none of the digits of it.
+        """
+        if not self._lifts:
+            return 0
+        longest = float(np.max(np.abs(tangent), initial=0.0))
+        return max(0, 1 - int(np.frexp(longest)[1])) if longest else 0
 
     def _look_at(self, tangents: list[Any], tangent: np.ndarray) -> None:
         """Say, of the first call, whether it wrote to its tangent."""

@@ -42,6 +42,10 @@ class LeafReach:
         ``leaf[i, :]`` along the first axis, ``leaf[:, j]``, a column, along the second.
     entry : float or None
         Of the least visible entry, if all others are right.
+    slope : float or None
+        Of a leaf of which nothing is claimed, beside others of which something is: it has no size
+        to relate an error to. The least slope that would have been seen if each of its entries had
+        one like it, in the units of func and x0. None of other leaves.
     """
 
     path: str
@@ -49,17 +53,20 @@ class LeafReach:
     whole: float
     rows: tuple[float, ...]
     entry: float | None
+    slope: float | None = None
 
     def worse(self, other: "LeafReach") -> "LeafReach":
         """Return the larger of the numbers of two checks of the same leaf."""
         entries = [e for e in (self.entry, other.entry) if e is not None]
         rows = tuple(map(max, self.rows, other.rows)) if other.rows else self.rows
+        slopes = [slope for slope in (self.slope, other.slope) if slope is not None]
         return LeafReach(
             self.path,
             self.shape,
             max(self.whole, other.whole),
             rows or other.rows,
             max(entries, default=None),
+            max(slopes, default=None),
         )
 
 
@@ -81,6 +88,16 @@ class Reach:
     whole: float
     leaves: tuple[LeafReach, ...]
     reason: str = ""
+
+    @property
+    def of_nothing(self) -> str:
+        """Words for what would have been seen of leaves of which nothing is claimed, if any."""
+        slopes = [f"{leaf.slope:.2g} in {leaf.path}" for leaf in self.leaves if leaf.slope]
+        if not slopes:
+            return ""
+        more = f" and {len(slopes) - 4} more" if len(slopes) > 4 else ""
+        listed = ", ".join(slopes[:4]) + more
+        return f"where nothing is claimed, slopes would have been seen from {listed} on"
 
     @property
     def leaf(self) -> float | None:
@@ -109,6 +126,7 @@ class Reach:
                     "whole": _plain(leaf.whole),
                     "rows": [_plain(row) for row in leaf.rows],
                     "entry": _plain(leaf.entry),
+                    "slope": _plain(leaf.slope),
                 }
                 for leaf in self.leaves
             ],

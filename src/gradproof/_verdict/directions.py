@@ -24,6 +24,7 @@ from .._report.places import are_off, in_common, listed
 from .._report.reach import ROWS_UP_TO
 from .along import DIRECTION, Settling
 from .balance import Balance, one_of, place_of, shape_of, size_of, within
+from .nothing import with_slopes
 from .row_lines import RowLines
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
@@ -165,7 +166,7 @@ class Directions(Settling):
             if settled[-1].state:  # what one search could not explain is beyond the next as well
                 break
         found.alone = min((sight.seen for sight in settled if sight.needed), default=math.inf)
-        found.reach = rows.reach(found.whole, found.alone)
+        found.reach = with_slopes(survey, rows.reach(found.whole, found.alone))
         if self.everywhere:
             return True, f"{_EVERYWHERE}: {self.everywhere}"
         if found.failed:

@@ -1,5 +1,6 @@
 """One judgement: a survey, a decision, and the report on it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from .beside import Judged, beside_a_tie
 from .decision import Decision
 from .directions import number_of
 from .next_step import next_step, stands_still
+from .nothing import with_slopes
 from .options import Options
 from .rows import EachValue
 from .table import all_entries, few_entries, worst_of_columns
@@ -149,6 +151,9 @@ def _report(
             verdict, reason = "inconclusive", STATIONARY
     if verdict == "fail":
         remarks += _left_out(survey)
+    reach = _reach(survey, found, flat)
+    if verdict == "pass" and reach.of_nothing:
+        reason = f"{reason}; {reach.of_nothing}"
     step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
     if verdict == "fail" and stands_still(survey):
         remarks.append(STRAIGHT_THROUGH)
@@ -166,7 +171,7 @@ def _report(
         alone=alone,
         compile_time=values.calls.compile_time,
         interrupted=found.interrupted,
-        reach=_reach(survey, found, flat),
+        reach=reach,
         flat=flat,
         leaves=tuple(values.point.leaves),
         pairs=_pairs(values) if "row" in flat else None,
@@ -204,9 +209,10 @@ def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reac
     point = survey.probe.values.point
     if isinstance(found.state, Column) or not np.isfinite(flat["resolution"]).any():
         return unfinished(found.whole)
-    return of_entries(
+    reach = of_entries(
         list(point.leaves), flat["resolution"], found.whole, entrywise=point.entrywise
     )
+    return reach if "row" in flat else replace(reach, leaves=with_slopes(survey, reach.leaves))
 
 
 def _left_out(survey: Survey) -> list[str]:

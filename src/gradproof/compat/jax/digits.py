@@ -55,7 +55,11 @@ class Numbers:
     @property
     def rounding(self) -> np.ndarray:
         """Return the deviation that rounding gives to each."""
-        here = np.abs(self.values.at_x0)
+        return self.rounding_of(self.values.at_x0)
+
+    def rounding_of(self, values: np.ndarray) -> np.ndarray:
+        """Return the deviation that rounding gives to each where f has such values."""
+        here = np.abs(values)
         size = here if self.u is None else np.array([np.linalg.norm(self.u * here)])
         return np.asarray(0.3 * self.values.output_eps * size)
 

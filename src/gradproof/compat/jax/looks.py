@@ -1,5 +1,6 @@
 """Looks at a claim: along all lines, shorter ones, in a wider dtype, along those of one leaf."""
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from ..._report.verdicts import Verdict
 from ..._vectors.point import Point
 from ..._verdict.options import Options
 from .digits import Numbers, beyond_digits
+from .still import hides_a_slope, stands_still
 from .values import LeafValues
 
 #: Machine epsilon of single precision.
@@ -20,6 +22,11 @@ _SINGLE = 2.0**-23
 _NEAR = (2.0**-6, 2.0**-11)
 #: All lines of a look.
 ALL = slice(None)
+_NOT_THERE = (
+    "the claim is 0 where func does not move from its value, and farther off, or in single "
+    "precision, func has a slope that its rounding hides here: check at a point that is not so "
+    "near zero"
+)
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class Look:
         values, if it is about one; and the slopes that are claimed along each line.
     leaves : dict of int to str
         The lines along which one leaf alone moves, and the paths of these leaves.
+    size : float
+        The length of lines, as a share of that of the first look.
     """
 
     claim: Any
     report: Report
     lines: Callable[[], tuple[LeafValues, np.ndarray | None, Iterable[np.ndarray]]]
     leaves: dict[int, str]
+    size: float
 
     def doubtful(self) -> list[int]:
         """Return the lines of one leaf along which a factor of two would not have been seen."""
@@ -52,6 +62,36 @@ class Look:
             bar = flat["truncation"] + flat["noise"] + np.abs(flat["measured"] - flat["claimed"])
             seen = (bar <= COARSEST * np.abs(flat["claimed"])) | (flat["state"] == "fail")
         return [i for i in self.leaves if not seen[i]]
+
+    @functools.cached_property
+    def nothing(self) -> list[np.ndarray]:
+        """By the line, of which numbers nothing is claimed."""
+        return [np.atleast_1d(claimed) == 0 for claimed in self.lines()[2]]
+
+    def blind(self, whole: "Look", narrow: LeafValues) -> bool:
+        """
+        Tell whether a claim of zero passed, though f has a slope.
+
+        Parameters
+        ----------
+        whole : Look
+            Along lines of full length, in the widest dtype that there is.
+        narrow : LeafValues
+            The function that the claim is about.
+        """
+        if not any(which.any() for which in self.nothing):
+            return False
+        (own, u, _), (values, _, slopes) = self.lines(), whole.lines()
+        # One that is zero among others may be what rounding left of its terms.
+        matters = self.report.rtol * max(float(np.max(np.abs(s), initial=0.0)) for s in slopes)
+        # What moves f by half of its digits counts where lines have their full length and f its own
+        # dtype: there only what stands still is asked for.
+        full = self.size == 1 and narrow.eps < 2.0**-15
+        for i, none in enumerate(self.nothing):
+            which = none & stands_still(Numbers(own, u), i) if full and none.any() else none
+            if which.any() and hides_a_slope(Numbers(values, u), i, which, (narrow.least, matters)):
+                return True
+        return False
 
     def settled(self) -> Report:
         """Return the report, a pass if the claim is right as far as the digits of f go."""
@@ -83,20 +123,40 @@ def looked(
         options = replace(options, rtol=_SINGLE ** (1 / 3))
     first = last = look(values, options, 1.0)
     report, short = first.report, values.eps > 2.0**-15
-    if report.verdict is Verdict.FAIL and not short and (settled := first.settled()).ok:
-        return first.claim, settled
-    if report.ok or (report.verdict is Verdict.FAIL and not short):
-        return first.claim, _with_leaves(look, values, first, options)
+    if report.verdict is Verdict.FAIL and not short:
+        settled = first.settled()
+        found = settled if settled.ok else _with_leaves(look, values, first, options)
+        return first.claim, found
+    if report.ok:
+        if not _passed_blind(look, values, first, options):
+            return first.claim, _with_leaves(look, values, first, options)
+        report = replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
     wide = values.widened() if short else values
     if wide is None:
         return first.claim, report
     for size in (1.0, *_NEAR) if short else _NEAR:
         again = look(wide, replace(options, rtol=report.rtol), size)
-        if again.report.ok:
-            return first.claim, _with_leaves(look, values, again, options)
         last = again if size == 1 else last
+        if again.report.ok and not again.blind(last, values):
+            return first.claim, _with_leaves(look, values, again, options)
+    if last.report.ok:  # and blind
+        return first.claim, report
     settled = last.settled()
     return first.claim, settled if settled.ok else report
+
+
+def _passed_blind(
+    look: Callable[..., Look], values: LeafValues, first: Look, options: Options
+) -> bool:
+    """Tell whether a first look passed a claim of zero where rounding hides the slope of f."""
+    if not any(which.any() for which in first.nothing):
+        return False
+    wide = values.widened() if values.eps > 2.0**-15 else None
+    if wide is None:
+        return first.blind(first, values)
+    whole = look(wide, replace(options, rtol=first.report.rtol), 1.0)
+    found = whole if whole.report.ok else first
+    return found.blind(whole, values)
 
 
 def alone(point: Point, tangents: np.ndarray) -> dict[int, str]:

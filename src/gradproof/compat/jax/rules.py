@@ -40,7 +40,7 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
         claim = Pushed(push, func, values, span, tangents)
         along: Any = func.along(span)
         report = whole(of_columns(along, claim, options))
-        return Look(claim, report, lambda: (along, None, map(claim.one, tangents)), leaves)
+        return Look(claim, report, lambda: (along, None, map(claim.one, tangents)), leaves, size)
 
     claim, report = looked(look, values, options)
 
@@ -80,7 +80,7 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
             span = Span(point, tangents, names)
             lines: Any = AlongLines(claim, span, tangents)
             report = of_gradient(func.along(span), u, lines, options)
-        return Look(claim, whole(report), along, leaves)
+        return Look(claim, whole(report), along, leaves, size)
 
     claim, report = looked(look, values, options)
 

@@ -112,6 +112,12 @@ class LeafValues(Values):
             return False
         return "f32[" in program or "c64[" in program
 
+    @property
+    def least(self) -> float:
+        """The smallest slope that no dtype of arguments or results rounds to zero."""
+        dtypes = {array.dtype for array in (*self.point.arrays, *self.outputs.like)}
+        return max(float(jnp.finfo(dtype).smallest_subnormal) for dtype in dtypes)
+
     def widened(self) -> "LeafValues | None":
         """Return the same function in single precision; None if it is not, or not the same."""
         leaves: list[Any] = [
@@ -130,7 +136,9 @@ class LeafValues(Values):
         found.partial = self.partial
         if found.eps > 2.0**-15 or found.at_x0.shape != self.at_x0.shape:
             return None
-        size = float(np.max(np.abs(self.at_x0), initial=0.0))
+        # Below the normal numbers of a dtype there are fewer digits, and then none.
+        normal = max(float(jnp.finfo(array.dtype).smallest_normal) for array in self.outputs.like)
+        size = float(np.max(np.abs(self.at_x0), initial=normal))
         same = alike("value", found.at_x0, self.at_x0, size, self.eps**0.5, "")
         return found if same.verdict is Verdict.PASS else None
 
