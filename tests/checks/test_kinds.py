@@ -830,3 +830,26 @@ class TestScalesOfLeaves:
 
         assert verify_jvp(func, jvp, p).ok
         assert verify_jvp(func, lambda p, t: 2 * jvp(p, t), p).verdict is Verdict.FAIL
+
+
+class TestKinkInHalfPrecision:
+    """Where others than the kink are crossed by large steps, it is one all the same."""
+
+    @pytest.mark.parametrize("seed", range(8))
+    @pytest.mark.parametrize("dtype", ["float16", "float32"])
+    @pytest.mark.parametrize("func", [lambda x: np.abs(x).sum(), lambda x: np.maximum(x, 0).sum()])
+    def test_right_hvp_does_not_fail(self, func, dtype, seed):
+        x0 = np.array([0.0, 1, -2, 0.5], dtype=dtype)
+        report = gradproof.verify_hvp(func, lambda x, v: 0 * v, x0, seed=seed)
+        assert report.verdict is not gradproof.Verdict.FAIL, str(report)
+
+    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("factor", [-1, 0, 2])
+    def test_wrong_hvp_beside_no_kink_fails(self, factor, seed):
+        x0 = np.array([0.75, 1, -2, 0.5], dtype="float16")
+
+        def hvp(x, v):
+            return (factor * 6 * x * v).astype(x.dtype)
+
+        report = gradproof.verify_hvp(lambda x: (x**3).sum(), hvp, x0, seed=seed)
+        assert report.verdict is gradproof.Verdict.FAIL, str(report)
