@@ -91,7 +91,7 @@ class Reach:
 
     @property
     def of_nothing(self) -> str:
-        """Words for what would have been seen of leaves of which nothing is claimed, if any."""
+        """What would have been seen of leaves of which nothing is claimed, in words."""
         slopes = [f"{leaf.slope:.2g} in {leaf.path}" for leaf in self.leaves if leaf.slope]
         if not slopes:
             return ""
