@@ -21,9 +21,18 @@ def fit_alike(survey: Survey, findings: Findings) -> bool:
 
     Asked where rounding x0 moves the claim by what matters, or where an entry has passed at a kink.
     """
-    if not _in_question(survey, findings):
+    if not (_tied(survey) and _in_question(survey, findings)):
         return True
     return all(_fits(survey, weights) for weights in _lines(survey))
+
+
+def _tied(survey: Survey) -> bool:
+    """Tell whether an entry of x0 is 0, or two of a leaf are equal up to their sign."""
+    for part in survey.probe.parts:
+        size = np.sort(np.abs(survey.probe.x[part]))
+        if (size[:1] == 0).any() or (size[1:] == size[:-1]).any():
+            return True
+    return False
 
 
 def _in_question(survey: Survey, findings: Findings) -> bool:
