@@ -20,7 +20,7 @@ _TESTS = str(Path(__file__).parent)
 #: What func does that leaves nothing to be passed, right or wrong.
 NEVER_PASSED = ("stale",)
 #: A check of so few entries takes no longer, in seconds.
-PATIENCE = 60.0
+CALLS_ALLOWED = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def outcome(problem: Problem, road: str) -> Outcome:
     seconds = time.perf_counter() - start
     if finding is None:
         finding = _of_verdict(problem, verdict, text, tags)
-    if finding is None and seconds > PATIENCE:
+    if finding is None and seconds > CALLS_ALLOWED:
         finding = Finding("slow", tags, f"{seconds:.0f} s, {text}")
     return Outcome(verdict, text, finding, seconds)
 

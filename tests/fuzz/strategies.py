@@ -287,8 +287,8 @@ def _bends(problem: Problem) -> bool:
     assert jet.h is not None
     size = np.maximum(np.abs(x), 0.25 * np.max(np.abs(x), initial=0.0))
     with np.errstate(all="ignore"):
-        bend = np.linalg.norm(jet.h * size * size[:, None])
-        return bool(bend >= MATERIAL[problem.dtype] * np.linalg.norm(jet.d * size))
+        curvature = np.linalg.norm(jet.h * size * size[:, None])
+        return bool(curvature >= MATERIAL[problem.dtype] * np.linalg.norm(jet.d * size))
 
 
 def _drawn(draw: Any, problem: Problem, road: str, true: np.ndarray, rng: Any) -> Mistake:

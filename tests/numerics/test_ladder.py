@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradproof._evaluation.values import Values
 from gradproof._lines.evidence import jumps
-from gradproof._lines.scalarized import Probe
+from gradproof._lines.scalarized import Scalarized
 from gradproof._lines.survey import Survey
 from gradproof._numerics.extrapolation import Estimate, estimate, weights_at_zero
 from gradproof._numerics.hadamard import hadamard, pseudo_standard_error
@@ -195,8 +195,8 @@ def test_kinks_of_a_line_are_no_noise(seed):
         return np.maximum(x - kink, 0).sum() + np.cos(x).sum()
 
     g = ((x > kink) - np.sin(x)).astype(float)
-    probe = Probe(Values(func, Point((x,), 0, None), None), np.ones(1))
-    survey = Survey(probe, lambda _: g, g, 2.0**-23, 5e-3, rng)
+    scalar = Scalarized(Values(func, Point((x,), 0, None), None), np.ones(1))
+    survey = Survey(scalar, lambda _: g, g, 2.0**-23, 5e-3, rng)
     survey.settled([survey.line(survey.signs()) for _ in range(2)])
     assert survey.sigma < 4 * survey.floor
 
@@ -226,10 +226,11 @@ def test_a_design_measures_every_entry():
     n = 50
     rng = np.random.default_rng(0)
     g, error = rng.normal(size=(2, n))
-    probe = SimpleNamespace(at=lambda d: (float((g + error) @ d), d), left=lambda: np.inf)
+    scalar = SimpleNamespace(at=lambda d: (float((g + error) @ d), d), left=lambda: np.inf)
     move = rng.uniform(1, 2, n)
     survey = SimpleNamespace(
-        g=g, move=move, rng=rng, probe=probe, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3, tau=0 * g,
+        g=g, move=move, rng=rng, scalar=scalar, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3,
+        claim_rounding=0 * g,
         scales=SimpleNamespace(material=move, resolved=move), steps=Steps.of(2.0**-7),
         signs=lambda: rng.choice([-1.0, 1.0], n),
         near=SimpleNamespace(explained=lambda up, down, integrate: float(g @ (up - down))),
@@ -245,8 +246,8 @@ def test_a_design_measures_every_entry():
 def test_a_step_too_small_for_x_is_no_rung():
     x = np.array([1024.0, 1.0], dtype=np.float16)  # its neighbours are 1 away
     values = Values(lambda x: float(x.sum()), Point((x,), 0, None), None)
-    probe = Probe(values, np.ones(1))
-    rungs = probe.ladder(np.ones(2), np.array([1024.0, 0.0]), 2.0 ** -np.arange(8.0, 14.0))
+    scalar = Scalarized(values, np.ones(1))
+    rungs = scalar.ladder(np.ones(2), np.array([1024.0, 0.0]), 2.0 ** -np.arange(8.0, 14.0))
     there = np.isfinite(rungs.changes).all(axis=0)
     assert list(rungs.h[there]) == [2.0**-8, 2.0**-9, 2.0**-10]
     np.testing.assert_allclose(rungs.error[there], 0.0)

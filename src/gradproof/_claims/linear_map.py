@@ -82,16 +82,16 @@ class Columns(abc.ABC):
 
         return row
 
-    def wobble(self, survey: Any) -> Any:
+    def rounding_by_ulps(self, survey: Any) -> Any:
         """Return by how much rounding of x0 moves the rows, root mean square, of shape (m,)."""
-        ulp = survey.signs() * survey.probe.point.eps * survey.probe.magnitude
+        ulp = survey.signs() * survey.scalar.point.eps * survey.scalar.magnitude
         least = np.full(self.shape[0], np.inf)
         for sign in (1.0, -1.0):
             there = self.there(sign * ulp)
             if there is None:
                 continue
             change = np.zeros(self.shape[0])
-            for part in survey.probe.parts:
+            for part in survey.scalar.parts:
                 pairs = zip(self.row_blocks(part), there.row_blocks(part), strict=True)
                 for (rows, here), (_, moved) in pairs:
                     change[rows] = np.hypot(change[rows], _norms(moved - here))

@@ -71,7 +71,7 @@ class NearClaim:
 
     def doubt(self, d: np.ndarray) -> float:
         """
-        Return how far two integrals of the claim from -d to d differ, halved: as in `bend`.
+        Return how far two integrals of the claim from -d to d differ, halved: as in `curvature`.
 
         Or what the differences of all entries add up to with random signs, if that is more: those
         of kinks, which are far apart, may cancel along one line.
@@ -115,7 +115,7 @@ class NearClaim:
             ) / 18
         return float(mean @ (up - down))
 
-    def bend(self, d: np.ndarray, unit: np.ndarray) -> tuple[Any, Any]:
+    def curvature(self, d: np.ndarray, unit: np.ndarray) -> tuple[Any, Any]:
         """
         Return how far its mean from -d to d differs from that at x0, and is in doubt, per `unit`.
 
@@ -126,9 +126,11 @@ class NearClaim:
         three = (8 * self.g + 5 * self._beside(far) + 5 * self._beside(-far)) / 18
         two = (self._beside(near) + self._beside(-near)) / 2
         with np.errstate(invalid="ignore"):
-            bend, doubt = np.abs(three - self.g) * unit, np.abs(three - two) * unit
-        bend, doubt = (np.where(np.isfinite(part), part, np.inf) for part in (bend, doubt))
-        return bend, doubt
+            curvature, doubt = np.abs(three - self.g) * unit, np.abs(three - two) * unit
+        curvature, doubt = (
+            np.where(np.isfinite(part), part, np.inf) for part in (curvature, doubt)
+        )
+        return curvature, doubt
 
     def _beside(self, displacement: np.ndarray) -> Any:
         """Return the claim at a displaced point, NaN where it has none."""
@@ -150,7 +152,7 @@ class NearClaim:
         """Call the claim at a displaced point, whatever it says there."""
         self._claimed(displacement)
 
-    def wobble(self, ulp: np.ndarray) -> Any:
+    def rounding_by_ulps(self, ulp: np.ndarray) -> Any:
         """Return by how much each entry changes at least where x0 moves by `ulp`; it is used up."""
         least: Any = None
         for _ in range(2):

@@ -118,16 +118,16 @@ class SlopeValues(Values):
         places = (sign * share * self.tangent for share in shares for sign in (1.0, -1.0))
         around = np.array([float(v[0]) for v, _ in super().many(places)]).reshape(-1, 2)
         with np.errstate(all="ignore"):
-            bend = around.sum(axis=1) - 2 * float(self.returned[0])
-            bend = bend[1:] - bend[:-1] / 16
+            curvature = around.sum(axis=1) - 2 * float(self.returned[0])
+            curvature = curvature[1:] - curvature[:-1] / 16
             # Where terms cancel at x0, values around it show what is rounded: those at the step and
             # at the next larger one. What others do farther off, as large steps in half precision
             # make them, does not hide a kink.
             sizes = np.abs(around).max(axis=1)
             largest = np.maximum(sizes[1:], sizes[:-1])
             rounding = np.maximum(self._rounding, self._own_eps * largest)
-            clear = np.abs(bend) > NOISE * rounding
-            ratio = (bend / shares[1:])[1:] / (bend / shares[1:])[:-1]
+            clear = np.abs(curvature) > NOISE * rounding
+            ratio = (curvature / shares[1:])[1:] / (curvature / shares[1:])[:-1]
         alike = (ratio > 1 / _KINK) & (ratio < _KINK)
         return bool((alike & clear[1:] & clear[:-1]).any())
 

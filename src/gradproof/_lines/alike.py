@@ -28,8 +28,8 @@ def fit_alike(survey: Survey, findings: Findings) -> bool:
 
 def _tied(survey: Survey) -> bool:
     """Tell whether an entry of x0 is 0, or two of a leaf are equal up to their sign."""
-    for part in survey.probe.parts:
-        size = np.sort(np.abs(survey.probe.x[part]))
+    for part in survey.scalar.parts:
+        size = np.sort(np.abs(survey.scalar.x[part]))
         if (size[:1] == 0).any() or (size[1:] == size[:-1]).any():
             return True
     return False
@@ -44,7 +44,7 @@ def _in_question(survey: Survey, findings: Findings) -> bool:
     if not survey.g.any() or (np.isfinite(findings.right) & (findings.state == PASS)).any():
         return True
     # Half of what matters: two of an entry that is off by as much would not be forgiven together.
-    jumps = survey.wobbled > survey.rtol / 2 * survey.scales.material
+    jumps = survey.rounded_by_ulps > survey.rtol / 2 * survey.scales.material
     return bool(jumps.any())
 
 
@@ -55,11 +55,11 @@ def _lines(survey: Survey) -> list[np.ndarray]:
     Those that are equal move alike; then those that are equal up to their sign move in proportion
     to x0. Each group in the direction in which the claim says that func grows.
     """
-    x, lines = survey.probe.x, []
+    x, lines = survey.scalar.x, []
     signs = np.where(x < 0, -1.0, 1.0)
     for group, along in ((x, np.ones_like(x)), (np.abs(x), signs)):
         weights = np.empty_like(x)
-        for part in survey.probe.parts:
+        for part in survey.scalar.parts:
             _, which = np.unique(group[part], return_inverse=True)
             claimed = np.bincount(which, (survey.scales.claim * along)[part])
             chosen = survey.rng.choice([-1.0, 1.0], claimed.size)
@@ -73,13 +73,13 @@ def _lines(survey: Survey) -> list[np.ndarray]:
 def _fits(survey: Survey, weights: np.ndarray) -> bool:
     """Tell whether the claim lies between the one-sided slopes along a line, up to their bars."""
     direction = weights * survey.move
-    if survey.probe.left() < 2 * survey.steps.line.size:
+    if survey.scalar.left() < 2 * survey.steps.line.size:
         raise BudgetSpent
-    rungs = survey.probe.ladder(survey.g, direction, survey.steps.line)
+    rungs = survey.scalar.ladder(survey.g, direction, survey.steps.line)
     claimed = abs(float(survey.g @ direction))
     allowed = survey.rtol * claimed + 2 * survey.eps * survey.claimed_along(weights)
     # Rounding that equal entries share; their tie is none of it, as they stay equal.
-    blur = min(survey.near.changes(survey.probe.x_eps * direction, direction), default=0.0)
+    blur = min(survey.near.changes(survey.scalar.x_eps * direction, direction), default=0.0)
     sides = survey.sides(rungs)
     if NOTHING in sides:
         return True

@@ -51,7 +51,7 @@ def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
     Rounding of a few digits often makes no change at all: where that of another entry is as large,
     more moves are tried; and the median entry's tells of one that they leave as it is.
     """
-    point, hopeful = survey.probe.point, False
+    point, hopeful = survey.scalar.point, False
     ulps = Ulps(point.base.magnitude, survey.eps, survey.rng)
     most = np.zeros_like(survey.move)
     for k in range(_DRAWS):
@@ -85,7 +85,7 @@ def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:
 
 def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
     """Tell whether terms that the claim has on the ray through x0 have as much rounding."""
-    size, point = np.abs(direction), survey.probe.point
+    size, point = np.abs(direction), survey.scalar.point
     for factor in _ELSEWHERE:
         there = survey.near.there(point.towards((factor - 1) * point.base.x))
         with np.errstate(all="ignore"):
@@ -104,7 +104,7 @@ def _ragged(survey: Survey, direction: np.ndarray, error: float) -> bool:
     of few digits has larger ones, or takes hardly another value at all; and what rounding makes of
     terms beside smooth ones is alike at all spacings at which it shows.
     """
-    places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.probe.point
+    places, point = np.arange(-_SIDE, _SIDE + 1.0), survey.scalar.point
     spacing, before = 4 * point.eps, np.inf
     while spacing * _SIDE <= 0.75:
         moves = (point.towards(spacing * k * point.base.x) for k in places)

@@ -31,7 +31,7 @@ class Entry:
         The entry.
     steps : ndarray, optional
         Those of the first ladder.
-    material, tau, claimed : float
+    material, claim_rounding, claimed : float
         Scale of its errors; what rounding may move its claim by; the size of that.
     allowed, visible, fine : float
         The error that is forgiven; that which must have been visible; a bar that is sharp.
@@ -47,16 +47,19 @@ class Entry:
 
     def __post_init__(self, steps: Any) -> None:
         survey, i = self.survey, self.i
-        self.material, self.tau = float(survey.scales.material[i]), float(survey.tau[i])
+        self.material, self.claim_rounding = (
+            float(survey.scales.material[i]),
+            float(survey.claim_rounding[i]),
+        )
         self.claimed = abs(float(survey.scales.claim[i]))
-        self.allowed = survey.rtol * self.material + self.tau
+        self.allowed = survey.rtol * self.material + self.claim_rounding
         self.visible = survey.res * float(survey.scales.resolved[i])
         self.fine = survey.rtol * self.material / 4
         self.ladder = self.at(self._first_steps() if steps is None else steps)
 
     def remark(self, text: str) -> None:
         """Say something of this entry in the report."""
-        name = leaf_of(self.survey.probe.values.point.leaves, self.i).name(self.i)
+        name = leaf_of(self.survey.scalar.values.point.leaves, self.i).name(self.i)
         self.findings.remarks.append(f"{name or 'the entry'}: {text}")
 
     def record(self, e: Estimate) -> None:
@@ -73,9 +76,9 @@ class Entry:
     def at(self, steps: np.ndarray) -> Rungs:
         """Return the rungs at some steps."""
         survey = self.survey
-        if survey.probe.left() < 2 * steps.size:
+        if survey.scalar.left() < 2 * steps.size:
             raise BudgetSpent
-        return survey.probe.entry_ladder(survey.g, self.i, float(survey.move[self.i]), steps)
+        return survey.scalar.entry_ladder(survey.g, self.i, float(survey.move[self.i]), steps)
 
     def extend(self, steps: np.ndarray) -> None:
         """Add rungs to the ladder."""
@@ -147,16 +150,16 @@ class Entry:
         top, ratio = survey.steps.top, survey.steps.ratio
         visible = max(survey.res * self.material, 1e-300)
         least = min(SEEN * survey.sigma / (np.sqrt(2) * visible), top / ratio**4)
-        if survey.probe.size and self.claimed:  # beside a pole func bends within func / slope
-            least = min(least, survey.probe.size / (16 * self.claimed))
-        least = max(least, 2 * survey.probe.x_eps if survey.short else 16 * survey.eps)
+        if survey.scalar.size and self.claimed:  # beside a pole func bends within func / slope
+            least = min(least, survey.scalar.size / (16 * self.claimed))
+        least = max(least, 2 * survey.scalar.x_eps if survey.short else 16 * survey.eps)
         count = int(np.log(top / least) / np.log(ratio) * (1 + 1e-9)) + 1
         return top * ratio ** -np.arange(float(count))
 
     def further_steps(self, e: Estimate) -> Any:
         """Return steps that would sharpen an estimate that does not decide; None if none would."""
         survey, ratio = self.survey, self.survey.steps.ratio
-        least = (1 if survey.short else 4) * survey.probe.x_eps
+        least = (1 if survey.short else 4) * survey.scalar.x_eps
         finer = self.ladder.h[-1] / ratio ** np.arange(1.0, 5.0)
         finer = finer[finer >= least]
         if not self.agrees(e) and self._quiet() and finer.size:
@@ -179,15 +182,15 @@ class Entry:
 
     def _farthest(self) -> float:
         """Return how many moves a step may have: as far as x of typical size goes, if x is tiny."""
-        probe = self.survey.probe
-        part = next(part for part in probe.parts if self.i < part.stop)
-        return max(2.0**8, rms(probe.x[part]) / float(self.survey.move[self.i]))
+        scalar = self.survey.scalar
+        part = next(part for part in scalar.parts if self.i < part.stop)
+        return max(2.0**8, rms(scalar.x[part]) / float(self.survey.move[self.i]))
 
     def fresh_steps(self, e: Estimate, sigma: float) -> np.ndarray:
         """Return other steps, down to the finest at which noise would let such an error be seen."""
         survey = self.survey
         steps = self.ladder.h / np.sqrt(survey.steps.ratio)
-        least = max(SEEN * sigma / (np.sqrt(2) * abs(e.value)), 4 * survey.probe.x_eps)
+        least = max(SEEN * sigma / (np.sqrt(2) * abs(e.value)), 4 * survey.scalar.x_eps)
         finer = steps[-1] / 4.0 ** np.arange(1.0, 6.0)
         return np.concatenate([steps, finer[finer >= least]])
 

@@ -125,7 +125,7 @@ def integrates(
     nothing of a claim at x0 that is another one than beside it.
     """
     near = rungs.finest(e.step)
-    beside = survey.near.changes(4 * survey.probe.x_eps * direction, direction)
+    beside = survey.near.changes(4 * survey.scalar.x_eps * direction, direction)
     far = survey.near.changes(near.h[0] * direction, direction)
     # Nor can an integral over what hardly changes explain it.
     if min(beside, default=0.0) > abs(e.value) / 2 or max(far, default=0.0) < abs(e.value) / 2:

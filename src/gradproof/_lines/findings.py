@@ -60,7 +60,7 @@ class Findings:
         The claim's error on either side, where they differ.
     state : ndarray of object
         `PASS`, `FAIL`, `OPEN` or `HELD`.
-    suspect : ndarray of bool
+    flagged : ndarray of bool
         Where a difference was seen beyond its bar. Only a sharper look may clear such an entry.
     convicted : ndarray of bool
         Where two looks at all entries, without a common evaluation, say that the claim is off.
@@ -89,7 +89,7 @@ class Findings:
     right: np.ndarray
     left: np.ndarray
     state: np.ndarray
-    suspect: np.ndarray
+    flagged: np.ndarray
     convicted: np.ndarray
     row: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=int))
     claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -113,7 +113,7 @@ class Findings:
             right=nan.copy(),
             left=nan.copy(),
             state=np.full(n, OPEN, dtype=object),
-            suspect=np.zeros(n, dtype=bool),
+            flagged=np.zeros(n, dtype=bool),
             convicted=np.zeros(n, dtype=bool),
         )
 
@@ -122,7 +122,7 @@ class Findings:
         """Return the same, for a check that looks at few of the entries by themselves."""
         usual = {
             "error": np.nan, "truncation": np.inf, "noise": np.inf, "step": np.nan,
-            "right": np.nan, "left": np.nan, "state": OPEN, "suspect": 0, "convicted": 0,
+            "right": np.nan, "left": np.nan, "state": OPEN, "flagged": 0, "convicted": 0,
         }  # fmt: skip
         # A `Column` is read and written to like an array.
         columns: dict[str, Any] = {name: Column(n, value) for name, value in usual.items()}

@@ -49,7 +49,7 @@ class LineErrors:
         e: Estimate,
         size: float | None = None,
     ) -> None:
-        fixed = survey.probe.point.fixed
+        fixed = survey.scalar.point.fixed
         self._d = line if fixed is None else np.where(fixed, 0.0, line)
         self._part = np.where(direction != 0, self._d, 0.0)
         # No square underflows or overflows, wherever x0 is.
@@ -67,7 +67,7 @@ class LineErrors:
 
     def _at_x0(self, step: float) -> Estimate:
         """Return the error of the claim along the line by a single difference."""
-        if not self._length or self._survey.probe.left() < 2:
+        if not self._length or self._survey.scalar.left() < 2:
             return NOTHING
         (low, below), (high, above) = self._at(-step), self._at(step)
         error = (above - below) / (high - low) if high > low else np.nan
@@ -75,14 +75,14 @@ class LineErrors:
 
     def bends(self) -> bool:
         """Tell whether func bends far from x0 at all, but for an error of one size or share."""
-        if not self._length or self._survey.probe.left() < 6:
+        if not self._length or self._survey.scalar.left() < 6:
             return False
         far = [self._piece(*sorted((sign * CUTS[-2], sign * CUTS[-1]))) for sign in (-1.0, 1.0)]
         return not all(self._bend(piece) < _STRAIGHT for piece in far)
 
     def rough(self, most: int = 2 * CUTS.size) -> bool:
         """Tell whether func has a kink or jump on the line, of the size of the error."""
-        if not self._length or self._survey.probe.left() < 6 * CUTS.size:
+        if not self._length or self._survey.scalar.left() < 6 * CUTS.size:
             return False
         pieces = sorted(self._pieces(), key=self._bend, reverse=True)[:most]
         return any(map(self._kinked, pieces))
@@ -90,7 +90,7 @@ class LineErrors:
     def changes(self, cuts: np.ndarray = CUTS) -> bool:
         """Tell whether the claim is off by something else at most places, and not smoothly so."""
         like, others = 0, 0
-        if not self._length or self._survey.probe.left() < 4 * cuts.size:
+        if not self._length or self._survey.scalar.left() < 4 * cuts.size:
             return False
         for t in np.concatenate([-cuts, cuts]):
             error, claim = self._error(t, self._e.step)
@@ -110,7 +110,7 @@ class LineErrors:
         That is a polynomial, or one and another times the claim, since what is left out of a claim
         often looks like the rest of it. Infinite if there are too few values.
         """
-        if not self._length or self._survey.probe.left() < 4 * OUTER.size:
+        if not self._length or self._survey.scalar.left() < 4 * OUTER.size:
             return np.inf
         places = np.concatenate([[0.0], -OUTER, OUTER])
         found = [self._error(t, step) for t in places[1:]]
@@ -156,16 +156,16 @@ class LineErrors:
         """Tell whether a piece bends, and its halves as well, however short, but not the claim."""
         turns: list[float] = []
         for _ in range(_HALVINGS):
-            bend = self._bend(piece)
+            curvature = self._bend(piece)
             left, _, right = (place for place, _ in piece[0])
             slopes = [float(self._slopes(place)[0]) for place, _ in piece[0]]
             turns.append((max(slopes) - min(slopes)) / self._size)
-            if not bend >= 1 / _BENT or self._survey.probe.left() < 2:
+            if not curvature >= 1 / _BENT or self._survey.scalar.left() < 2:
                 return False
             # An error that is a share of the claim, up to a half, has that share of its kinks, and
             # an integral across one is off by less. A smooth claim turns by an eighth of that
             # after three halvings.
-            claimed = not turns[-1] <= bend / _CALM
+            claimed = not turns[-1] <= curvature / _CALM
             if claimed and len(turns) > 3 and not turns[-1] < 0.75 * turns[-4]:
                 return False
             if right - left <= self._least:
@@ -185,7 +185,7 @@ class LineErrors:
         """Return the place that x really moves to, and by how much func changes."""
         t = float(t)
         if t not in self._known:
-            change, happened = self._survey.probe.at(t * self._d)
+            change, happened = self._survey.scalar.at(t * self._d)
             self._known[t] = float(happened @ self._along) / self._length, change
         return self._known[t]
 

@@ -32,14 +32,14 @@ def narrower(survey: "Survey") -> str:
     either way). A func that rounds on purpose moves by more. The verdict stays what it is: errors
     that matter by the digits of x0 cannot be seen, and others would pass by fewer digits.
     """
-    probe = survey.probe
+    scalar = survey.scalar
     if not survey.g.any():  # a claim that staircases are of interest for
         return ""
     for eps, name in NAMES.items():
-        own = eps * probe.size
-        if probe.output_eps < eps / 2**_BITS and own / 2**_LESS <= survey.grain <= own * 2**_MORE:
+        own = eps * scalar.size
+        if scalar.output_eps < eps / 2**_BITS and own / 2**_LESS <= survey.grain <= own * 2**_MORE:
             return name
-    return "single" if probe.output_eps < 2.0**-40 and _single(survey) else ""
+    return "single" if scalar.output_eps < 2.0**-40 and _single(survey) else ""
 
 
 def _single(survey: "Survey") -> bool:
@@ -49,14 +49,14 @@ def _single(survey: "Survey") -> bool:
     Lines that move many entries never stand still. Values at x0 and beside it tell as well, unless
     they are round numbers.
     """
-    probe = survey.probe
-    found = [probe.values.at_x0]
+    scalar = survey.scalar
+    found = [scalar.values.at_x0]
     for sign in (1.0, -1.0):
-        if probe.values.left() < 1:
+        if scalar.values.left() < 1:
             return False
         # No round numbers: these would leave short ones in every precision.
         weights = sign * _FAR * survey.rng.uniform(1, 2, survey.move.size)
-        values, _ = probe.values.at(weights * survey.move)
+        values, _ = scalar.values.at(weights * survey.move)
         found.append(values)
     every = np.concatenate(found)
     if not np.isfinite(every).all():

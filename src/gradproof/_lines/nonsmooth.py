@@ -39,7 +39,7 @@ def standing_still(entry: Entry) -> str:
     # A jump on one side may be nearer than the finest step, and is if anything is there.
     depths = np.arange(1.0, (_CALM if crossed.any() else 2) + 1)
     finer = entry.ladder.h[-1] / survey.steps.ratio**depths
-    entry.extend(finer[finer >= 4 * survey.probe.x_eps] if crossed.any() else finer)
+    entry.extend(finer[finer >= 4 * survey.scalar.x_eps] if crossed.any() else finer)
     ladder = entry.ladder
     if ladder.changes[:, -1].any():
         return ""
@@ -92,7 +92,7 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     if 2 * len(still) <= few.size:
         still = []
     findings.state[np.setdiff1d(few, still)] = PASS
-    leaves = survey.probe.values.point.leaves
+    leaves = survey.scalar.values.point.leaves
     names = (leaf_of(leaves, i).name(i) or "the entry" for i in still)
     findings.remarks += [f"{name}: {_STAIRS}" for name in names]
 
@@ -102,16 +102,16 @@ def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:
     # A smooth func would move by 64 deviations of its rounding; half precision has no such room,
     # and takes what rounding does not reach.
     shown = (NOISE if survey.short else 64) * survey.rounding
-    step = max(shown / max(abs(slope), 1e-300), 2 * survey.probe.x_eps)
+    step = max(shown / max(abs(slope), 1e-300), 2 * survey.scalar.x_eps)
     if step >= below:
         return False
-    if survey.probe.left() < 2:
+    if survey.scalar.left() < 2:
         raise BudgetSpent
     unit = float(survey.move[i])
-    return not survey.probe.entry_ladder(survey.g, i, unit, np.array([step])).changes.any()
+    return not survey.scalar.entry_ladder(survey.g, i, unit, np.array([step])).changes.any()
 
 
-def at_a_wall(entry: Entry) -> str:
+def at_edge_of_domain(entry: Entry) -> str:
     """Return the state of an entry that can move to one side only."""
     survey = entry.survey
     sides = survey.sides(entry.ladder, entry.noise_of(entry.ladder))
@@ -137,7 +137,7 @@ def at_a_kink(entry: Entry) -> str:
     if survey.short:
         # A kink may lie beside x0, nearer than steps can get: it bends one side only.
         for side in (right, left):
-            right_there = abs(side.value) <= side.bar + entry.tau
+            right_there = abs(side.value) <= side.bar + entry.claim_rounding
             if right_there and abs(side.value) + side.bar <= entry.visible:
                 entry.remark("the claim is the slope on one side of x0")
                 entry.record(side)
@@ -171,12 +171,12 @@ def _lasts(entry: Entry) -> bool:
     if not entry.survey.short:
         return True  # many decades of steps: the one-sided slopes tell
     rungs = entry.near.both()
-    seen = np.abs(rungs.bend) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
-    gaps = np.abs(rungs.bend / rungs.h)[seen][-3:]
+    seen = np.abs(rungs.curvature) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
+    gaps = np.abs(rungs.curvature / rungs.h)[seen][-3:]
     return bool(gaps.size == 3 and gaps.max() <= 1.5 * gaps.min())
 
 
-def calm_nearer(entry: Entry, e: Estimate) -> str:
+def smooth_nearer(entry: Entry, e: Estimate) -> str:
     """
     Return what steps of some ulps say of a claim, if func looks noisy at those that convict it.
 
@@ -186,7 +186,7 @@ def calm_nearer(entry: Entry, e: Estimate) -> str:
     survey = entry.survey
     noise = entry.noise_of(entry.ladder)
     finer = e.step / survey.steps.ratio ** np.arange(1.0, 40.0)
-    finer = finer[finer >= 4 * survey.probe.x_eps][-_CALM:]
+    finer = finer[finer >= 4 * survey.scalar.x_eps][-_CALM:]
     if survey.short or noise <= 16 * survey.rounding or finer.size < 3:
         return ""
     near = entry.at(finer)
@@ -212,7 +212,7 @@ def out_of_sight(entry: Entry, e: Estimate) -> str:
     return OPEN if 2 * strays > abs(e.value) else ""
 
 
-def excused(entry: Entry, e: Estimate) -> str:
+def is_excepted(entry: Entry, e: Estimate) -> str:
     """Return OPEN where an error is that of no slope: func or the claim is no smoother."""
     return beside_x0(entry, e) or rounded(entry, e) or stopped_early(entry, e)
 

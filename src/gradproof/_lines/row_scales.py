@@ -43,9 +43,11 @@ class RowScales:
     hidden: np.ndarray
 
     @staticmethod
-    def of(columns: Columns, survey: Survey, outputs: list[Leaf], wobble: Any) -> "RowScales":
-        """Return the scales of a claim, of which rounding of x0 moves each row by `wobble`."""
-        parts, move = survey.probe.parts, survey.move
+    def of(
+        columns: Columns, survey: Survey, outputs: list[Leaf], rounding_by_ulps: Any
+    ) -> "RowScales":
+        """Return the scales of a claim; rounding of x0 moves each row by `rounding_by_ulps`."""
+        parts, move = survey.scalar.parts, survey.move
         sizes = np.zeros((5, len(parts), columns.shape[0]))
         most = np.zeros(columns.shape[0])  # claimed per move
         for part in parts:
@@ -60,8 +62,8 @@ class RowScales:
                 for rows, block in columns.row_blocks(part):
                     sizes[:, p, rows] = _sizes(np.abs(block), move[part])
             _filled(sizes[:2])
-        noise = sizes[4].max(axis=0, initial=0.0) <= 16 * wobble
-        below = most <= 16 * survey.eps * np.abs(survey.probe.values.at_x0)
+        noise = sizes[4].max(axis=0, initial=0.0) <= 16 * rounding_by_ulps
+        below = most <= 16 * survey.eps * np.abs(survey.scalar.values.at_x0)
         hidden = below & ~noise & (most > 0) & (not survey.short)
         return RowScales(columns, survey, outputs, sizes, hidden)
 
@@ -76,7 +78,7 @@ class RowScales:
             _filled(sizes[:2, None])
             sizes = np.maximum(sizes, self.sizes[:, 0])
         else:
-            p = next(p for p, part in enumerate(self.survey.probe.parts) if i < part.stop)
+            p = next(p for p, part in enumerate(self.survey.scalar.parts) if i < part.stop)
             sizes = self.sizes[:, p]
         return self._compared(own, move, sizes, slice(None))
 
@@ -88,7 +90,7 @@ class RowScales:
             material, resolved = (np.array([f[j][k] for f in found]) for j in (0, 1))
         else:
             sizes = np.empty((5, n))
-            for p, part in enumerate(whole.probe.parts):
+            for p, part in enumerate(whole.scalar.parts):
                 sizes[:, part] = self.sizes[:, p, k, None]
             own = np.abs(self.columns.row(k))
             material, resolved, _ = self._compared(own, whole.move, sizes, k)
@@ -99,7 +101,7 @@ class RowScales:
         self, own: np.ndarray, move: Any, sizes: np.ndarray, rows: Any
     ) -> tuple[Any, Any, Any]:
         """Return what is material, what has to be resolved and the largest claim of entries."""
-        size = np.abs(self.survey.probe.values.at_x0[rows])
+        size = np.abs(self.survey.scalar.values.at_x0[rows])
         material = np.maximum(own, np.minimum(sizes[0] / move, sizes[1]))
         # Where all is claimed to be zero: half of the digits of func's value (of 1, if it is zero)
         # per move; slopes below that matter to nobody.

@@ -13,7 +13,7 @@ from .._evaluation.values import Values
 from .._numerics.blocks import BLOCK, blocks, dot
 from .._numerics.rungs import Rungs
 
-__all__ = ["BudgetSpent", "Probe"]
+__all__ = ["BudgetSpent", "Scalarized"]
 #: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
 #: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
 #: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
@@ -48,7 +48,7 @@ class Block(NamedTuple):
     down: np.ndarray
 
 
-class Probe:
+class Scalarized:
     """
     The sum of func's values, each times a weight, as changes from x0.
 

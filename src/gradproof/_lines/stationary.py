@@ -44,7 +44,7 @@ BELOW_ROUNDING = (
 def claims_nothing(survey: Survey) -> bool:
     """Tell whether the claim moves func by no more than the rounding of its result."""
     # In half precision what is not zero may be a claim, as in `Survey.measure`.
-    least = 0.0 if survey.short else 16 * survey.eps * survey.probe.size
+    least = 0.0 if survey.short else 16 * survey.eps * survey.scalar.size
     claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
     return bool(survey.g.size) and max(claimed) <= least
 
@@ -81,12 +81,12 @@ def hidden(survey: Survey) -> bool:
     Asked where something is claimed, which may be rounding of a right zero or a slope that x0 is
     too small to show: at moves of ordinary size func stands still, or it does not.
     """
-    probe, values = survey.probe, survey.probe.values
+    scalar, values = survey.scalar, survey.scalar.values
     base = values.point.base
     # Of an x0 so small the square is less than the rounding of what is about 1.
     small = float(np.max(base.magnitude, initial=0.0)) < float(np.sqrt(survey.eps))
     if not (small or survey.g.any()) or values.left() < 1:
         return False
     # As far as the first step of a ladder; rounding to a result has a deviation of 0.3 of its unit.
-    moved, _ = probe.at(values.point.farther(survey.signs() / 32))
-    return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * probe.output_eps * probe.size))
+    moved, _ = scalar.at(values.point.farther(survey.signs() / 32))
+    return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * scalar.output_eps * scalar.size))

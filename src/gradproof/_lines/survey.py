@@ -32,7 +32,7 @@ class Survey(Units):
         is exact, and no square or quotient overflows or underflows.
     res : float
         The relative error that a pass must have been able to see.
-    move, scales, tau : ndarray of shape (n,), Scales, ndarray of shape (n,)
+    move, scales, claim_rounding : ndarray of shape (n,), Scales, ndarray of shape (n,)
         Length of a move of each entry; what errors are compared with; by how much rounding alone
         may move the claim.
     floor, rounding, sigma, grain : float
@@ -69,13 +69,13 @@ class Survey(Units):
             # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
             # noise of such a claim, they start lower, as far as x has digits.
             claimed = float(np.abs(weights) @ np.abs(self.g * self.move)) * steps[-1]
-            excess = claimed / max(64 * self.eps * self.probe.size, 1e-300)
-            lower = min(max(excess, 1.0), max(steps[-1] / self.probe.x_eps, 1.0))
+            excess = claimed / max(64 * self.eps * self.scalar.size, 1e-300)
+            lower = min(max(excess, 1.0), max(steps[-1] / self.scalar.x_eps, 1.0))
             steps = steps * 2.0 ** -np.floor(np.log2(lower))
-        rungs = self.probe.ladder(self.g, weights * self.move, steps)
-        return weights, rungs if self.short else self._down_to_calm(weights * self.move, rungs)
+        rungs = self.scalar.ladder(self.g, weights * self.move, steps)
+        return weights, rungs if self.short else self._down_to_smooth(weights * self.move, rungs)
 
-    def _down_to_calm(self, direction: np.ndarray, rungs: Rungs) -> Rungs:
+    def _down_to_smooth(self, direction: np.ndarray, rungs: Rungs) -> Rungs:
         """
         Return rungs down to steps at which func is smooth, if it looks noisy and is not.
 
@@ -87,14 +87,14 @@ class Survey(Units):
         changes = np.abs(rungs.changes[np.isfinite(rungs.changes)])
         moved, claimed = float(changes.max(initial=0.0)), float(np.abs(rungs.claimed).max())
         finer = float(rungs.h[-1]) / float(rungs.h[-2] / rungs.h[-1]) ** np.arange(1.0, 20.0)
-        finer = finer[finer >= 4 * self.probe.x_eps]
+        finer = finer[finer >= 4 * self.scalar.x_eps]
         odd = not moved or 64 * noise * (max(claimed, moved) / moved) > moved
         if noise <= 16 * self.rounding or not odd or finer.size < 3:
             return rungs
-        last = self.probe.ladder(self.g, direction, finer[-3:])
+        last = self.scalar.ladder(self.g, direction, finer[-3:])
         if noise_bound(last, self.floor) > noise / 16:
             return rungs
-        return rungs.joined(self.probe.ladder(self.g, direction, finer[:-3])).joined(last)
+        return rungs.joined(self.scalar.ladder(self.g, direction, finer[:-3])).joined(last)
 
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
@@ -105,7 +105,7 @@ class Survey(Units):
         ordinary = self.eps**0.25
         # A claim that is nothing but rounding of func's result is one of zero. (In half precision
         # one of a hundred ordinary entries is no more than that.)
-        least = 0.0 if self.short else 16 * self.eps * self.probe.size
+        least = 0.0 if self.short else 16 * self.eps * self.scalar.size
         claimed = self._largest_moved(self.g)
         floor = self._least_slopes(lines) if claimed <= least else None
         # That of one leaf may also be rounding of the claims of others, some operations of it.
@@ -118,8 +118,8 @@ class Survey(Units):
             # What moves func by less than half of the digits of what the others do is nothing
             # beside them: residuals of a solver, duals of constraints that do not bind.
             share = float(np.sqrt(self.eps))
-            self.scales = self.scales.floored(self.g, self.probe.parts, share, self.rtol)
-        self.tau = self._claim_noise()
+            self.scales = self.scales.floored(self.g, self.scalar.parts, share, self.rtol)
+        self.claim_rounding = self._claim_noise()
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
@@ -142,16 +142,16 @@ class Survey(Units):
                 self.measure(lines)
             finest = min(float(rungs.h[-1]) for _, rungs in lines)
             smooth = any(self._smooth_up_to(*line) >= finest for line in lines)
-            if (smooth and not self._calmer(lines)) or finest < 64 * self.probe.x_eps:
+            if (smooth and not self._smoother_below(lines)) or finest < 64 * self.scalar.x_eps:
                 break
             ratio = lines[0][1].h[-2] / lines[0][1].h[-1]
             finer = finest / ratio ** np.arange(1, 3)
             lines = [
-                (w, r.joined(self.probe.ladder(self.g, w * self.move, finer))) for w, r in lines
+                (w, r.joined(self.scalar.ladder(self.g, w * self.move, finer))) for w, r in lines
             ]
         return lines
 
-    def _calmer(self, lines: list[Line]) -> bool:
+    def _smoother_below(self, lines: list[Line]) -> bool:
         """
         Tell whether func is the less noisy the finer the steps, down to the finest.
 
@@ -176,7 +176,7 @@ class Survey(Units):
         if low >= high and noisy and self.g.size > 1 and not self.short:
             size = np.argsort(np.abs(self.scales.claim))
             for i in {int(size[(size.size - 1) // 2]), int(self.rng.integers(size.size))}:
-                rungs = self.probe.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)
+                rungs = self.scalar.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)
                 self.sigma = min(self.sigma, noise_bound(rungs, self.floor))
             low, high = self._room(lines)
         top, ratio = self.steps.top, self.steps.ratio

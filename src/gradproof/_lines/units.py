@@ -15,7 +15,7 @@ from .._numerics.one_sided import one_sided
 from .._numerics.precision import COARSEST, RESOLUTION, RESOLUTION_SHORT, Steps
 from .._numerics.rungs import Rungs
 from .._numerics.scales import Scales, largest, moves_by_leaf, rms, rms_of, scales, shortest_moves
-from .scalarized import Probe
+from .scalarized import Scalarized
 
 #: The smallest number of a dtype, by its machine epsilon: no result is rounded to less.
 _LEAST = {2.0**-52: 2.0**-1074, 2.0**-23: 2.0**-149, 2.0**-10: 2.0**-24, 2.0**-7: 2.0**-133}
@@ -40,7 +40,7 @@ class Units:
 
     Parameters
     ----------
-    probe : Probe
+    scalar : Scalarized
         Evaluations of func.
     claim : callable
         Returns the claim, flat, at a displaced point; None where it cannot.
@@ -56,38 +56,38 @@ class Units:
 
     def __init__(
         self,
-        probe: Probe,
+        scalar: Scalarized,
         claim: Callable[[np.ndarray], np.ndarray | None],
         g: np.ndarray,
         eps: float,
         rtol: float,
         rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
     ) -> None:
-        self.probe, self.eps, self.rtol, self.rng = probe, eps, rtol, rng
+        self.scalar, self.eps, self.rtol, self.rng = scalar, eps, rtol, rng
         share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
         self.res = min(share * rtol, COARSEST)
         self.steps = Steps.of(eps)
-        self.move = moves_by_leaf(probe.magnitude, probe.parts, eps)
-        self.move *= probe.values.reach
-        if probe.point.entrywise:  # tangents are long enough
-            for part in probe.parts:
-                least = shortest_moves(probe.x[part], probe.point.eps, probe.values.backend)
+        self.move = moves_by_leaf(scalar.magnitude, scalar.parts, eps)
+        self.move *= scalar.values.reach
+        if scalar.point.entrywise:  # tangents are long enough
+            for part in scalar.parts:
+                least = shortest_moves(scalar.x[part], scalar.point.eps, scalar.values.backend)
                 np.maximum(self.move[part], least, out=self.move[part])
         self._leave_zero(g)
         self.exponent = self._exponent(g)
-        probe.rescale(-self.exponent)
+        scalar.rescale(-self.exponent)
         self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
         self.g = self.near.g
-        least = float(np.ldexp(_LEAST.get(probe.output_eps, 0.0), -self.exponent))
-        self.floor = 0.3 * max(probe.output_eps * probe.size, least)
-        self.rounding = 0.3 * eps * probe.size
+        least = float(np.ldexp(_LEAST.get(scalar.output_eps, 0.0), -self.exponent))
+        self.floor = 0.3 * max(scalar.output_eps * scalar.size, least)
+        self.rounding = 0.3 * eps * scalar.size
         self.sigma = self.floor
         self.grain = 0.0
         self.scales = self._scales((1.0, 1.0), 1.0)
-        self.tau: np.ndarray = np.broadcast_to(0.0, self.g.shape)
+        self.claim_rounding: np.ndarray = np.broadcast_to(0.0, self.g.shape)
         self.lines: list[Line] = []
         self.inexact: Any = None
-        self._wobble: np.ndarray | None = None
+        self._rounding_by_ulps: np.ndarray | None = None
         self.nothing = False
 
     def _scales(
@@ -100,7 +100,7 @@ class Units:
         g = self.g
         if not np.isfinite(largest(g)):
             g = np.where(np.isfinite(g), g, 0.0)
-        return scales(g, self.move, floor, ordinary, self.probe.parts, nothing, hidden)
+        return scales(g, self.move, floor, ordinary, self.scalar.parts, nothing, hidden)
 
     @property
     def short(self) -> bool:
@@ -108,7 +108,7 @@ class Units:
         return self.eps > 2.0**-15
 
     @property
-    def jumpy(self) -> bool:
+    def noisier_than_rounding(self) -> bool:
         """
         Whether half precision shows far more noise along lines than rounding makes.
 
@@ -118,7 +118,7 @@ class Units:
         return self.short and self.sigma > 16 * self.rounding
 
     def _exponent(self, g: np.ndarray) -> int:
-        size = self.probe.size
+        size = self.scalar.size
         sizes = [int(np.frexp(size)[1])] if size and np.isfinite(size) else []
         for part in blocks(g.size):
             own = g[part]
@@ -139,14 +139,14 @@ class Units:
         other claims show, this is about entries that are nothing beside others of their leaf. (In
         half precision these move on a common scale anyway.)
         """
-        probe, eps = self.probe, self.eps
+        scalar, eps = self.scalar, self.eps
         # The rounding of func's result and four bits, as in `measure`; half precision has no bits
         # to spare for that.
-        least = (1 if self.short else 16) * eps * probe.size
+        least = (1 if self.short else 16) * eps * scalar.size
         whole = dot(g.size, partial(_absolute, g), partial(_absolute, self.move))
-        unseen = np.isfinite(probe.size) and not whole > least
-        for part in probe.parts if unseen or not self.short else []:
-            size, move = probe.magnitude[part], self.move[part]
+        unseen = np.isfinite(scalar.size) and not whole > least
+        for part in scalar.parts if unseen or not self.short else []:
+            size, move = scalar.magnitude[part], self.move[part]
             # An x0 whose square is less than the rounding of 1, as in `_stationary.hidden`; beside
             # others, one that is less than their last digit.
             small = float(np.sqrt(eps)) if unseen else eps * rms(size)
@@ -154,12 +154,12 @@ class Units:
             if near.any():
                 # No farther than where the claim alone would move func by all of its size.
                 steep = float(np.max(np.abs(g[part][near])))
-                most = min(probe.size / steep, 1.0) if steep and unseen else 1.0
+                most = min(scalar.size / steep, 1.0) if steep and unseen else 1.0
                 move[near] = np.maximum(move[near], min(rms(size[~near]), most) or most)
 
-    def forget(self) -> None:
+    def release_memory(self) -> None:
         """Drop what is needed for measuring anew alone: an array as long as x0."""
-        self._wobble = None
+        self._rounding_by_ulps = None
 
     def signs(self) -> Any:
         """Return a random sign for each entry."""
@@ -169,17 +169,20 @@ class Units:
         """Learn, once, by how much an ulp of x0 moves the claim; the scales are to come anew."""
         # They are arrays as long as x0: these stand for them if that is interrupted.
         one = np.broadcast_to(1.0, self.g.shape)
-        self.scales, self.tau = Scales(self.move, one, one, one), np.broadcast_to(0.0, one.shape)
-        if self._wobble is None:
-            self._wobble = self.near.wobble(self.ulps())
-            most, blur = (self._largest_moved(g) for g in (self.g, self._wobble))
+        self.scales, self.claim_rounding = (
+            Scales(self.move, one, one, one),
+            np.broadcast_to(0.0, one.shape),
+        )
+        if self._rounding_by_ulps is None:
+            self._rounding_by_ulps = self.near.rounding_by_ulps(self.ulps())
+            most, blur = (self._largest_moved(g) for g in (self.g, self._rounding_by_ulps))
             self.nothing = not most > 16 * blur
 
     @property
-    def wobbled(self) -> np.ndarray:
+    def rounded_by_ulps(self) -> np.ndarray:
         """By how much, per move, an ulp of x0 moves each entry of the claim at least."""
-        assert self._wobble is not None
-        return np.asarray(self._wobble * self.move)
+        assert self._rounding_by_ulps is not None
+        return np.asarray(self._rounding_by_ulps * self.move)
 
     def _largest_moved(self, g: np.ndarray) -> float:
         """Return the largest of some slopes per move."""
@@ -188,8 +191,8 @@ class Units:
     def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""
         ulps = self.signs()
-        ulps *= self.probe.point.eps
-        ulps *= self.probe.magnitude
+        ulps *= self.scalar.point.eps
+        ulps *= self.scalar.magnitude
         return ulps
 
     def noise(self, ladders: list[Rungs]) -> float:
@@ -220,7 +223,7 @@ class Units:
         least = float(moved.min()) if moved.size else 0.0
         # The share of f that half of its digits make up: slopes that add up to less matter to
         # nobody, even if func does not move at all.
-        seen, n = float(np.sqrt(self.eps)) * self.probe.size or 1.0, self.g.size
+        seen, n = float(np.sqrt(self.eps)) * self.scalar.size or 1.0, self.g.size
         # Half precision has few digits: each of many entries is below that share, all together
         # change f as a whole. Designs see the less of each the more there are, like a root.
         return max(least, seen / n), max(least, seen / (float(np.sqrt(n)) if self.short else 1.0))
@@ -234,18 +237,22 @@ class Units:
         operations. Never more than what has to be resolved: a claim that rounding alone moves
         further is itself the defect, unless it is half precision.
         """
-        assert self._wobble is not None
+        assert self._rounding_by_ulps is not None
         # Two samples miss the tail of what rounding does: twice that in half precision, where it is
         # large enough to hide mistakes; more where there is room.
         margin = 2.0 if self.short else 4.0
-        tau = np.empty_like(self.g)
-        for part in self.probe.parts:
-            wobble, move, own = self._wobble[part], self.move[part], tau[part]
-            np.multiply(wobble, move, out=own)
+        claim_rounding = np.empty_like(self.g)
+        for part in self.scalar.parts:
+            rounding_by_ulps, move, own = (
+                self._rounding_by_ulps[part],
+                self.move[part],
+                claim_rounding[part],
+            )
+            np.multiply(rounding_by_ulps, move, out=own)
             claim, resolved = self.scales.claim[part], self.scales.resolved[part]
             most = largest(claim)
             if self.short:
-                per_x, per_move = rms(wobble), np.inf
+                per_x, per_move = rms(rounding_by_ulps), np.inf
             else:
                 # What others share with it: not what kinks on x0 make of tied entries, which
                 # change on both sides; per move or per unit of x, whichever is less, as with the
@@ -253,7 +260,7 @@ class Units:
                 few = np.empty(own.size, dtype=bool)
                 for here in blocks(own.size):
                     few[here] = own[here] < 0.5 * self.res * resolved[here]
-                per_x = rms_of(own.size, partial(_product, wobble, few))
+                per_x = rms_of(own.size, partial(_product, rounding_by_ulps, few))
                 per_move = rms_of(own.size, partial(_product, own, few))
             per_unit = largest(self.g[part])
             for here in blocks(own.size):
@@ -267,7 +274,7 @@ class Units:
                 if not self.short:
                     np.minimum(total, 0.5 * self.res * resolved[here], out=total)
                 own[here] = total
-        return tau
+        return claim_rounding
 
     def size_along(self, weights: np.ndarray, kind: str = "material") -> float:
         """Return the 2-norm of weights times sizes: of what is material, or to be resolved."""
@@ -277,7 +284,7 @@ class Units:
         """Return the sum, and the 2-norm, of what rounding may move the claim by along a line."""
 
         def rounding(part: slice) -> Any:
-            return np.abs(weights[part]) * self.tau[part]
+            return np.abs(weights[part]) * self.claim_rounding[part]
 
         total = sum(float(rounding(part).sum()) for part in blocks(weights.size))
         return total, norm(weights.size, rounding)

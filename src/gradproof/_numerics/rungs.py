@@ -62,7 +62,7 @@ class Rungs:
         return (self.up - self.down) / (2 * self.h)
 
     @property
-    def bend(self) -> Any:
+    def curvature(self) -> Any:
         """The second difference."""
         return self.up + self.down
 
@@ -117,12 +117,12 @@ class Rungs:
         last = moved[-1] + 1 if moved.size else 0
         if last < 3:
             return []
-        h, error, bend = rungs.h[:last], rungs.error[:last], rungs.bend[:last]
+        h, error, curvature = rungs.h[:last], rungs.error[:last], rungs.curvature[:last]
         ratio = h[1:] / h[:-1]
         q = ratio[1:]
         # Zero for h and for h**2, and in units of sigma if there is noise alone.
         a, b = _annihilator(q, ratio[:-1])
-        third = np.abs(bend[2:] + a * bend[1:-1] + b * bend[:-2])
+        third = np.abs(curvature[2:] + a * curvature[1:-1] + b * curvature[:-2])
         third /= np.sqrt(2 * (1 + a * a + b * b) + 4 * (1 + a + b) ** 2)
         slope = np.abs(error[2:] - error[1:-1]) * h[2:] * np.sqrt(2 / (1 + q * q))
         # Steps of two ladders are the same up to what x can represent.

@@ -68,7 +68,7 @@ def whole_is_wrong(
     if not survey.g.any() and (still or _stands_still(survey, abs(first.value), weights, rungs)):
         return False
     direction = weights * survey.move
-    again = survey.probe.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
+    again = survey.scalar.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
     # A noise measured too low must not convict: measured more cautiously, on both ladders.
     sigma = max(survey.sigma, noise_level([rungs, again], survey.floor, together=2))
     first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
@@ -99,12 +99,12 @@ def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
 
     Words to follow a sentence; none for a single leaf.
     """
-    leaves, probe = survey.probe.values.point.leaves, survey.probe
-    if len(leaves) < 2 or not probe.point.entrywise:  # tangents have no place in x0
+    leaves, scalar = survey.scalar.values.point.leaves, survey.scalar
+    if len(leaves) < 2 or not scalar.point.entrywise:  # tangents have no place in x0
         return ""
     sharp, _ = survey.estimate(rungs, 0.0)
     steps = rungs.h[rungs.h >= sharp.step][-_STEPS:]
-    if len(leaves) > _LEAVES or probe.left() < 2 * steps.size * len(leaves) or not steps.size:
+    if len(leaves) > _LEAVES or scalar.left() < 2 * steps.size * len(leaves) or not steps.size:
         return f"; which of the {len(leaves)} leaves it is in was not measured"
     off, right = [], []
     for leaf in leaves:
@@ -112,7 +112,7 @@ def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
         own[leaf.where] = weights[leaf.where]
         if not own.any():  # without an entry
             continue
-        e, _ = survey.estimate(probe.ladder(survey.g, own * survey.move, steps), 0.0)
+        e, _ = survey.estimate(scalar.ladder(survey.g, own * survey.move, steps), 0.0)
         claimed = survey.claimed_along(own)
         scale = claimed or survey.size_along(own)
         total, root = survey.rounding_along(own)
@@ -134,13 +134,13 @@ def _witnessed(survey: Survey) -> bool:
     Lines that cross the jumps of all entries cannot tell. If all is wrong, each entry is.
     What is another value in each call is no jump: of that the lines have the noise.
     """
-    random = survey.probe.values.change_at_x0().any()
-    if not survey.jumpy or not survey.g.any() or random:
+    random = survey.scalar.values.change_at_x0().any()
+    if not survey.noisier_than_rounding or not survey.g.any() or random:
         return True
     size = np.abs(survey.scales.claim)
     for i in np.argsort(-size)[:_WITNESSES]:
         unit = float(survey.move[i])
-        rungs = survey.probe.entry_ladder(survey.g, int(i), unit, survey.steps.line)
+        rungs = survey.scalar.entry_ladder(survey.g, int(i), unit, survey.steps.line)
         sigma = noise_level([rungs], survey.rounding, together=2)
         e, _ = survey.estimate(rungs, 0.0, sigma)
         if not suspicious(e, EXCUSE * float(size[i]), 1.0):
@@ -162,10 +162,10 @@ def _stands_still(survey: Survey, slope: float, weights: np.ndarray, rungs: Rung
     if rungs.changes[:, -1].any() and crossed < _HARDLY:
         return False
     share = slope / float(np.linalg.norm(weights))
-    step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.probe.x_eps)
+    step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.scalar.x_eps)
     if step > STEP_OF_STAIRS and not survey.short:
         return True
     step = min(step, 4 * STEP_OF_STAIRS)
     i = int(survey.rng.integers(survey.g.size))
-    alone = survey.probe.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
+    alone = survey.scalar.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
     return not alone.changes.any()

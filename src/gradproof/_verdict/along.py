@@ -18,14 +18,14 @@ from .._lines.evidence import (
 )
 from .._lines.findings import FAIL, OPEN, Findings
 from .._lines.inexact import INEXACT_HERE, inexact
-from .._lines.sight import RUNGS, Looks, Sight
+from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.survey import Survey
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
 from .balance import Balance, one_of, place_of
 from .row_search import wrong_row
-from .search import PATIENCE, SAMPLE, Search
+from .search import CALLS_ALLOWED, SAMPLE, Search
 from .suspects import Entries
 
 _INTEGRATED = "func is rough or noisy along a line; the claim, integrated along it, explains func"
@@ -46,92 +46,98 @@ class Settling:
     everywhere: str = ""
     hopeless: bool = False
     row: str = ""
-    looks: Looks = field(init=False)
+    looks: Measurements = field(init=False)
 
-    def _settled(self, sight: Sight) -> Sight:
+    def _settled(self, measured: Measured) -> Measured:
         """Return a direction with its state: what is not explained is looked at again, searched."""
         survey = self.survey
-        sight = self._explained(sight)
-        if not suspicious(sight.e, sight.common, DOUBT):
-            return sight if sight.resolved or not sight.needed else self._integrated(sight)
-        more = self.looks.again(sight)
-        again = self._explained(replace(sight, rungs=more))
+        measured = self._explained(measured)
+        if not suspicious(measured.e, measured.common, DOUBT):
+            return (
+                measured if measured.resolved or not measured.needed else self._integrated(measured)
+            )
+        more = self.looks.again(measured)
+        again = self._explained(replace(measured, rungs=more))
         sigma = self.looks.noise([more])
-        fine = max(abs(sight.e.value) - sight.common, 0.0) / 3
-        first, second = (self.looks.estimate(sight, s.rungs, fine, sigma) for s in (sight, again))
-        both = sight.rungs.joined(again.rungs)
-        e = self.looks.estimate(sight, both, fine, sigma)
-        sight = replace(sight, rungs=both, e=e)
-        if not confirmed(survey, first, second, sight.common):
-            return replace(sight, state=OPEN if suspicious(e, sight.common, DOUBT) else "")
+        fine = max(abs(measured.e.value) - measured.common, 0.0) / 3
+        first, second = (
+            self.looks.estimate(measured, s.rungs, fine, sigma) for s in (measured, again)
+        )
+        both = measured.rungs.joined(again.rungs)
+        e = self.looks.estimate(measured, both, fine, sigma)
+        measured = replace(measured, rungs=both, e=e)
+        if not confirmed(survey, first, second, measured.common):
+            return replace(measured, state=OPEN if suspicious(e, measured.common, DOUBT) else "")
         # The finest window that convicts is not the sharpest, from which a search starts.
-        sharp = self.looks.estimate(sight, both, 0.0, sigma)
-        if sight.part:
-            return self._of_rows(replace(sight, e=sharp), again.rungs, second)
-        return self._searched(replace(sight, e=sharp), again.rungs, second)
+        sharp = self.looks.estimate(measured, both, 0.0, sigma)
+        if measured.part:
+            return self._of_rows(replace(measured, e=sharp), again.rungs, second)
+        return self._searched(replace(measured, e=sharp), again.rungs, second)
 
-    def _integrated(self, sight: Sight) -> Sight:
+    def _integrated(self, measured: Measured) -> Measured:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
         # A claim that is integrated knows of kinks, and large steps have little noise.
         survey = self.survey
         if self.hopeless:
-            return sight
-        rungs = sight.rungs.both().part(slice(0, 2 * RUNGS))
-        rungs = survey.near.integrated(rungs, sight.weights * survey.move)
+            return measured
+        rungs = measured.rungs.both().part(slice(0, 2 * RUNGS))
+        rungs = survey.near.integrated(rungs, measured.weights * survey.move)
         e, _ = survey.estimate(rungs, 0.0)
-        better = replace(sight, e=e)
-        if not better.resolved or suspicious(e, sight.common, DOUBT):
+        better = replace(measured, e=e)
+        if not better.resolved or suspicious(e, measured.common, DOUBT):
             self.hopeless = True  # nor will it help along the others, at a hundred calls each
-            return sight
+            return measured
         if _INTEGRATED not in self.findings.remarks:
             self.findings.remarks.append(_INTEGRATED)
         return better
 
-    def _explained(self, sight: Sight) -> Sight:
+    def _explained(self, measured: Measured) -> Measured:
         """Return a direction without what the entries that were found add to it."""
         value = bar = 0.0
         for i, e in self.singles.items():
-            weight = float(sight.weights[i])
+            weight = float(measured.weights[i])
             value, bar = value + weight * e.value, bar + abs(weight) * e.bar
         if self.blocks:
-            balance = self._balance(sight)
+            balance = self._balance(measured)
             balance.known = [one_of(i, balance.shape) for i in self.singles]
             for block in self.blocks:
-                enough = (sight.e.bar + sight.common) / NOISE
+                enough = (measured.e.bar + measured.common) / NOISE
                 error, spread = balance.weigh(block, *balance.cheapest(block, enough, enough))
                 value, bar = value + error, bar + NOISE * spread
         if not value:
-            return sight
-        h = sight.rungs.h
-        rungs = replace(sight.rungs, claimed=sight.rungs.claimed + value * np.array([h, -h]))
+            return measured
+        h = measured.rungs.h
+        rungs = replace(measured.rungs, claimed=measured.rungs.claimed + value * np.array([h, -h]))
         e, _ = self.survey.estimate(rungs, 0.0)
-        return replace(sight, rungs=rungs, e=replace(e, truncation=e.truncation + bar))
+        return replace(measured, rungs=rungs, e=replace(e, truncation=e.truncation + bar))
 
-    def _balance(self, sight: Sight) -> Balance:
-        return Balance(self.survey, sight.weights, sight.rungs, sight.e.value, sight.common)
+    def _balance(self, measured: Measured) -> Balance:
+        return Balance(
+            self.survey, measured.weights, measured.rungs, measured.e.value, measured.common
+        )
 
-    def _excuse(self, sight: Sight, again: Rungs, e: Estimate, scale: float) -> str:
+    def _exception(self, measured: Measured, again: Rungs, e: Estimate, scale: float) -> str:
         """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
         survey = self.survey
-        claimed = abs(float(sight.weights @ survey.scales.claim))
-        if sight.integrated:
-            again = self.looks.near(sight)
-        if sight.part and not self.looks.borne_out(again, e):
+        claimed = abs(float(measured.weights @ survey.scales.claim))
+        if measured.integrated:
+            again = self.looks.near(measured)
+        if measured.part and not self.looks.confirmed_by_entries(again, e):
             return _FAR
         if kinked(survey, again, scale):
             return "func has a kink along a random direction"
-        at_large = ([sight.rungs, again], survey.sigma, e)
+        at_large = ([measured.rungs, again], survey.sigma, e)
         if right_at_another_scale(*at_large, claimed) or right_of_the_trend(*at_large, scale):
             return "func has another slope at another scale, along a random direction"
         if jumps(survey, again, e):
             return "func jumps, or has a kink, beside x0 along a random direction"
-        return CANCELS if cancels(survey, sight.weights * survey.move, e.value) else ""
+        return CANCELS if cancels(survey, measured.weights * survey.move, e.value) else ""
 
-    def _convicted(self, sight: Sight, e: Estimate) -> str:
+    def _rejected_by(self, measured: Measured, e: Estimate) -> str:
         """Return FAIL for a direction that nothing else excuses, OPEN where func is not exact."""
         survey = self.survey
-        claimed = abs(float(sight.weights @ survey.scales.claim))
-        if not inexact(survey, sight.weights * survey.move, e, claimed, sight.scale):
+        claimed = abs(float(measured.weights @ survey.scales.claim))
+        if not inexact(survey, measured.weights * survey.move, e, claimed, measured.scale):
             return FAIL
         self.findings.remarks.append(INEXACT_HERE)
         return OPEN
@@ -147,66 +153,68 @@ class Settling:
         self.findings.remarks.append(INEXACT_HERE)
         return True
 
-    def _searched(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
+    def _searched(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Search for the entries that a direction convicts; return it without what was found."""
         survey, found = self.survey, self.findings
-        balance = self._balance(sight)
+        balance = self._balance(measured)
         balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
         # What explains an error leaves no more than a quarter of it.
-        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
-        excuse = self._excuse(sight, again, e, scale)
-        search = Search(Entries(survey, found), balance, PATIENCE // 4 if excuse else PATIENCE)
-        search.run(sight.e.value, sight.e.bar / NOISE)
+        scale = min(measured.scale, abs(e.value) / (4 * survey.rtol))
+        excuse = self._exception(measured, again, e, scale)
+        search = Search(
+            Entries(survey, found), balance, CALLS_ALLOWED // 4 if excuse else CALLS_ALLOWED
+        )
+        search.run(measured.e.value, measured.e.bar / NOISE)
         self.singles.update(search.found)
         self.blocks += search.blocks
         if search.everywhere:
             place = place_of(search.where, survey) if search.where != balance.whole else "x0"
             self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
         if not search.left:
-            return replace(sight, e=replace(sight.e, value=0.0))
+            return replace(measured, e=replace(measured.e, value=0.0))
         if not search.found and not search.blocks and not search.everywhere:
-            integrated = self._integrated(sight)
-            if integrated is not sight:
+            integrated = self._integrated(measured)
+            if integrated is not measured:
                 return integrated
-            if not excuse and integrates(survey, again, sight.weights * survey.move, e, scale):
+            if not excuse and integrates(survey, again, measured.weights * survey.move, e, scale):
                 excuse = "func changes as the claim does along a random direction, not at x0"
         left = sum(node.error for node in search.left)
         for node in search.left:
-            share = abs(node.error) / sight.scale
+            share = abs(node.error) / measured.scale
             found.remarks.append(
                 f"{place_of(node.box, survey)}: an error that is {share:.0e} of the "
                 "gradient along a random direction was not traced to an entry"
             )
         if excuse:
             found.remarks.append(excuse)
-        material = abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar
+        material = abs(e.value) > survey.rtol * measured.scale + measured.common + DOUBT * e.bar
         state = OPEN
         if material and not excuse:  # what is named has been asked of already
-            state = FAIL if found.failed else self._convicted(sight, e)
-        return replace(sight, e=replace(sight.e, value=left), state=state)
+            state = FAIL if found.failed else self._rejected_by(measured, e)
+        return replace(measured, e=replace(measured.e, value=left), state=state)
 
-    def _of_rows(self, sight: Sight, again: Rungs, e: Estimate) -> Sight:
+    def _of_rows(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Return a line through rows, of which one may be named, with its state."""
         survey = self.survey
-        scale = min(sight.scale, abs(e.value) / (4 * survey.rtol))
-        excuse = self._excuse(sight, again, e, scale)
-        if not (excuse or sight.integrated) and integrates(
-            survey, again, sight.weights * survey.move, e, scale
+        scale = min(measured.scale, abs(e.value) / (4 * survey.rtol))
+        excuse = self._exception(measured, again, e, scale)
+        if not (excuse or measured.integrated) and integrates(
+            survey, again, measured.weights * survey.move, e, scale
         ):
             excuse = "func changes as the claim does along a line through rows, not at x0"
         if excuse:
             self.findings.remarks.append(excuse)
-            return replace(sight, state=OPEN)
-        if isinstance(sight.part, str):
-            if abs(e.value) > survey.rtol * sight.scale + sight.common + DOUBT * e.bar:
-                return replace(sight, state=self._convicted(sight, e))
-            return self._searched(sight, again, e)
+            return replace(measured, state=OPEN)
+        if isinstance(measured.part, str):
+            if abs(e.value) > survey.rtol * measured.scale + measured.common + DOUBT * e.bar:
+                return replace(measured, state=self._rejected_by(measured, e))
+            return self._searched(measured, again, e)
         try:
-            self.row = wrong_row(self.looks, sight, self._excuse)
+            self.row = wrong_row(self.looks, measured, self._exception)
         except BudgetSpent:
             self.row = ""
         if self.row:
-            return replace(sight, state=self._convicted(sight, e))
+            return replace(measured, state=self._rejected_by(measured, e))
         # Rows add up what kinks of all their entries make: without a name they convict nobody.
-        searched = self._searched(sight, again, e)
+        searched = self._searched(measured, again, e)
         return replace(searched, state=OPEN) if searched.state == FAIL else searched

@@ -27,7 +27,7 @@ def size_of(box: Box) -> int:
 
 def shape_of(survey: Survey) -> tuple[int, ...]:
     """Return the shape of x0."""
-    return survey.probe.shape
+    return survey.scalar.shape
 
 
 def one_of(i: int, shape: tuple[int, ...]) -> Box:
@@ -43,7 +43,7 @@ def within(box: Box, other: Box) -> bool:
 
 def place_of(box: Box, survey: Survey) -> str:
     """Return the words for a box: of each leaf the index, as NumPy writes it."""
-    return of_box(box, survey.probe.values.point.leaves, shape_of(survey))
+    return of_box(box, survey.scalar.values.point.leaves, shape_of(survey))
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ class Balance:
     def _slope(self, direction: np.ndarray, steps: np.ndarray, weights: np.ndarray) -> float:
         survey, result = self.survey, 0.0
         for step, weight in zip(steps, weights, strict=True):
-            f_up, up = survey.probe.at(step * direction)
-            f_down, down = survey.probe.at(-step * direction)
+            f_up, up = survey.scalar.at(step * direction)
+            f_down, down = survey.scalar.at(-step * direction)
             up -= down
             result += weight * (f_up - f_down - float(survey.g @ up)) / (2 * step)
         return result

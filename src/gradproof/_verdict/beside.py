@@ -46,8 +46,8 @@ def beside_a_tie(
     It is right if it is the gradient on some side of x0, wrong if it is not on a side on which it
     is the same; and where neither can be told, nothing can be said of it.
     """
-    values, found = first.survey.probe.values, first.findings
-    finite = np.isfinite(first.survey.g).all() and np.isfinite(first.survey.probe.size)
+    values, found = first.survey.scalar.values, first.findings
+    finite = np.isfinite(first.survey.g).all() and np.isfinite(first.survey.scalar.size)
     if first.verdict == "pass" or found.interrupted or not finite or values.cost > 1:
         return first
     try:

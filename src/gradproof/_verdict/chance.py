@@ -42,10 +42,10 @@ class Chance:
     @property
     def there(self) -> bool:
         """Whether func returns something else each time, by more than a rounding."""
-        return self._noisy and bool(self.survey.probe.values.change_at_x0().any())
+        return self._noisy and bool(self.survey.scalar.values.change_at_x0().any())
 
     def say(self) -> None:
-        values = self.survey.probe.values
+        values = self.survey.scalar.values
         with np.errstate(all="ignore"):
             share = np.linalg.norm(values.change_at_x0()) / np.linalg.norm(values.at_x0)
         self.findings.remarks.append(
@@ -55,7 +55,7 @@ class Chance:
 
     def leave_open(self) -> str:
         """Leave open what a func that is another one in each call does not convict beyond doubt."""
-        survey, found, values = self.survey, self.findings, self.survey.probe.values
+        survey, found, values = self.survey, self.findings, self.survey.scalar.values
         for i in found.wrong:
             d = np.zeros_like(survey.move)
             d[i] = found.step[i] * survey.move[i]
@@ -71,14 +71,14 @@ class Chance:
         for k degrees of freedom, at a chance that is shared by all entries of all values. A chord
         is no slope: what the claim strays by on the way is no error of it.
         """
-        survey, values = self.survey, self.survey.probe.values
+        survey, values = self.survey, self.survey.scalar.values
         moves = (sign * d for _ in range(_DRAWS) for sign in (1.0, -1.0))
         draws = [value for value, _ in values.many(moves, fresh=True)]
         ends, looks = list(zip(draws[::2], draws[1::2], strict=True)), survey.g.size
         if self.each is None:
             unit = float(np.ldexp(1.0, survey.exponent))
             claimed, strays = survey.g[i] * unit, survey.near.strays(i, d) * unit
-            changes = np.array([(up - down) @ survey.probe.weights for up, down in ends])
+            changes = np.array([(up - down) @ survey.scalar.weights for up, down in ends])
         else:
             claimed, k = float(self.findings.claimed[i]), int(self.findings.row[i])
             near = NearClaim(self.each.columns.row_near(k), self.each.columns.row(k), 0)

@@ -76,7 +76,7 @@ class Decision:
         g = self.survey.g
         few = self.directions and np.isfinite(g).all()
         self.findings = Findings.few(g.size) if few else Findings.none(g.size)
-        fixed = self.survey.probe.point.fixed
+        fixed = self.survey.scalar.point.fixed
         for i in [] if fixed is None else np.flatnonzero(fixed):
             self.findings.state[i] = HELD
 
@@ -86,7 +86,7 @@ class Decision:
 
     def run(self) -> tuple[str, str]:
         """Return the verdict and its reason; the budget, or the user, may end the check early."""
-        values, steps = self.survey.probe.values, self.survey.steps
+        values, steps = self.survey.scalar.values, self.survey.steps
         left = 1 + 4 * steps.line.size + 2 * self.survey.g.size  # 1: x0 again
         if self.directions:
             left = 1 + 2 * steps.line.size + calls_of(self.directions)
@@ -125,11 +125,11 @@ class Decision:
     def _entries_off(self) -> str:
         """Return how many entries are off, where, and what the second look has confirmed."""
         survey, found = self.survey, self.findings
-        leaves = survey.probe.values.point.leaves
+        leaves = survey.scalar.values.point.leaves
         if self.each is not None and found.off is not None:
             text, several = found.off.told(), found.off.count > 1
         else:
-            bar = survey.rtol * survey.scales.material + survey.tau
+            bar = survey.rtol * survey.scales.material + survey.claim_rounding
             with np.errstate(all="ignore"):
                 # What is beyond twice the bar of one look, though no second one has confirmed it.
                 beyond = np.abs(found.error) > bar + 2 * (found.truncation + found.noise)
@@ -142,7 +142,7 @@ class Decision:
         return f"{text}, and {again}"
 
     def _names(self, entries: list[int]) -> str:
-        leaves = self.survey.probe.values.point.leaves
+        leaves = self.survey.scalar.values.point.leaves
         return listed(leaf_of(leaves, i).name(i) for i in entries)
 
     def _cut_short(self) -> str:
@@ -158,7 +158,7 @@ class Decision:
             found.state[np.isfinite(found.right) & (found.state == PASS)] = OPEN
         unsettled, unseen = found.open_ones
         reason = (
-            f"interrupted after {survey.probe.nfev} calls of func: {unseen} of {survey.g.size} "
+            f"interrupted after {survey.scalar.nfev} calls of func: {unseen} of {survey.g.size} "
             "entries were not reached"
         )
         if unsettled > unseen:
@@ -169,7 +169,7 @@ class Decision:
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings
-        if not np.isfinite(survey.probe.size):  # whatever the claim is: that may be no number too
+        if not np.isfinite(survey.scalar.size):  # whatever the claim is: that may be no number too
             return _NOT_FINITE
         bad = np.flatnonzero(~np.isfinite(survey.g))
         if bad.size:
@@ -177,7 +177,7 @@ class Decision:
             text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
             few = bad.size < min(5, survey.g.size)
             return f"{text}: {self._names(bad.tolist())}" if few else text
-        fixed = survey.probe.point.fixed
+        fixed = survey.scalar.point.fixed
         if fixed is not None and fixed.all():
             found.state[0] = OPEN
             return "no entry can be moved: there is no slope to compare with"
@@ -234,7 +234,7 @@ class Decision:
         # both are asked before there are more arrays as long as x0.
         why = claim_depends_on_calls(survey, float(survey.steps.line[0]))
         self.unsteady = bool(why)
-        survey.probe.values.change_at_x0()
+        survey.scalar.values.change_at_x0()
         survey.measure([line])
         of_func = func_depends_on_calls(survey)
         remarks += [text for text in (why, of_func) if text]
@@ -245,7 +245,7 @@ class Decision:
         survey, found = self.survey, self.findings
         with np.errstate(invalid="ignore"):
             small = survey.scales.negligible
-            allowed = survey.rtol * np.abs(survey.scales.claim) + survey.tau
+            allowed = survey.rtol * np.abs(survey.scales.claim) + survey.claim_rounding
             off = np.abs(found.error) > allowed + DOUBT * (found.truncation + found.noise)
         count = int((small & off & (found.state == PASS)).sum())
         if count:

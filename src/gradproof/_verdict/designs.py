@@ -56,7 +56,7 @@ class Designs:
 
     def __post_init__(self) -> None:
         survey = self.survey
-        self.allowed = survey.rtol * survey.scales.material + survey.tau
+        self.allowed = survey.rtol * survey.scales.material + survey.claim_rounding
         self.visible = survey.res * survey.scales.resolved
         # A third of the step at which rounding eps / h and truncation h**2 are equal: all entries
         # move at once, and truncation with them.
@@ -74,30 +74,32 @@ class Designs:
             if not block.size:
                 return
             blocks = -(-block.size // _BLOCK)
-            most = (limit - survey.probe.nfev) / (2 * blocks)
+            most = (limit - survey.scalar.nfev) / (2 * blocks)
             step, _ = self._plan(block, top, most)
-            step, bend, doubt = self._tamed(step, block)
+            step, curvature, doubt = self._tamed(step, block)
             _, rows = self._plan(block, step, most)
             if not rows:
                 return
-            integrate = bool((bend[block] > self.allowed[block] / 8).any())
+            integrate = bool((curvature[block] > self.allowed[block] / 8).any())
             error, idle, still = self._design(step, block, rows, integrate=integrate)
             if not np.isfinite(error).all():  # out of the domain
                 self.top = top = step / 4
-                if top < 2 * survey.probe.x_eps:
+                if top < 2 * survey.scalar.x_eps:
                     return
                 continue
             self._learn(step, block, rows, error, idle, still=still)
-            found.truncation[block] = np.maximum(doubt if integrate else bend, self._apart())[block]
+            found.truncation[block] = np.maximum(doubt if integrate else curvature, self._apart())[
+                block
+            ]
             found.step[block] = (step * self.shrink)[block]
             excess = np.abs(found.error) - self.allowed - found.truncation - found.noise
-            found.suspect = excess > 0
+            found.flagged = excess > 0
             found.settle(self.allowed, self.visible)
             found.convicted = self._beyond_doubt()
             if not found.unresolved.size or found.convicted.any():
                 return
             once = np.sum(np.array(self.weights) > 0, axis=0) == 1
-            suspects = np.flatnonzero(found.suspect & once & (found.state == OPEN))
+            suspects = np.flatnonzero(found.flagged & once & (found.state == OPEN))
             if suspects.size:
                 # At another step, and alone: kinks and truncation do not scale.
                 block = suspects[np.argsort(-excess[suspects])][:_SUSPECTS]
@@ -143,11 +145,11 @@ class Designs:
         """
         survey = self.survey
         self.shrink = np.ones(survey.g.size)
-        least = 2 * survey.probe.x_eps
+        least = 2 * survey.scalar.x_eps
         for _ in range(_HALVINGS):
             d = step * self.shrink * survey.signs() * survey.move
-            bend, doubt = survey.near.bend(d, survey.move)
-            rough = doubt[block] > self.visible[block] / 8 + survey.tau[block]
+            curvature, doubt = survey.near.curvature(d, survey.move)
+            rough = doubt[block] > self.visible[block] / 8 + survey.claim_rounding[block]
             if not rough.any():
                 break
             if rough.mean() > _ROOM and step > self.low:
@@ -155,7 +157,7 @@ class Designs:
             else:
                 few = block[rough]
                 self.shrink[few] = np.maximum(self.shrink[few] / 2, min(least / step, 1.0))
-        return step, bend, doubt
+        return step, curvature, doubt
 
     def _learn(
         self,
@@ -237,7 +239,7 @@ class Designs:
         survey, n = self.survey, block.size
         design = hadamard(rows)
         rows = design.shape[0]
-        if survey.probe.left() < 2 * rows:
+        if survey.scalar.left() < 2 * rows:
             raise BudgetSpent
         signs = design[:, survey.rng.permutation(rows)] * survey.rng.choice([-1.0, 1.0], rows)
         signs *= survey.rng.choice([-1.0, 1.0], (rows, 1))
@@ -247,8 +249,8 @@ class Designs:
             # Magnitudes differ a little, so that no two rows round to the same lattice points.
             size = step * survey.rng.uniform(0.8, 1.25)
             move[block] = size * row * (self.shrink * survey.move)[block]
-            f_up, up = survey.probe.at(move)
-            f_down, down = survey.probe.at(-move)
+            f_up, up = survey.scalar.at(move)
+            f_down, down = survey.scalar.at(-move)
             matrix[k] = (up - down)[block] / survey.move[block]
             y[k] = f_up - f_down - survey.near.explained(up, down, integrate=integrate)
             same += f_up == f_down
@@ -264,7 +266,7 @@ def weigh(survey: Survey, found: Findings, entries: Entries) -> None:
     designs = Designs(survey, found)
     for share in (0.5, 1.0):
         designs.run(share * (_CALLS * survey.g.size + 100))
-        entries.suspects()
+        entries.examine_flagged()
         if found.failed or not found.unresolved.size:
             break
     # Four roundings of func's result and more: sixteen of those inside of it, or its steps.

@@ -38,7 +38,7 @@ class Differences:
         found = self.findings
         seen = np.full((len(steps), 3, found.state.size), np.nan)
         reached = np.zeros(found.state.size, dtype=bool)
-        values = self.survey.probe.values
+        values = self.survey.scalar.values
         values.calls.expect(2 * len(steps) * found.state.size * values.cost)
         try:
             self._central(steps, seen, reached)
@@ -48,15 +48,15 @@ class Differences:
         if found.interrupted:
             raise BudgetSpent
         entries.examined |= ~reached  # there is nothing to suspect them of
-        entries.suspects()
+        entries.examine_flagged()
         if not (found.failed or reached.all()):
             raise BudgetSpent
 
     def _settle(self, steps: list[float], leaves: float, seen: np.ndarray) -> None:
         """Settle the entries that agree and could tell, by one difference or two."""
         survey, found = self.survey, self.findings
-        error, bend, width = seen[-1]
-        bends = np.abs(bend[np.isfinite(bend) & (bend != 0)])
+        error, curvature, width = seen[-1]
+        bends = np.abs(curvature[np.isfinite(curvature) & (curvature != 0)])
         if bends.size >= 8:  # noise is at most what the second differences scatter by
             scatter = 1.5 * float(np.median(bends)) / (0.6745 * np.sqrt(6))
             survey.sigma = max(survey.floor, min(survey.sigma, scatter))
@@ -69,27 +69,28 @@ class Differences:
         found.error[usable], found.noise[usable] = error[usable], noise[usable]
         found.truncation[usable], found.step[usable] = truncation[usable], steps[-1]
         found.settle(
-            survey.rtol * survey.scales.material + survey.tau, survey.res * survey.scales.resolved
+            survey.rtol * survey.scales.material + survey.claim_rounding,
+            survey.res * survey.scales.resolved,
         )
 
     def _typical_x(self) -> np.ndarray:
         """Return, for each entry of x0, the root mean square of its leaf."""
-        probe, typical = self.survey.probe, np.empty_like(self.survey.move)
-        for part in probe.parts:
-            typical[part] = rms(probe.x[part])
+        scalar, typical = self.survey.scalar, np.empty_like(self.survey.move)
+        for part in scalar.parts:
+            typical[part] = rms(scalar.x[part])
         return typical
 
     def _central(self, steps: list[float], seen: np.ndarray, reached: np.ndarray) -> None:
         """Measure the claim's error in each entry, the second difference, and the width."""
         survey = self.survey
         lengths = [step * survey.move * self._further() for step in steps]
-        for block in survey.probe.both_ways(lengths, _CONVICTION):
+        for block in survey.scalar.both_ways(lengths, _CONVICTION):
             here, both = slice(block.entries.start, block.entries.stop), block.up - block.down
             with np.errstate(all="ignore"):
                 width = both / survey.move[here]
                 error = (block.plus - block.minus - survey.g[here] * both) / width
-                bend = block.plus + block.minus - survey.g[here] * (block.up + block.down)
-            seen[block.k, :, here] = np.stack([error, bend, width])
+                curvature = block.plus + block.minus - survey.g[here] * (block.up + block.down)
+            seen[block.k, :, here] = np.stack([error, curvature, width])
             reached[here] = block.k == len(steps) - 1
 
     def _further(self) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._lines.evidence import DOUBT, suspicious
 from .._lines.findings import FAIL, OPEN, Column
-from .._lines.sight import RUNGS, Looks, Sight
+from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.stationary import STATIONARY, bends, claims_nothing
 from .._lines.survey import Survey
 from .._lines.units import Line
@@ -28,7 +28,7 @@ from .nothing import with_slopes
 from .row_lines import RowLines
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
-#: gives up (`_locate.PATIENCE`), and they resolve every entry to the last.
+#: gives up (`_locate.CALLS_ALLOWED`), and they resolve every entry to the last.
 FEW = 300
 #: What a right gradient may cost, however many entries it has.
 _CALLS = 40
@@ -99,7 +99,7 @@ def in_part(survey: Survey, line: Line, whole: float) -> bool:
     much stays as of the claim, more or less; of that of a row, a column, a block all or nothing.
     """
     weights, rungs = line
-    if whole > _PART or not survey.g.any() or survey.probe.left() < 2:
+    if whole > _PART or not survey.g.any() or survey.scalar.left() < 2:
         return False
     e, _ = survey.estimate(rungs, 0.0)
     balance = Balance(survey, weights, rungs, e.value, 0.0)
@@ -146,26 +146,32 @@ class Directions(Settling):
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
         survey, found = self.survey, self.findings
         base = lines[0][1]
-        self.looks = looks = Looks(survey, base)
-        sights = [looks.sight(*line) for line in lines[1:]]
-        self._slim(lines)
+        self.looks = looks = Measurements(survey, base)
+        measurements = [looks.measured(*line) for line in lines[1:]]
+        self._release_memory(lines)
         # A single line has half of the values: the noise is measured on two rungs together.
         survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
-        while len(sights) < self.count:
-            sights.append(looks.random())
+        while len(measurements) < self.count:
+            measurements.append(looks.random())
         rows = RowLines(survey, looks)
-        rows.note(sights)
-        found_some = any(suspicious(sight.e, sight.common, DOUBT) for sight in sights)
-        if self.rows and (survey.short or (rows.in_the_dark and not found_some)):
+        rows.note(measurements)
+        found_some = any(
+            suspicious(measured.e, measured.common, DOUBT) for measured in measurements
+        )
+        if self.rows and (survey.short or (rows.unseen_rows and not found_some)):
             rows.run()
-        sights += rows.sights
-        order = sorted(sights, key=lambda sight: -abs(sight.e.value) / max(sight.e.bar, 1e-300))
-        settled: list[Sight] = []
-        for sight in order:
-            settled.append(self._settled(sight))
+        measurements += rows.measurements
+        order = sorted(
+            measurements, key=lambda measured: -abs(measured.e.value) / max(measured.e.bar, 1e-300)
+        )
+        settled: list[Measured] = []
+        for measured in order:
+            settled.append(self._settled(measured))
             if settled[-1].state:  # what one search could not explain is beyond the next as well
                 break
-        found.alone = min((sight.seen for sight in settled if sight.needed), default=math.inf)
+        found.alone = min(
+            (measured.seen for measured in settled if measured.needed), default=math.inf
+        )
         found.reach = with_slopes(survey, rows.reach(found.whole, found.alone))
         if self.everywhere:
             return True, f"{_EVERYWHERE}: {self.everywhere}"
@@ -181,9 +187,9 @@ class Directions(Settling):
             return True, _ALONG[settled[-1].part]
         if settled[-1].state == OPEN:
             return False, _SOMETHING
-        if not all(sight.resolved for sight in settled if sight.needed):
+        if not all(measured.resolved for measured in settled if measured.needed):
             return False, _OPEN
-        dark = rows.in_the_dark
+        dark = rows.unseen_rows
         if dark is None:
             found.pass_rest()
             small = max(found.reach, key=lambda leaf: leaf.whole)
@@ -201,7 +207,7 @@ class Directions(Settling):
 
     # --- measuring ---------------------------------------------------------------------------
 
-    def _slim(self, lines: list[Line]) -> None:
+    def _release_memory(self, lines: list[Line]) -> None:
         """Drop what has as many entries as x0 and is no longer needed; of scales keep 7 digits."""
         survey, scales = self.survey, self.survey.scales
         nothing = np.empty(0)
@@ -210,15 +216,15 @@ class Directions(Settling):
         for part in ("claim", "material", "resolved"):  # one after the other, each in its place
             shorter = getattr(scales, part).astype(np.float32)
             survey.scales = scales = replace(scales, **{part: shorter})
-        survey.tau = survey.tau.astype(np.float32)
-        survey.forget()
+        survey.claim_rounding = survey.claim_rounding.astype(np.float32)
+        survey.release_memory()
 
     # --- judging -----------------------------------------------------------------------------
 
     def _named(self, *, left: bool) -> str:
         """Return how many entries are off, and the places of a few of them."""
         survey, shape = self.survey, shape_of(self.survey)
-        leaves = survey.probe.values.point.leaves
+        leaves = survey.scalar.values.point.leaves
         states = cast(Column, self.findings.state).other
         wrong = [i for i, state in states.items() if state == FAIL]
         boxes = [*self.blocks, *(one_of(i, shape) for i in wrong)]

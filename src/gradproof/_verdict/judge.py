@@ -10,7 +10,7 @@ from .._claims.linear_map import Claimed, Columns, Shifted
 from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
 from .._lines.narrower import narrower
-from .._lines.scalarized import Probe
+from .._lines.scalarized import Scalarized
 from .._lines.stationary import (
     BELOW_ROUNDING,
     HIDDEN,
@@ -47,17 +47,17 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     if values.outputs.unseen is not None and values.point.entrywise:
         # A weight of zero does not make a number of what leads to infinity.
         claim.hold(~np.isfinite(claim.at_x0))
-    probe = Probe(values, u)
-    eps = max(probe.eps, claim.eps)
+    scalar = Scalarized(values, u)
+    eps = max(scalar.eps, claim.eps)
     tolerance = options.tolerance(eps)
-    survey = Survey(probe, claim.near, claim.at_x0, eps, tolerance, options.rng())
+    survey = Survey(scalar, claim.near, claim.at_x0, eps, tolerance, options.rng())
     share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
     count = number_of(options.directions, survey.g.size, share, spent)
 
     def again(side: Side) -> Decision:
         there, near = side.near(claim.near), claim.near(side.shift)
         assert near is not None
-        beside = Survey(Probe(side.values, u), there, near, eps, tolerance, options.rng(8))
+        beside = Survey(Scalarized(side.values, u), there, near, eps, tolerance, options.rng(8))
         return Decision(beside, count, rows=options.directions == "auto")
 
     def sides() -> Sides:
@@ -86,7 +86,7 @@ def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
 
     def decision(values: Values, columns: Columns, stream: int) -> Decision:
         near, g = columns.near(u), columns.weighted(u)
-        survey = Survey(Probe(values, u), near, g, eps, tolerance, options.rng(stream))
+        survey = Survey(Scalarized(values, u), near, g, eps, tolerance, options.rng(stream))
         return Decision(survey, each=EachValue(columns))
 
     def there(displacement: np.ndarray) -> Any:
@@ -132,7 +132,7 @@ def _report(
     claim: tuple[int, float, tuple[str, ...]],
     alone: tuple[float, float] | None = None,
 ) -> Report:
-    values, (ngev, claim_eps, products) = survey.probe.values, claim
+    values, (ngev, claim_eps, products) = survey.scalar.values, claim
     if values.point.held_claims and verdict != "fail":
         verdict, reason = "fail", _of_held(values.point.held_claims)
     # Of the arrays, also where what is checked are differences, which have fewer digits.
@@ -206,7 +206,7 @@ def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reac
     """Return how small a mistake would have been seen."""
     if found.reach:
         return Reach(found.whole, found.reach)
-    point = survey.probe.values.point
+    point = survey.scalar.values.point
     if isinstance(found.state, Column) or not np.isfinite(flat["resolution"]).any():
         return unfinished(found.whole)
     reach = of_entries(
@@ -217,7 +217,7 @@ def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reac
 
 def _left_out(survey: Survey) -> list[str]:
     """Say where a claim is 0 throughout: mostly that is no derivative, but the lack of one."""
-    point, asked = survey.probe.values.point, "was it detached, or left out (None)?"
+    point, asked = survey.scalar.values.point, "was it detached, or left out (None)?"
     zero = [
         leaf
         for leaf in point.leaves

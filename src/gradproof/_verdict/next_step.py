@@ -87,7 +87,7 @@ def stands_still(survey: Survey) -> bool:
 
 
 def _budget(survey: Survey, found: Findings) -> str:
-    n, cost = survey.g.size, survey.probe.values.cost
+    n, cost = survey.g.size, survey.scalar.values.cost
     each = not isinstance(found.state, Column)
     # Two calls and two more for each entry that is looked at again; a search may take 600.
     enough = cost * ((4 * n if each else 600) + 200)

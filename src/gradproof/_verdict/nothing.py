@@ -17,9 +17,9 @@ def with_slopes(survey: Survey, reach: tuple[LeafReach, ...]) -> tuple[LeafReach
     be all that there is of a small leaf. Not said in double precision, which sees a millionth, nor
     where nothing at all is claimed.
     """
-    if survey.eps < 2.0**-40 or not survey.g.any() or not survey.probe.point.entrywise:
+    if survey.eps < 2.0**-40 or not survey.g.any() or not survey.scalar.point.entrywise:
         return reach
-    leaves = {(leaf.path, leaf.shape): leaf for leaf in survey.probe.point.leaves}
+    leaves = {(leaf.path, leaf.shape): leaf for leaf in survey.scalar.point.leaves}
     return tuple(
         found if survey.g[leaf.where].any() else replace(found, slope=_slope(survey, leaf, found))
         for found in reach
@@ -31,7 +31,7 @@ def _slope(survey: Survey, leaf: Leaf, found: LeafReach) -> float:
     """Return the least slope that is seen if each entry of a leaf has one like it."""
     scales, where = survey.scales, leaf.where
     # What is seen has to be more than what is forgiven beside all others.
-    forgiven = survey.rtol * scales.material[where].astype(float) + survey.tau[where]
+    forgiven = survey.rtol * scales.material[where].astype(float) + survey.claim_rounding[where]
     per_move = found.whole * scales.resolved[where].astype(float) + forgiven
     per_x = np.ldexp(per_move, survey.exponent) / survey.move[where]
     return float(np.sqrt(np.mean(per_x**2)))

@@ -60,14 +60,16 @@ class Places:
         step = min(
             float(level.steps[0]) * self.balance.growth(one, level), math.sqrt(survey.rtol / 8)
         )
-        if survey.probe.left() < 2:
+        if survey.scalar.left() < 2:
             raise BudgetSpent
         unit = float(survey.move[i])
-        rungs = survey.probe.entry_ladder(survey.g, i, unit, np.array([step]))
+        rungs = survey.scalar.entry_ladder(survey.g, i, unit, np.array([step]))
         if not rungs.h.size:
             return False
         noise = NOISE * survey.sigma * math.sqrt(0.5) / float(rungs.h[0])
-        return bool(abs(rungs.error[0]) > survey.rtol * material + float(survey.tau[i]) + noise)
+        return bool(
+            abs(rungs.error[0]) > survey.rtol * material + float(survey.claim_rounding[i]) + noise
+        )
 
     def flat(self, place: list[int]) -> int:
         return int(np.ravel_multi_index(place, self.balance.shape))

@@ -18,7 +18,7 @@ import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.evidence import DOUBT, suspicious
-from .._lines.sight import Looks, Sight
+from .._lines.measured import Measured, Measurements
 from .._lines.survey import Survey
 from .._report.reach import LeafReach
 from .._vectors.leaf_rows import Rows, rows_of
@@ -63,16 +63,16 @@ class RowLines:
         Measures along directions.
     """
 
-    def __init__(self, survey: Survey, looks: Looks) -> None:
+    def __init__(self, survey: Survey, looks: Measurements) -> None:
         self.survey, self.looks = survey, looks
-        self.sights: list[Sight] = []
-        leaves = [leaf for leaf in survey.probe.point.leaves if leaf.where.stop > leaf.where.start]
+        self.measurements: list[Measured] = []
+        leaves = [leaf for leaf in survey.scalar.point.leaves if leaf.where.stop > leaf.where.start]
         self.wholes = [self._seen(Rows(leaf, None, 1)) for leaf in leaves]
         self.rows = [[self._seen(rows) for rows in rows_of(leaf)] for leaf in leaves]
-        self._first = survey.probe.nfev
+        self._first = survey.scalar.nfev
 
     def _seen(self, rows: Rows) -> Seen:
-        where, scales, fixed = rows.leaf.where, self.survey.scales, self.survey.probe.point.fixed
+        where, scales, fixed = rows.leaf.where, self.survey.scales, self.survey.scalar.point.fixed
 
         def square(part: slice) -> np.ndarray:
             found = np.square(scales.resolved[where][part], dtype=float)
@@ -82,7 +82,7 @@ class RowLines:
         return Seen(rows, own, np.sqrt(rows.sums(square)))
 
     @property
-    def in_the_dark(self) -> Seen | None:
+    def unseen_rows(self) -> Seen | None:
         """The leaf, or the rows, that may be missing without being seen: those of worst reach."""
         leaves = self.wholes if len(self.wholes) > 1 else []
         return max(
@@ -96,11 +96,11 @@ class RowLines:
         """All rows of all leaves, and these as a whole."""
         return [*self.wholes, *(seen for several in self.rows for seen in several)]
 
-    def note(self, sights: list[Sight]) -> None:
+    def note(self, measurements: list[Measured]) -> None:
         """Take down what random directions would have shown of rows."""
-        for sight in sights:
+        for measured in measurements:
             for seen in self.every:
-                seen.might(np.arange(seen.size.size), sight.seen)
+                seen.might(np.arange(seen.size.size), measured.seen)
 
     def run(self) -> None:
         """Look at all rows together, then at those that this leaves in the dark."""
@@ -140,7 +140,7 @@ class RowLines:
 
     def _suspicious(self) -> bool:
         """Tell whether there is something to search for already."""
-        return any(suspicious(sight.e, sight.common, DOUBT) for sight in self.sights)
+        return any(suspicious(measured.e, measured.common, DOUBT) for measured in self.measurements)
 
     def _look(self, part: Part) -> None:
         """Look at rows, each of which moves as its claim says."""
@@ -156,7 +156,7 @@ class RowLines:
             weights = moved_as_claimed(self.survey, numbered)
             self._measured(weights, float(sizes.min()), scale, numbered)
             for seen, which in part:
-                seen.followed(which, self.sights[-1].seen)
+                seen.followed(which, self.measurements[-1].seen)
 
     def _look_at_weak(self) -> None:
         """Look at the entries of rows of which little is claimed, with random signs."""
@@ -180,7 +180,7 @@ class RowLines:
             # Three lines miss a normal number below a quarter of its deviation once in a hundred.
             self._measured(weights, least / 4)
             for seen in self.every:
-                seen.might(np.flatnonzero(seen.weak), self.sights[-1].seen)
+                seen.might(np.flatnonzero(seen.weak), self.measurements[-1].seen)
 
     def _look_at_small_leaves(self) -> None:
         """
@@ -199,15 +199,15 @@ class RowLines:
             weights = moved_as_claimed(self.survey, part)
             self._measured(weights, own, own, part)
             total, _ = self.survey.rounding_along(weights)
-            self.sights[-1] = replace(self.sights[-1], common=total)
-            whole.followed(np.array([0]), self.sights[-1].seen)
+            self.measurements[-1] = replace(self.measurements[-1], common=total)
+            whole.followed(np.array([0]), self.measurements[-1].seen)
 
     def _measured(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Part | str = ""
     ) -> None:
-        if self.survey.probe.nfev - self._first > _MOST:
+        if self.survey.scalar.nfev - self._first > _MOST:
             raise BudgetSpent
-        self.sights.append(self.looks.along(weights, visible, scale, part))
+        self.measurements.append(self.looks.along(weights, visible, scale, part))
 
     def _look_along_x(self) -> None:
         """
@@ -226,7 +226,7 @@ class RowLines:
                 rows = (several or [whole])[-k].rows
                 where = rows.leaf.where
                 move = survey.move[where]
-                own = np.full(move.size, move.min()) if constant else survey.probe.x[where]
+                own = np.full(move.size, move.min()) if constant else survey.scalar.x[where]
                 own = own / move
                 along = rows.sums((own * survey.scales.claim[where]).__getitem__)
                 numbers = survey.rng.uniform(1, 2, rows.count) * np.where(along < 0, -1.0, 1.0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._lines.evidence import confirmed
-from .._lines.sight import Looks, Sight
+from .._lines.measured import Measured, Measurements
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .row_lines import Part, moved_as_claimed
@@ -21,7 +21,9 @@ class _Node(NamedTuple):
 
 
 def wrong_row(
-    looks: Looks, sight: Sight, excuse: Callable[[Sight, Rungs, Estimate, float], str]
+    looks: Measurements,
+    measured: Measured,
+    excuse: Callable[[Measured, Rungs, Estimate, float], str],
 ) -> str:
     """
     Return the name of a row that is off, empty if there is none.
@@ -30,12 +32,12 @@ def wrong_row(
     ----------
     looks : Looks
         Measures along directions.
-    sight : Sight
+    measured : Measured
         The line that convicts.
     excuse : callable
         Tells why a line need not mean that the claim is wrong.
     """
-    survey, node = looks.survey, _Node(sight.part, sight.e.value, sight.e.bar)
+    survey, node = looks.survey, _Node(measured.part, measured.e.value, measured.e.bar)
     while sum(np.count_nonzero(numbers) for _, numbers in node.part) > 1:
         one, other = _halves(node.part)
         first = looks.along(moved_as_claimed(survey, one), abs(node.error) / 2).e
@@ -48,17 +50,21 @@ def wrong_row(
     ((seen, numbers),) = node.part
     i = int(np.flatnonzero(numbers)[0])
     size = abs(float(numbers[i])) * float(seen.size[i])
-    sight = looks.along(moved_as_claimed(survey, node.part), abs(node.error) / 2, size, node.part)
-    more = looks.again(sight)
-    sigma, fine = looks.noise([more]), abs(sight.e.value) / (2 * NOISE)
-    one_look, other_look = (looks.estimate(sight, r, fine, sigma) for r in (sight.rungs, more))
-    allowed = survey.rtol * size + sight.common
+    measured = looks.along(
+        moved_as_claimed(survey, node.part), abs(node.error) / 2, size, node.part
+    )
+    more = looks.again(measured)
+    sigma, fine = looks.noise([more]), abs(measured.e.value) / (2 * NOISE)
+    one_look, other_look = (
+        looks.estimate(measured, r, fine, sigma) for r in (measured.rungs, more)
+    )
+    allowed = survey.rtol * size + measured.common
     if NOTHING in (one_look, other_look):
         return ""
     if not confirmed(survey, one_look, other_look, allowed):
         return ""
     scale = min(size, abs(other_look.value) / (4 * survey.rtol))
-    return "" if excuse(sight, more, other_look, scale) else seen.rows.name(i)
+    return "" if excuse(measured, more, other_look, scale) else seen.rows.name(i)
 
 
 def _halves(part: Part) -> tuple[Part, Part]:

@@ -18,7 +18,7 @@ from .._lines.entry import Entry
 from .._lines.findings import FAIL, HELD, OPEN, PASS, Findings
 from .._lines.nonsmooth import valid_together
 from .._lines.row_scales import RowScales
-from .._lines.scalarized import Probe
+from .._lines.scalarized import Scalarized
 from .._lines.stationary import BELOW_ROUNDING
 from .._lines.survey import Survey
 from .._numerics.rungs import NOISE, Rungs
@@ -50,8 +50,8 @@ class EachValue:
     def in_part(self, survey: Survey, weights: np.ndarray, rungs: Rungs) -> bool:
         """Tell, without a call of func, whether some values are off along a line and others not."""
         step = float(survey.steps.line[np.argmin(np.abs(survey.steps.line - rungs.h[0] / 16))])
-        plus, up = survey.probe.values.at(step * weights * survey.move)
-        minus, down = survey.probe.values.at(-step * weights * survey.move)
+        plus, up = survey.scalar.values.at(step * weights * survey.move)
+        minus, down = survey.scalar.values.at(-step * weights * survey.move)
         claimed = self.columns.along(up - down)
         with np.errstate(all="ignore"):
             error = plus - minus - claimed
@@ -96,11 +96,11 @@ class Rows:
 
     def __post_init__(self) -> None:
         found, n = self.findings, self.survey.g.size
-        values = self.survey.probe.values
+        values = self.survey.scalar.values
         found.off = PairsOff(tuple(values.outputs.leaves), tuple(values.point.leaves))
         found.row, found.claimed = np.full(n, -1), np.full(n, np.nan)
         found.resolution = np.full(n, np.inf)
-        self._values = self.survey.probe.values
+        self._values = self.survey.scalar.values
 
     def run(self, step: float, leaves: float) -> None:
         """Measure every column by one central difference, then what is suspected one by one."""
@@ -108,9 +108,9 @@ class Rows:
         if survey.short:
             # Where rounding eps / h and truncation h**2 are equal: noise is sure to rule.
             step, leaves = survey.eps ** (1 / 3), 0.0
-        self._sigma, self._wobble = self._noise(), self.columns.wobble(survey)
+        self._sigma, self._rounding_by_ulps = self._noise(), self.columns.rounding_by_ulps(survey)
         leaves_of = values.outputs.leaves
-        self._scales = RowScales.of(self.columns, survey, leaves_of, self._wobble)
+        self._scales = RowScales.of(self.columns, survey, leaves_of, self._rounding_by_ulps)
         for i, (above, below) in enumerate(values.each_entry(step * survey.move)):
             self._column(i, step, leaves, above, below)
         self._examine()
@@ -151,23 +151,25 @@ class Rows:
         own = np.abs(claim)
         material, resolved, largest = self._scales.of_column(i, claim)
         # As of a gradient: `Survey._claim_noise`.
-        tau = (2.0 if survey.short else 4.0) * (self._wobble + survey.eps * own)
-        tau += survey.eps * largest
+        claim_rounding = (2.0 if survey.short else 4.0) * (
+            self._rounding_by_ulps + survey.eps * own
+        )
+        claim_rounding += survey.eps * largest
         visible = survey.res * resolved
         if not survey.short:
-            tau = np.minimum(tau, visible / 2)
+            claim_rounding = np.minimum(claim_rounding, visible / 2)
         with np.errstate(all="ignore"):
             width = float(up[i] - down[i])
             error = (plus - minus - self.columns.along(up - down)) / width
             noise = NOISE * self._sigma * np.sqrt(2) / abs(width)
             truncation, size = leaves * material, np.abs(error)
             bar = truncation + noise
-            agrees = size <= survey.rtol * material + tau + bar
-            seen = size + bar <= visible + np.minimum(tau, visible / 2)
+            agrees = size <= survey.rtol * material + claim_rounding + bar
+            seen = size + bar <= visible + np.minimum(claim_rounding, visible / 2)
             # Nothing claimed, and nothing that moves: no scale is needed to see that.
             still = (claim == 0) & (plus == at_x0) & (minus == at_x0) & (width != 0)
             resolution = np.where(still, 0.0, (size + bar) / np.maximum(resolved, 1e-300))
-            beyond = ~still & (size > survey.rtol * material + tau + 2 * bar)
+            beyond = ~still & (size > survey.rtol * material + claim_rounding + 2 * bar)
         if found.off is not None:
             found.off.add(i, beyond)
         good = ((agrees & seen) | still) & ~self._scales.hidden
@@ -247,9 +249,13 @@ class Rows:
             whole, weights = self.survey, np.zeros(self._values.at_x0.size)
             weights[k] = 1.0
             row, near = self.columns.row(k), self.columns.row_near(k)
-            one = Survey(Probe(self._values, weights), near, row, whole.eps, whole.rtol, whole.rng)
+            one = Survey(
+                Scalarized(self._values, weights), near, row, whole.eps, whole.rtol, whole.rng
+            )
             steps = one.steps.line  # known: nothing is evaluated
-            one.measure([(w, one.probe.ladder(one.g, w * one.move, steps)) for w, _ in whole.lines])
+            one.measure(
+                [(w, one.scalar.ladder(one.g, w * one.move, steps)) for w, _ in whole.lines]
+            )
             one.scales = self._scales.of_row(k, one)
             self._surveys[k] = one, Findings.none(one.g.size)
         return self._surveys[k]

@@ -16,7 +16,7 @@ from .._evaluation.outcomes import BudgetSpent
 from .._lines.entry import Entry
 from .._lines.evidence import beyond_doubt
 from .._lines.findings import FAIL
-from .._lines.nonsmooth import at_a_kink, excused
+from .._lines.nonsmooth import at_a_kink, is_excepted
 from .._lines.survey import Survey
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE
@@ -26,7 +26,7 @@ from .places import Places
 from .suspects import Entries
 
 #: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
-PATIENCE = 600
+CALLS_ALLOWED = 600
 #: The most entries that are named.
 _MOST = 32
 #: Half a cell between two digits is 8 deviations, and what is accepted a quarter of a cell: that
@@ -61,7 +61,7 @@ class Search:
         The look at single entries, which names them.
     balance : Balance
         The look at many.
-    patience : int
+    calls_allowed : int
         Calls of func after which a search that has found no (further) entry gives up.
     found : dict of int to Estimate
         What was measured of single entries.
@@ -77,7 +77,7 @@ class Search:
 
     entries: Entries
     balance: Balance
-    patience: int = PATIENCE
+    calls_allowed: int = CALLS_ALLOWED
     found: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     left: list[Node] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Search:
 
     def run(self, error: float, spread: float) -> None:
         """Search all entries for what adds up to an error."""
-        self._last = self.survey.probe.nfev
+        self._last = self.survey.scalar.nfev
         nodes = [Node(self.balance.whole, error, spread)]
         try:
             while nodes and not self.everywhere:
@@ -105,7 +105,7 @@ class Search:
                 node = nodes.pop()
                 if not self._significant(node):
                     continue
-                if self._tired():
+                if self._given_up():
                     self.left.append(node)
                     break
                 blocks = len(self.blocks)
@@ -120,8 +120,8 @@ class Search:
         allowed = NOISE * node.spread + self.balance.rounding(node.box)
         return bool(abs(node.error) > allowed)
 
-    def _tired(self) -> bool:
-        return self.survey.probe.nfev - self._last > self.patience or len(self.found) >= _MOST
+    def _given_up(self) -> bool:
+        return self.survey.scalar.nfev - self._last > self.calls_allowed or len(self.found) >= _MOST
 
     def _pursued(self, node: Node) -> list[Node]:
         """Return what is left of a node, in parts."""
@@ -235,7 +235,7 @@ class Search:
 
     def _cells_of_x(self, level: Level) -> float:
         """Return how many shares x can tell apart at the steps of a level."""
-        return float(level.steps[-1]) / (16 * self.survey.probe.x_eps)
+        return float(level.steps[-1]) / (16 * self.survey.scalar.x_eps)
 
     # --- single entries ----------------------------------------------------------------------
 
@@ -253,14 +253,14 @@ class Search:
         alike = apart <= e.bar + NOISE * node.spread / abs(weight)
         # The direction, which was looked at twice, and an entry alone: two looks at other steps.
         sure = alike and beyond_doubt(survey, e, entry.allowed)
-        if sure and not at_a_kink(entry) and not excused(entry, e):
+        if sure and not at_a_kink(entry) and not is_excepted(entry, e):
             entry.record(e)
             findings.state[i] = FAIL
         else:
             findings.state[i] = self.entries.examine(entry)
         e = Estimate(findings.error[i], findings.truncation[i], findings.noise[i], 0.0)
         if findings.state[i] == FAIL:
-            self._last = survey.probe.nfev
+            self._last = survey.scalar.nfev
         elif not abs(e.value) > 2 * e.bar:
             return False
         self.found[i] = e
@@ -288,7 +288,7 @@ class Search:
         findings = self.entries.findings
         findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
         if findings.state[i] == FAIL and dense and block != self.balance.whole:
-            self._last = self.survey.probe.nfev
+            self._last = self.survey.scalar.nfev
             self.blocks.append(block)
             self.balance.known.append(block)
             return True

@@ -19,7 +19,7 @@ def func_depends_on_calls(survey: Survey) -> str:
     to its call before (memory that is used again, a cache) is then as far off as it can be. What
     noise there is, of a sum in another order or of a random func, the line has shown.
     """
-    change = survey.probe.change_at_x0()
+    change = survey.scalar.change_at_x0()
     if change <= _ANOTHER * survey.sigma:
         return ""
     return (
@@ -56,7 +56,7 @@ def _claim_change(survey: Survey) -> float:
     if change is None:
         return 0.0
     largest, whole = 0.0, _length(survey, survey.g, slice(0, change.size))
-    for leaf in survey.probe.parts:
+    for leaf in survey.scalar.parts:
         apart = _length(survey, change, leaf)
         # A leaf may be nothing but rounding of the others.
         scale = _length(survey, survey.g, leaf) + 16 * survey.eps * whole

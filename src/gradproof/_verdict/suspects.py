@@ -9,11 +9,11 @@ from .._lines.evidence import confirmed, right_at_another_scale, right_of_the_tr
 from .._lines.findings import FAIL, OPEN, PASS, Findings
 from .._lines.nonsmooth import (
     at_a_kink,
-    at_a_wall,
-    calm_nearer,
-    excused,
+    at_edge_of_domain,
+    is_excepted,
     on_a_step,
     out_of_sight,
+    smooth_nearer,
     standing_still,
 )
 from .._lines.survey import Survey
@@ -50,16 +50,21 @@ class Entries:
     def __post_init__(self) -> None:
         self.examined = np.zeros(self.findings.state.size, dtype=bool)
 
-    def suspects(self) -> None:
+    def examine_flagged(self) -> None:
         """Examine what is not settled, worst first; stop at the first entry that is wrong."""
         found, survey, hopeless = self.findings, self.survey, 0
         left = found.unresolved
         left = left[found.convicted[left] | ~self.examined[left]]
         size = np.where(np.isfinite(found.error), np.abs(found.error), np.inf)
         # First what designs suspect, then what differs beyond its bar, then what is hidden by it.
-        bar = survey.rtol * survey.scales.material + survey.tau + found.truncation + found.noise
+        bar = (
+            survey.rtol * survey.scales.material
+            + survey.claim_rounding
+            + found.truncation
+            + found.noise
+        )
         share = size / np.maximum(survey.scales.material, 1e-300)
-        keys = (-share[left], ~(size > bar)[left], ~found.suspect[left])
+        keys = (-share[left], ~(size > bar)[left], ~found.flagged[left])
         for i in left[np.lexsort(keys)]:
             self.examined[i] = True
             found.state[i] = self.examine(Entry(self.survey, found, int(i)))
@@ -76,14 +81,14 @@ class Entries:
             return still
         e, sigma = self._measured(entry)
         if e is NOTHING:
-            return at_a_wall(entry)
+            return at_edge_of_domain(entry)
         found, i = self.findings, entry.i
         if found.convicted[i]:
-            return at_a_kink(entry) or self._borne_out(entry, e)
+            return at_a_kink(entry) or self._confirmed_by_entries(entry, e)
         if not entry.agrees(e):
             entry.record(e)
             return at_a_kink(entry) or self._second_look(entry, e, sigma)
-        if found.suspect[i] and e.bar > found.truncation[i] + found.noise[i]:
+        if found.flagged[i] and e.bar > found.truncation[i] + found.noise[i]:
             return at_a_kink(entry) or OPEN  # a suspicion is not cleared by a weaker look
         if entry.seen(e) or not e.bar > found.truncation[i] + found.noise[i]:
             entry.record(e)
@@ -115,7 +120,7 @@ class Entries:
         entry.record(e)
         return PASS
 
-    def _borne_out(self, entry: Entry, e: Estimate) -> str:
+    def _confirmed_by_entries(self, entry: Entry, e: Estimate) -> str:
         """Return the state of an entry that designs convict, given a ladder of its own."""
         found, i = self.findings, entry.i
         if abs(e.value - found.error[i]) > e.bar + found.truncation[i] + found.noise[i]:
@@ -123,7 +128,7 @@ class Entries:
         # Designs cannot come near x0: their steps cross kinks that finer ones do not.
         said = replace(e, value=float(found.error[i]))
         entry.extend(entry.fresh_steps(said, self.survey.sigma))
-        excuse = at_a_kink(entry) or excused(entry, e)
+        excuse = at_a_kink(entry) or is_excepted(entry, e)
         if excuse or entry.explained(said):
             return excuse or OPEN
         # Chords across a kink beside x0 say what neither side of x0 does.
@@ -133,7 +138,7 @@ class Entries:
         # their rows cross the jumps of all entries it has to tell by itself.
         e, _ = self.survey.estimate(entry.ladder, entry.fine)
         sides = abs(e.value - said.value) < abs(e.value)
-        tells = not self.survey.jumpy or suspicious(e, entry.allowed, 1.0)
+        tells = not self.survey.noisier_than_rounding or suspicious(e, entry.allowed, 1.0)
         return on_a_step(entry, said) or (FAIL if sides and tells else OPEN)
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
@@ -171,5 +176,5 @@ class Entries:
             one, two = (entry.estimate(rungs, noise) for rungs in ladders)
             if NOTHING in (one, two) or not confirmed(survey, one, two, entry.allowed):
                 return OPEN, two is not NOTHING and two.step < one.step
-        excuse = on_a_step(entry, one) or calm_nearer(entry, one) or excused(entry, one)
+        excuse = on_a_step(entry, one) or smooth_nearer(entry, one) or is_excepted(entry, one)
         return excuse or out_of_sight(entry, one) or FAIL, False

@@ -91,7 +91,7 @@ def checked(
     -------
     report : Report or None
         None if there is no number to be differentiated.
-    excused : bool
+    is_excepted : bool
         Whether what the report finds is within the tolerances that the user gave.
     """
     tensors = followed(inputs)
@@ -121,12 +121,12 @@ def checked(
         others += _of_forward(usable, point, options, settings)
     late = _of_undefined(usable, inputs, point, options, settings, others)
     with point.in_place() if elsewhere else nullcontext():
-        report, excused = _judged(usable, point, options, settings, others)
+        report, is_excepted = _judged(usable, point, options, settings, others)
     if usable.changed is not None:
         refuse_another_shape(usable, point, settings.tolerances[0])
     if late is not None and report.verdict is not Verdict.FAIL:
         raise late
-    return report, excused
+    return report, is_excepted
 
 
 def _of_undefined(
@@ -237,7 +237,7 @@ def _judged(
     if report.ok or settings.tolerances == (None, None, None):
         return report, False
     wrong = {check.name for check in report.checks if check.verdict is not Verdict.PASS}
-    return report, wrong <= _COMPARED and _excused(values, point, settings, report.rtol)
+    return report, wrong <= _COMPARED and _is_excepted(values, point, settings, report.rtol)
 
 
 def _once_more(values: Values, point: Inputs, options: Options, report: Report) -> Report:
@@ -257,7 +257,7 @@ def _once_more(values: Values, point: Inputs, options: Options, report: Report) 
     return together([(name, again)], list(report.checks), values.nfev, report.ngev + claim.calls)
 
 
-def _excused(values: Values, point: Inputs, settings: Settings, material: float) -> bool:
+def _is_excepted(values: Values, point: Inputs, settings: Settings, material: float) -> bool:
     """Tell whether derivatives are within the user's tolerances, compared as the original does."""
     eps, atol, rtol = settings.tolerances
     step = values.eps ** (1 / 3) if eps is None else eps

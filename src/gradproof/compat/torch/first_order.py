@@ -165,7 +165,7 @@ def _run(
     __tracebackhide__ = True
     with torch.inference_mode(mode=False), torch.enable_grad():
         try:
-            report, excused = checked(func, inputs, names, settings)
+            report, is_excepted = checked(func, inputs, names, settings)
         except GradcheckError as err:  # of a gradient that cannot be compared with anything
             if raise_exception or isinstance(err, ChangedError):
                 raise
@@ -176,7 +176,7 @@ def _run(
     if second:
         report = replace(report, reason=f"second derivative: {report.reason}")
         report = report.with_remarks([DEEPER] if wrong else [])
-    if excused:
+    if is_excepted:
         if wrong:
             msg = f"accepted within the tolerances that were given, but wrong: {report}"
             warnings.warn(msg, stacklevel=3)

@@ -36,7 +36,7 @@ _FLIP, _UNSEEN = 3.0, 9.0
 
 
 @dataclass(frozen=True)
-class Sight:
+class Measured:
     """
     What a direction shows.
 
@@ -96,7 +96,7 @@ class Sight:
         return abs(self.e.value) + self.common + (DOUBT + 1) * self.e.bar
 
 
-class Looks:
+class Measurements:
     """
     Measures the claim's error along directions.
 
@@ -111,7 +111,7 @@ class Looks:
     def __init__(self, survey: Survey, base: Rungs) -> None:
         self.survey, self.base = survey, base
 
-    def random(self) -> Sight:
+    def random(self) -> Measured:
         """Look along a random direction in which all entries move."""
         survey = self.survey
         # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
@@ -126,7 +126,7 @@ class Looks:
 
     def along(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Any = ""
-    ) -> Sight:
+    ) -> Measured:
         """
         Look along a direction that follows the claim, for an error of a size.
 
@@ -155,66 +155,70 @@ class Looks:
         # A random factor, so that no function is resonant with the steps.
         return np.asarray(steps * 2 ** survey.rng.uniform(-0.5, 0.0))
 
-    def _along(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Sight:
+    def _along(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Measured:
         survey, ratio = self.survey, self.survey.steps.ratio
-        if survey.probe.left() < 2 * RUNGS:
+        if survey.scalar.left() < 2 * RUNGS:
             raise BudgetSpent
-        rungs = survey.probe.ladder(survey.g, weights * survey.move, steps)
-        sight = self._sight(weights, rungs, aim)
-        if not sight.resolved and aim is not None and survey.short:
-            sight = self._integrated(sight)
-            if sight.integrated:
-                return sight
+        rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
+        measured = self._sight(weights, rungs, aim)
+        if not measured.resolved and aim is not None and survey.short:
+            measured = self._integrated(measured)
+            if measured.integrated:
+                return measured
         for _ in range(2):
-            if sight.resolved:
+            if measured.resolved:
                 break
-            noisy = sight.e is not NOTHING and sight.e.noise > sight.e.truncation
+            noisy = measured.e is not NOTHING and measured.e.noise > measured.e.truncation
             more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
             if not noisy or more[1] <= 1.1 * rungs.h[0]:
                 more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
-            rungs = rungs.joined(survey.probe.ladder(survey.g, weights * survey.move, more))
-            sight = self._sight(weights, rungs, aim)
-        return sight
+            rungs = rungs.joined(survey.scalar.ladder(survey.g, weights * survey.move, more))
+            measured = self._sight(weights, rungs, aim)
+        return measured
 
-    def _integrated(self, sight: Sight) -> Sight:
+    def _integrated(self, measured: Measured) -> Measured:
         """Return a line along which the claim is integrated, at large steps, if that shows more."""
-        survey, direction = self.survey, sight.weights * self.survey.move
+        survey, direction = self.survey, measured.weights * self.survey.move
         step = survey.steps.top * survey.rng.uniform(0.9, 1.0)
         for _ in range(_HALVINGS):
             # Asked of the claim alone: how far its integral can be trusted.
             doubt = survey.near.doubt(step * direction) / step
-            if doubt <= sight.visible / 8:
+            if doubt <= measured.visible / 8:
                 break
             step /= 2
         else:
-            return sight
+            return measured
         rungs = self._far(direction, step)
-        better = replace(sight, rungs=rungs, share=self._share(rungs), integrated=step, doubt=doubt)
+        better = replace(
+            measured, rungs=rungs, share=self._share(rungs), integrated=step, doubt=doubt
+        )
         better = replace(better, e=self.estimate(better, rungs, 0.0))
-        return better if better.seen < sight.seen else sight
+        return better if better.seen < measured.seen else measured
 
     def _far(self, direction: np.ndarray, step: float) -> Rungs:
         survey = self.survey
-        if survey.probe.left() < 2 * _FAR.size:
+        if survey.scalar.left() < 2 * _FAR.size:
             raise BudgetSpent
-        return survey.near.between(survey.probe.ladder(survey.g, direction, step * _FAR), direction)
+        return survey.near.between(
+            survey.scalar.ladder(survey.g, direction, step * _FAR), direction
+        )
 
-    def again(self, sight: Sight) -> Rungs:
+    def again(self, measured: Measured) -> Rungs:
         """Return another ladder along a direction, without a common step."""
-        if sight.integrated:
-            direction = sight.weights * self.survey.move
-            return self._far(direction, 0.93 * sight.integrated)
-        return self.near(sight)
+        if measured.integrated:
+            direction = measured.weights * self.survey.move
+            return self._far(direction, 0.93 * measured.integrated)
+        return self.near(measured)
 
-    def near(self, sight: Sight) -> Rungs:
+    def near(self, measured: Measured) -> Rungs:
         """Return a ladder down to fine steps, with the claim as it is at x0."""
-        survey, direction = self.survey, sight.weights * self.survey.move
+        survey, direction = self.survey, measured.weights * self.survey.move
         steps = self.base.h / np.sqrt(self.base.h[0] / self.base.h[1])
-        if survey.probe.left() < 2 * steps.size:
+        if survey.scalar.left() < 2 * steps.size:
             raise BudgetSpent
-        return survey.probe.ladder(survey.g, direction, steps)
+        return survey.scalar.ladder(survey.g, direction, steps)
 
-    def borne_out(self, near: Rungs, e: Estimate) -> bool:
+    def confirmed_by_entries(self, near: Rungs, e: Estimate) -> bool:
         """
         Tell whether fine steps say what a line says at large ones.
 
@@ -229,11 +233,11 @@ class Looks:
         tell = (near.h <= self.survey.steps.top / _FINE) & (noise < half)
         return bool((np.abs(near.error - e.value) <= half + noise).all() and tell.sum() > 1)
 
-    def sight(self, weights: np.ndarray, rungs: Rungs) -> Sight:
+    def measured(self, weights: np.ndarray, rungs: Rungs) -> Measured:
         """Return what rungs along a direction show."""
         return self._sight(weights, rungs, None)
 
-    def _sight(self, weights: np.ndarray, rungs: Rungs, aim: Aim | None) -> Sight:
+    def _sight(self, weights: np.ndarray, rungs: Rungs, aim: Aim | None) -> Measured:
         survey = self.survey
         scale, seen = survey.size_along(weights), survey.size_along(weights, "resolved")
         # The roundings of the claim add up like noise, but for a share that they have in common.
@@ -243,30 +247,30 @@ class Looks:
             # A gradient left out adds up along its own signs, as no random direction shows: less
             # has to be seen of a func of few values, to each of which all entries add. (Other
             # dtypes have digits enough to see it along any direction.)
-            n, m = survey.g.size, survey.probe.weights.size
+            n, m = survey.g.size, survey.scalar.weights.size
             seen *= float(np.sqrt(min(m, n) / n))
-        sight = Sight(weights, rungs, NOTHING, min(total, common), scale, survey.res * seen)
+        measured = Measured(weights, rungs, NOTHING, min(total, common), scale, survey.res * seen)
         if aim is not None:
             visible, along, part = aim
             common = min(total, root + 2 * survey.eps * max(scale, along))
-            sight = replace(sight, visible=visible, needed=False, share=self._share(rungs))
-            sight = replace(sight, common=common, scale=max(scale, along), part=part)
-        return replace(sight, e=self.estimate(sight, rungs, 0.0))
+            measured = replace(measured, visible=visible, needed=False, share=self._share(rungs))
+            measured = replace(measured, common=common, scale=max(scale, along), part=part)
+        return replace(measured, e=self.estimate(measured, rungs, 0.0))
 
     def estimate(
-        self, sight: Sight, rungs: Rungs, fine: float, sigma: float | None = None
+        self, measured: Measured, rungs: Rungs, fine: float, sigma: float | None = None
     ) -> Estimate:
         """Return the claim's error along a direction that has its share of the noise."""
         sigma = self.survey.sigma if sigma is None else sigma
-        if sight.share < 1:
+        if measured.share < 1:
             sigma, rungs = (
-                sigma * sight.share,
-                replace(rungs, rounding=rungs.rounding * sight.share),
+                sigma * measured.share,
+                replace(rungs, rounding=rungs.rounding * measured.share),
             )
-        if not sight.integrated:
+        if not measured.integrated:
             return self.survey.estimate(rungs, fine, sigma)[0]
         e = pooled(rungs, sigma)
-        return replace(e, truncation=e.truncation + sight.doubt)
+        return replace(e, truncation=e.truncation + measured.doubt)
 
     def noise(self, ladders: list[Rungs]) -> float:
         """Return the noise of func, measured cautiously: too little of it must not convict."""
@@ -277,5 +281,5 @@ class Looks:
         if rungs.changed is None:
             return 1.0
         changed = float(np.max(rungs.changed, initial=0.0))
-        unseen = _UNSEEN / self.survey.probe.weights.size
+        unseen = _UNSEEN / self.survey.scalar.weights.size
         return min(1.0, _FLIP * math.sqrt(changed**2 + unseen))
