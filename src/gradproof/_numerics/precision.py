@@ -8,10 +8,6 @@ import numpy as np
 #: material and what is found in double precision, half a bit where rtol is coarse. Never more than
 #: 0.3: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
 RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 1.5, 0.3
-#: What a pass must have been able to see, in units of rtol: two bits of room between what is
-#: material and what is found in double precision, half a bit where rtol is coarse. Never more than
-#: 0.3: a claim of twice the slope is off by 0.5 of itself and has to be seen in any dtype.
-RESOLUTION, RESOLUTION_SHORT, COARSEST = 4.0, 1.5, 0.3
 
 
 @dataclass(frozen=True)
