@@ -371,3 +371,35 @@ class TestOneSide:
         assert verify_jvp(func, jvp, p, seed=seed).verdict is not Verdict.FAIL
         wrong = verify_jvp(func, lambda p, t: -jvp(p, t), p, seed=seed)
         assert wrong.verdict is Verdict.FAIL
+
+
+class TestTermsThatStandStill:
+    """Logistic losses of saturated logits: at fine steps, half of the terms are rounded away."""
+
+    @staticmethod
+    def loss(seed):
+        rng = np.random.default_rng(seed)
+        features, w = rng.normal(size=(30, 3)), np.array([1.0, -2.0, 1.5])
+        label = (features @ w > 0).astype(float)
+        size = np.abs(features @ w)
+        features = features / size[:, None] * (26 + rng.uniform(0, 4, 30))[:, None]
+
+        def func(w):
+            return (np.logaddexp(0, features @ w) - label * (features @ w)).sum()
+
+        def grad(w):
+            return features.T @ (1 / (1 + np.exp(-features @ w)) - label)
+
+        return func, grad, w
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_right(self, seed):
+        """Two ladders say so only together: between them, their steps are half as far apart."""
+        func, grad, w = self.loss(seed)
+        assert verify_grad(func, grad, w, seed=seed).verdict != "fail"
+
+    @pytest.mark.parametrize("factor", [-1.0, 2.0, 0.0])
+    @pytest.mark.parametrize("seed", range(10))
+    def test_wrong(self, factor, seed):
+        func, grad, w = self.loss(seed)
+        assert verify_grad(func, lambda w: factor * grad(w), w, seed=seed).verdict == "fail"

@@ -1,5 +1,7 @@
 """What convicts a claim on one line through x0, and what excuses it."""
 
+import functools
+
 import numpy as np
 
 from .._numerics.extrapolation import Estimate, estimate, weights_at_zero
@@ -53,7 +55,9 @@ def right_at_another_scale(ladders: list[Rungs], sigma: float, e: Estimate, clai
     the line, is for. Truncation cannot: where it cancels an error, it leaves 3/4 at half the step.
     """
     near = EXCUSE * min(abs(e.value), claimed)
-    for rungs in ladders:
+    # Together they show a scale that is too short for either: neighbours stay apart by half a step.
+    together = [functools.reduce(Rungs.joined, ladders)] if len(ladders) > 1 else []
+    for rungs in [*ladders, *together]:
         _, found = estimate(rungs, sigma, 0.0)
         supports = [abs(w.value) <= near for w in found if w.step > e.step]
         if any(all(supports[j : j + 3]) for j in range(len(supports) - 2)):
