@@ -23,7 +23,7 @@ def fit_alike(survey: Survey, findings: Findings) -> bool:
     """
     if not (_tied(survey) and _in_question(survey, findings)):
         return True
-    return all(_fits(survey, weights) for weights in _lines(survey))
+    return all(_fits(survey, findings, weights) for weights in _lines(survey))
 
 
 def _tied(survey: Survey) -> bool:
@@ -70,8 +70,12 @@ def _lines(survey: Survey) -> list[np.ndarray]:
     return lines[:1] if same else lines
 
 
-def _fits(survey: Survey, weights: np.ndarray) -> bool:
-    """Tell whether the claim lies between the one-sided slopes along a line, up to their bars."""
+def _fits(survey: Survey, findings: Findings, weights: np.ndarray) -> bool:
+    """
+    Tell whether the claim lies between the one-sided slopes along a line, up to their bars.
+
+    Off by as much on both sides, it is right on no side of x0 either: that is taken down.
+    """
     direction = weights * survey.move
     if survey.scalar.left() < 2 * survey.steps.line.size:
         raise BudgetSpent
@@ -85,6 +89,7 @@ def _fits(survey: Survey, weights: np.ndarray) -> bool:
         return True
     off = [abs(side.value) > allowed + 2 * blur + side.bar for side in sides]
     if all(off):  # a kink that is none of a tie: the claim lies between its slopes, or not
+        findings.off_alike |= sides[0].value * sides[1].value > 0
         return sides[0].value * sides[1].value < 0
     if not any(off):
         # Weights that cancel in the sum of a tie leave nothing of twice a claim, or half of it.

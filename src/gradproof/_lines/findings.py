@@ -80,6 +80,8 @@ class Findings:
         What else was noticed.
     interrupted : bool
         Whether the user ended the check early.
+    off_alike : bool
+        Whether the claim is off on both sides of x0 where equal entries move alike.
     """
 
     error: np.ndarray
@@ -100,6 +102,7 @@ class Findings:
     reach: tuple[LeafReach, ...] = ()
     remarks: list[str] = field(default_factory=list)
     interrupted: bool = False
+    off_alike: bool = False
 
     @classmethod
     def none(cls, n: int) -> "Findings":

@@ -214,6 +214,7 @@ class Rows:
         """
         apart = [own for one, own in self._surveys.values() if not valid_together(one, own)]
         state = self.findings.state
+        self.findings.off_alike = any(own.off_alike for own in apart)
         for own in apart:
             known = np.isfinite(own.right) & (state == PASS)
             state[known if known.any() else state == PASS] = OPEN
