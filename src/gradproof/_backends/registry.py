@@ -150,6 +150,12 @@ def taken_apart(tree: Any) -> tuple[Backend, Flat]:
     return _NUMPY, flat
 
 
+def imported() -> list[Backend]:
+    """Return the adapters of the libraries with modules that are imported already."""
+    loads = {"torch": _load_torch, "jax": _load_jax}
+    return [load() for name, load in loads.items() if name in sys.modules]
+
+
 @functools.lru_cache(maxsize=256)
 def _of_type(kind: Any) -> Backend | None:
     """Return the adapter of a class, None where the object itself must be asked."""

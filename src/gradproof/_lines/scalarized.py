@@ -19,8 +19,9 @@ __all__ = ["BudgetSpent", "Scalarized"]
 #: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
 _BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
 _WALL = 1e150
-#: The numbers of points and values that are worked on at once, and no more than a point otherwise:
-#: at 2^14 of them an operation of NumPy takes longer (4 us) than the call of it (1 us).
+#: The numbers of points and values that are worked on at once, if there are more than one point: an
+#: operation of NumPy on 2^14 of them takes ten times (2.7 us) what its call does (0.3 us), so that
+#: with more of them no calls are left to be saved.
 _TOGETHER = 2**14
 
 

@@ -1,10 +1,9 @@
 """The point at which a library differentiates a function: its primals, and what it holds itself."""
 
-import copy
-import sys
 from dataclasses import replace
 from typing import Any
 
+from .._backends.registry import imported
 from .._backends.typing import Function
 from .callables import argument_names
 from .leaves import has_floating
@@ -78,35 +77,9 @@ def _floating(primals: tuple[Any, ...], *, numbers: bool) -> Any:
 
 def _has_parameters(func: Any) -> bool:
     """Tell whether a function is a container of floating arrays: a module."""
-    if _is_module(func):
-        return next(func.parameters(), None) is not None
-    if "jax" in sys.modules:
-        import jax
-
-        leaves = jax.tree_util.tree_leaves(func)
-        return not any(leaf is func for leaf in leaves) and any(map(has_floating, leaves))
-    return False
+    return any(any(map(has_floating, backend.parameters(func))) for backend in imported())
 
 
 def _holds(func: Any) -> str:
     """Return why the parameters that a function has cannot be moved; empty if they can."""
-    if not _is_module(func):
-        owner = getattr(func, "__self__", None)
-        return "of a method" if _is_module(owner) and _has_parameters(owner) else ""
-    import torch
-
-    if isinstance(func, torch.jit.ScriptModule):
-        return "a ScriptModule takes no others"
-    try:
-        copy.deepcopy(func)
-    except Exception:  # of weights that were computed from others
-        return "it cannot be copied"
-    return ""
-
-
-def _is_module(value: Any) -> bool:
-    if "torch" not in sys.modules:
-        return False
-    import torch
-
-    return isinstance(value, torch.nn.Module)
+    return next(filter(None, (backend.unmovable(func) for backend in imported())), "")

@@ -113,6 +113,10 @@ class JAXArrays(StandardBackend):
             "like; func and grad may use them."
         )
 
+    def parameters(self, func: Any) -> list[Any]:
+        leaves = jax.tree_util.tree_leaves(func)
+        return [] if any(leaf is func for leaf in leaves) else leaves
+
     def unusable(self, value: Any) -> str:
         if isinstance(value, jax.Array) and value.is_deleted():
             return (

@@ -98,6 +98,14 @@ class Arrays:
         """Return what an array that cannot be moved is, and what to do instead; or nothing."""
         return ""
 
+    def parameters(self, func: Any) -> list[Any]:
+        """Return the arrays that a function has by itself, as a module has; none for all else."""
+        return []
+
+    def unmovable(self, func: Any) -> str:
+        """Return why what a function has by itself cannot be moved; empty if it can."""
+        return ""
+
     def adopted(self, value: Any) -> tuple[Array, Callable[[Any], Any] | None] | None:
         """
         Return a number, or an array of NumPy, beside arrays of this library as one of them.

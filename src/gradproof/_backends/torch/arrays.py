@@ -10,7 +10,7 @@ import torch
 from ..pytrees import Flat
 from ..standard.backend import StandardBackend
 from ..typing import Array
-from .modules import taken_apart
+from .modules import is_module, taken_apart, unmovable
 
 # Types that NumPy lacks, and those that hold all of their values.
 _WIDER = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
@@ -74,6 +74,12 @@ class TorchArrays(StandardBackend):
         if value.is_meta or isinstance(value, torch._subclasses.FakeTensor):
             return "a tensor without numbers (meta or fake); expected one with numbers."
         return ""
+
+    def parameters(self, func: Any) -> list[Any]:
+        return list(func.parameters()) if is_module(func) else []
+
+    def unmovable(self, func: Any) -> str:
+        return unmovable(func)
 
     def unusable(self, value: Any) -> str:
         kind = type(value)

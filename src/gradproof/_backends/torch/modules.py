@@ -8,14 +8,30 @@ import torch
 from ..pytrees import Flat, flattened
 
 
-def _is_module(value: Any) -> bool:
+def is_module(value: Any) -> bool:
+    """Tell whether a value is a module."""
     return isinstance(value, torch.nn.Module)
+
+
+def unmovable(func: Any) -> str:
+    """Return why the parameters that a function has cannot be moved; empty if they can."""
+    if not is_module(func):
+        owner: Any = getattr(func, "__self__", None)
+        bound = is_module(owner) and next(owner.parameters(), None) is not None
+        return "of a method" if bound else ""
+    if isinstance(func, torch.jit.ScriptModule):
+        return "a ScriptModule takes no others"
+    try:
+        copy.deepcopy(func)
+    except Exception:  # of weights that were computed from others
+        return "it cannot be copied"
+    return ""
 
 
 def taken_apart(tree: Any) -> Flat:
     """Take a tree apart, and the modules in it into their parameters."""
-    flat = flattened(tree, _is_module)
-    if not any(map(_is_module, flat.leaves)):
+    flat = flattened(tree, is_module)
+    if not any(map(is_module, flat.leaves)):
         return flat
     return _Modules(flat, tree).flat()
 
@@ -38,7 +54,7 @@ class _Modules:
         known: dict[int, int] = {}
         copies: dict[int, Any] = {}  # common to all modules, as what they share is
         for k, (path, leaf) in enumerate(zip(flat.paths, flat.leaves, strict=True)):
-            if not _is_module(leaf):
+            if not is_module(leaf):
                 self._private.append(None)
                 self._add(k, "", path, leaf)
                 continue
