@@ -313,14 +313,16 @@ class TestManyEntries:
 
     def test_right(self):
         """
-        Most seeds leave a right claim open; without a look at other entries eleven of twelve fail.
+        Most seeds leave a right claim open (13 of 20); without a look at other entries, one of 12.
+
+        At that rate seven of 20 would be open once in 1200 times.
 
         Where three lines of many entries meet no jump, or one entry is off by far more than others
         are, func cannot be told from an exact one with another slope.
         """
-        reports = [verify_grad(self.stopped, self.slopes, self.X, seed=s) for s in range(8, 20)]
+        reports = [verify_grad(self.stopped, self.slopes, self.X, seed=s) for s in range(20)]
         open_ones = [r for r in reports if r.verdict is Verdict.INCONCLUSIVE]
-        assert len(open_ones) >= 6, "\n".join(map(str, reports))
+        assert len(open_ones) >= 7, "\n".join(map(str, reports))
         assert all("rtol=" in report.next_step for report in open_ones)
         assert verify_grad(self.exact, self.slopes, self.X, seed=0).ok
 
