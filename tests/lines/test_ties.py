@@ -197,6 +197,12 @@ class TestHalfPrecision:
             report = self.report(self.maxima()[name], dtype, x0, factor, 0)
             assert not report.ok, f"{factor}: {report}"
 
+    def test_a_claim_that_stays_on_one_side(self, dtype):
+        """Moved up, the entry that the claim is by stays the largest: the other side tells."""
+        for seed in range(12):
+            report = self.report(self.maxima()["one of them"], dtype, (1.0,) * 6, 0.5, seed)
+            assert not report.ok, f"{seed}: {report}"
+
     @pytest.mark.parametrize("name", ["sort", "topk"])
     @pytest.mark.parametrize("x0", [(1.0, 1.0, 1.0), (1.0, 1.0, 0.3, -0.4), TIED])
     def test_order(self, dtype, x0, name):

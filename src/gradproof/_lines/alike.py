@@ -43,9 +43,19 @@ def _in_question(survey: Survey, findings: Findings) -> bool:
     """
     if not survey.g.any() or (np.isfinite(findings.right) & (findings.state == PASS)).any():
         return True
-    # Half of what matters: two of an entry that is off by as much would not be forgiven together.
-    jumps = survey.rounded_by_ulps > survey.rtol / 2 * survey.scales.material
-    return bool(jumps.any())
+    # On one side it may stay: of a maximum, where the entry that it is by moves up.
+    ulps = survey.ulps()
+    return any(_is_another(survey, sign * ulps) for sign in (1.0, -1.0))
+
+
+def _is_another(survey: Survey, displacement: np.ndarray) -> bool:
+    """Tell whether the claim beside x0 is another one, by half of what matters."""
+    there = survey.near.there(displacement)
+    if there is None:
+        return False
+    # Half: two of an entry that is off by as much would not be forgiven together.
+    off = np.abs(there - survey.g) * survey.move > survey.rtol / 2 * survey.scales.material
+    return bool(off.any())
 
 
 def _lines(survey: Survey) -> list[np.ndarray]:

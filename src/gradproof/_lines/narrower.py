@@ -1,11 +1,8 @@
 """A func that computes in a shorter dtype than that of what it is given and returns."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from .survey import Survey
+from .survey import Survey
 
 #: Machine epsilons of single and of half precision, and what they are called.
 NAMES = {2.0**-23: "single", 2.0**-10: "half"}
@@ -23,7 +20,7 @@ _ROUND = 16
 _FAR = 1 / 32
 
 
-def narrower(survey: "Survey") -> str:
+def narrower(survey: Survey) -> str:
     """
     Return the precision in which func computes, where its values show another; else nothing.
 
@@ -42,7 +39,7 @@ def narrower(survey: "Survey") -> str:
     return "single" if scalar.output_eps < 2.0**-40 and _single(survey) else ""
 
 
-def _single(survey: "Survey") -> bool:
+def _single(survey: Survey) -> bool:
     """
     Tell whether all values of func are numbers of single precision, and most of no less.
 

@@ -178,12 +178,6 @@ class Units:
             most, blur = (self._largest_moved(g) for g in (self.g, self._rounding_by_ulps))
             self.nothing = not most > 16 * blur
 
-    @property
-    def rounded_by_ulps(self) -> np.ndarray:
-        """By how much, per move, an ulp of x0 moves each entry of the claim at least."""
-        assert self._rounding_by_ulps is not None
-        return np.asarray(self._rounding_by_ulps * self.move)
-
     def _largest_moved(self, g: np.ndarray) -> float:
         """Return the largest of some slopes per move."""
         return max((largest(g[part] * self.move[part]) for part in blocks(g.size)), default=0.0)
