@@ -44,8 +44,18 @@ def _in_question(survey: Survey, findings: Findings) -> bool:
     if not survey.g.any() or (np.isfinite(findings.right) & (findings.state == PASS)).any():
         return True
     # On one side it may stay: of a maximum, where the entry that it is by moves up.
-    ulps = survey.ulps()
-    return any(_is_another(survey, sign * ulps) for sign in (1.0, -1.0))
+    apart = _apart(survey)
+    return any(_is_another(survey, sign * apart) for sign in (1.0, -1.0))
+
+
+def _apart(survey: Survey) -> np.ndarray:
+    """Return a displacement by ulps in which entries that are equal move both ways."""
+    scalar, signs = survey.scalar, np.empty_like(survey.move)
+    for part in scalar.parts:
+        drawn = survey.rng.permutation(part.stop - part.start)
+        order = drawn[np.argsort(scalar.x[part][drawn], kind="stable")]
+        signs[part][order] = np.where(np.arange(order.size) % 2, -1.0, 1.0)
+    return np.asarray(signs * scalar.point.eps * scalar.magnitude)
 
 
 def _is_another(survey: Survey, displacement: np.ndarray) -> bool:
