@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.typing import Function
+from .._numerics.precision import lifts
 from .._vectors.callables import noted
 from .._vectors.held import kept, writes_to, writes_to_input, wrote
 from .._vectors.outputs import Outputs
@@ -14,10 +15,6 @@ from .._vectors.span import Span
 from .gradient import eps_of, pair
 from .linear_map import Columns, Products
 from .matching import note_rows
-
-#: Machine epsilon of the one dtype that is short of exponents: products of a tangent as short as
-#: x0 leave its range where those of a tangent of ordinary size do not.
-FLOAT16 = 2.0**-10
 
 
 class Tangents:
@@ -63,7 +60,7 @@ class Tangents:
         self.tangents, self._with_value = tangents, with_value
         self.value: Any = None
         self.calls, self.eps = 0, 0.0
-        self._lifts = FLOAT16 in (point.eps, outputs.eps)
+        self._lifts = lifts(point.eps, outputs.eps)
 
     @property
     def products(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def cancels(survey: Survey, direction: np.ndarray, error: float) -> bool:
     on one); or its terms, seen elsewhere, are so large that their rounding is, and the claim near
     x0 takes steps of that size where it should be smooth.
     """
-    if survey.short:  # whose rounding is allowed for in full: `Survey._claim_noise`
+    if survey.precision.rounding_in_full:
         return False
     return _by_ulps(survey, direction, error) or (
         _of_large_terms(survey, direction, error) and _ragged(survey, direction, error)

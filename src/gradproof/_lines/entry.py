@@ -152,14 +152,17 @@ class Entry:
         least = min(SEEN * survey.sigma / (np.sqrt(2) * visible), top / ratio**4)
         if survey.scalar.size and self.claimed:  # beside a pole func bends within func / slope
             least = min(least, survey.scalar.size / (16 * self.claimed))
-        least = max(least, 2 * survey.scalar.x_eps if survey.short else 16 * survey.eps)
+        precision = survey.precision
+        least = max(
+            least, precision.first_ulps * survey.scalar.x_eps, precision.first_eps * survey.eps
+        )
         count = int(np.log(top / least) / np.log(ratio) * (1 + 1e-9)) + 1
         return top * ratio ** -np.arange(float(count))
 
     def further_steps(self, e: Estimate) -> Any:
         """Return steps that would sharpen an estimate that does not decide; None if none would."""
         survey, ratio = self.survey, self.survey.steps.ratio
-        least = (1 if survey.short else 4) * survey.scalar.x_eps
+        least = survey.precision.least_ulps * survey.scalar.x_eps
         finer = self.ladder.h[-1] / ratio ** np.arange(1.0, 5.0)
         finer = finer[finer >= least]
         if not self.agrees(e) and self._quiet() and finer.size:
@@ -174,9 +177,9 @@ class Entry:
         if finer.size and (e is NOTHING or self._quiet() or self._bent()):
             return finer
         # Tiny x, x at zero, a linear function in a large sum, an inexact func: larger steps; but
-        # not to the trend of a staircase. Half precision starts from steps as large as x as it is.
-        highest = float(self.ladder.h[0])
-        if not (survey.short or survey.grain) and highest < self._farthest() * survey.steps.top:
+        # not to the trend of a staircase.
+        highest, farther = float(self.ladder.h[0]), survey.precision.farther and not survey.grain
+        if farther and highest < self._farthest() * survey.steps.top:
             return highest * 2.0 ** np.arange(4.0, 0.0, -1.0)
         return None
 

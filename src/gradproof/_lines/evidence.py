@@ -10,9 +10,8 @@ from .survey import Survey
 
 #: A coarse scale may excuse a difference of a quarter at most: never zero, a sign or a factor 2.
 EXCUSE = 0.25
-#: Fail asks for twice the doubt that a pass forgives; not where a bar, that of a least-squares fit,
-#: counts twice already what other fits say.
-DOUBT, DOUBT_SHORT = 2.0, 1.0
+#: Fail asks for twice the doubt that a pass forgives.
+DOUBT = 2.0
 #: So many measurements of the scatter tell noise, of slope 0 in a plot of logarithms, from a kink,
 #: of slope 1: over three halvings of the step the slope has a deviation of 0.4.
 _RAGGED = 4
@@ -25,7 +24,7 @@ def suspicious(e: Estimate, allowed: float, doubt: float) -> bool:
 
 def beyond_doubt(survey: Survey, e: Estimate, allowed: float) -> bool:
     """Tell whether an error is enough for a fail, if a second look says the same."""
-    return suspicious(e, allowed, DOUBT_SHORT if survey.short else DOUBT)
+    return suspicious(e, allowed, survey.precision.doubt)
 
 
 def confirmed(survey: Survey, first: Estimate, second: Estimate, allowed: float) -> bool:

@@ -57,7 +57,7 @@ def inexact(
     """
     size = abs(e.value)
     if (
-        survey.short
+        not survey.precision.exact
         or not survey.g.any()
         or not size <= max(_AT_MOST * claimed, _NEGLIGIBLE * typical)
     ):

@@ -161,7 +161,7 @@ class Measurements:
             raise BudgetSpent
         rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
         measured = self._sight(weights, rungs, aim)
-        if not measured.resolved and aim is not None and survey.short:
+        if not measured.resolved and aim is not None and survey.precision.designs:
             measured = self._integrated(measured)
             if measured.integrated:
                 return measured
@@ -243,10 +243,10 @@ class Measurements:
         # The roundings of the claim add up like noise, but for a share that they have in common.
         total, root = survey.rounding_along(weights)
         common = 2 * root + 2 * survey.eps * scale
-        if survey.short and not survey.g.any():
-            # A gradient left out adds up along its own signs, as no random direction shows: less
-            # has to be seen of a func of few values, to each of which all entries add. (Other
-            # dtypes have digits enough to see it along any direction.)
+        if survey.precision.designs and not survey.g.any():
+            # A gradient left out adds up along its own signs, as no random direction shows where
+            # digits are few: less has to be seen of a func of few values, to each of which all
+            # entries add.
             n, m = survey.g.size, survey.scalar.weights.size
             seen *= float(np.sqrt(min(m, n) / n))
         measured = Measured(weights, rungs, NOTHING, min(total, common), scale, survey.res * seen)

@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from .._numerics.precision import FORMATS, Precision
 from .survey import Survey
 
-#: Machine epsilons of single and of half precision, and what they are called.
-NAMES = {2.0**-23: "single", 2.0**-10: "half"}
 #: Bits by which a grain may be less than `eps` times the value, and more. A unit in the last place
 #: is between a half and all of that; where terms are added up, the least that they move by is that
 #: of a term, three bits less if each of eight is as large; and of terms that cancel it is more, up
@@ -32,11 +31,12 @@ def narrower(survey: Survey) -> str:
     scalar = survey.scalar
     if not survey.g.any():  # a claim that staircases are of interest for
         return ""
-    for eps, name in NAMES.items():
+    named = [(eps, known.precision) for eps, known in FORMATS.items() if known.precision]
+    for eps, name in named:
         own = eps * scalar.size
         if scalar.output_eps < eps / 2**_BITS and own / 2**_LESS <= survey.grain <= own * 2**_MORE:
             return name
-    return "single" if scalar.output_eps < 2.0**-40 and _single(survey) else ""
+    return "single" if Precision.of(scalar.output_eps).widest and _single(survey) else ""
 
 
 def _single(survey: Survey) -> bool:

@@ -5,7 +5,6 @@ import numpy as np
 from .._evaluation.outcomes import BudgetSpent
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.noise import noise_bound
-from .._numerics.one_sided import at_an_edge
 from .._numerics.rungs import NOISE, Rungs
 from .._vectors.layout import leaf_of
 from .alike import fit_alike
@@ -99,9 +98,7 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
 
 def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:
     """Tell whether an entry leaves func as it is, on both sides, at a step that shows a slope."""
-    # A smooth func would move by 64 deviations of its rounding; half precision has no such room,
-    # and takes what rounding does not reach.
-    shown = (NOISE if survey.short else 64) * survey.rounding
+    shown = survey.precision.moving * survey.rounding
     step = max(shown / max(abs(slope), 1e-300), 2 * survey.scalar.x_eps)
     if step >= below:
         return False
@@ -114,15 +111,16 @@ def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:
 def at_edge_of_domain(entry: Entry) -> str:
     """Return the state of an entry that can move to one side only."""
     survey = entry.survey
-    sides = survey.sides(entry.ladder, entry.noise_of(entry.ladder))
+    noise = entry.noise_of(entry.ladder)
+    sides = survey.sides(entry.ladder, noise)
     e = min(sides, key=lambda side: side.bar)
     if e is NOTHING:
         return OPEN
     entry.record(e)
     if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
         return rounded(entry, e) or stopped_early(entry, e) or FAIL
-    if not survey.short and not entry.passes(e):
-        e = at_an_edge(entry.ladder, entry.noise_of(entry.ladder))
+    if not entry.passes(e):
+        e = survey.precision.edge(entry.ladder, noise)
     if entry.passes(e):
         entry.record(e)
         entry.remark("func is defined on one side of x0 only")
@@ -134,7 +132,7 @@ def at_a_kink(entry: Entry) -> str:
     """Return PASS for a valid subgradient at a kink, OPEN for an unusual one, else ''."""
     survey, found = entry.survey, entry.findings
     right, left = entry.sides()
-    if survey.short:
+    if not survey.precision.near:
         # A kink may lie beside x0, nearer than steps can get: it bends one side only.
         for side in (right, left):
             right_there = abs(side.value) <= side.bar + entry.claim_rounding
@@ -168,7 +166,7 @@ def at_a_kink(entry: Entry) -> str:
 
 def _lasts(entry: Entry) -> bool:
     """Tell whether the gap between the sides stays as steps fall; curvature's would shrink."""
-    if not entry.survey.short:
+    if entry.survey.precision.near:
         return True  # many decades of steps: the one-sided slopes tell
     rungs = entry.near.both()
     seen = np.abs(rungs.curvature) > NOISE * np.sqrt(6) * rungs.spread(entry.survey.sigma)
@@ -187,7 +185,7 @@ def smooth_nearer(entry: Entry, e: Estimate) -> str:
     noise = entry.noise_of(entry.ladder)
     finer = e.step / survey.steps.ratio ** np.arange(1.0, 40.0)
     finer = finer[finer >= 4 * survey.scalar.x_eps][-_CALM:]
-    if survey.short or noise <= 16 * survey.rounding or finer.size < 3:
+    if not survey.precision.near or noise <= 16 * survey.rounding or finer.size < 3:
         return ""
     near = entry.at(finer)
     nearer, _ = survey.estimate(near, entry.fine, noise_bound(near, survey.floor))
@@ -260,7 +258,7 @@ def valid_together(survey: Survey, findings: Findings) -> bool:
     each line either func moves as the entries do alone, added up, or the claim lies between the
     one-sided slopes.
     """
-    if survey.short:
+    if not survey.precision.near:
         return fit_alike(survey, findings)
     kinks = np.isfinite(findings.right) & (findings.state == PASS)
     if kinks.sum() < 2:

@@ -63,8 +63,8 @@ class RowScales:
                     sizes[:, p, rows] = _sizes(np.abs(block), move[part])
             _filled(sizes[:2])
         noise = sizes[4].max(axis=0, initial=0.0) <= 16 * rounding_by_ulps
-        below = most <= 16 * survey.eps * np.abs(survey.scalar.values.at_x0)
-        hidden = below & ~noise & (most > 0) & (not survey.short)
+        below = most <= survey.precision.zero * survey.eps * np.abs(survey.scalar.values.at_x0)
+        hidden = below & ~noise & (most > 0)
         return RowScales(columns, survey, outputs, sizes, hidden)
 
     def of_column(self, i: int, claim: np.ndarray) -> tuple[Any, Any, Any]:
@@ -108,10 +108,10 @@ class RowScales:
         floor = np.sqrt(self.survey.eps) * np.where(size > 0, size, 1.0) / move
         eps = self.survey.eps
         # A row that is nothing but rounding of func's value is one of zeros.
-        least = 0.0 if self.survey.short else 16 * eps * size / move
+        least = self.survey.precision.zero * eps * size / move
         material = np.where(material > least, material, np.maximum(material, floor))
         typical = np.minimum(sizes[2] / move, sizes[3])
-        if not self.survey.short:  # as of a gradient: `Scales.floored`
+        if self.survey.precision.leaves_negligible:  # as of a gradient: `Scales.floored`
             small = np.sqrt(eps) * typical
             material = np.where(
                 own > small, material, np.maximum(material, small / self.survey.rtol)

@@ -18,11 +18,6 @@ _MOVES = 16
 #: The least power of the step by which func moves from a stationary point: halfway between that of
 #: a bend, 2 or more, and that of steps of a staircase and kinks beside x0, which is 1.
 _POWER = 1.5
-#: Coarser steps may leave the plateau on which a claim of zero is right for good, one of 1/128 of
-#: x. Single precision has two rungs up to there that show a bend, and three are needed: of a func
-#: that bends as much as it is large, `h**2 / 2` is 16 deviations of 0.3 eps from 2**-9.9 on, and
-#: its rungs are 2**-8.5, 2**-7, 2**-5.5; 2**-4 leaves one for a func that bends less.
-_PLATEAU, _PLATEAU_SINGLE = 2.0**-7, 2.0**-4
 STATIONARY = (
     "the point is stationary: the claim is 0 in every entry, up to rounding, and so is the slope "
     "of func, so that any multiple of a right claim would pass as well; check at another point"
@@ -43,8 +38,7 @@ BELOW_ROUNDING = (
 
 def claims_nothing(survey: Survey) -> bool:
     """Tell whether the claim moves func by no more than the rounding of its result."""
-    # In half precision what is not zero may be a claim, as in `Survey.measure`.
-    least = 0.0 if survey.short else 16 * survey.eps * survey.scalar.size
+    least = survey.precision.zero * survey.eps * survey.scalar.size
     claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
     return bool(survey.g.size) and max(claimed) <= least
 
@@ -57,8 +51,7 @@ def bends(survey: Survey) -> bool:
 def _bends(survey: Survey, rungs: Rungs) -> bool:
     size = np.abs(rungs.changes).max(axis=0, initial=0.0)
     there = size > _MOVES * np.maximum(survey.sigma, rungs.rounding)
-    if not survey.short:
-        there &= rungs.h <= (_PLATEAU if survey.eps < 2.0**-40 else _PLATEAU_SINGLE)
+    there &= rungs.h <= survey.precision.plateau
     size, h = size[there], rungs.h[there]
     if size.size < 3:
         return False

@@ -41,8 +41,8 @@ class Survey(Units):
     nothing : bool
         Whether the claim may be nothing but its own rounding: x0 moved by an ulp changes it by as
         much, within four bits.
-    steps : Steps
-        The ladders.
+    precision, steps : Precision, Steps
+        How to act in the coarsest dtype involved; its ladders.
     lines : list of Line
         What was measured along lines.
     inexact : object, optional
@@ -65,7 +65,7 @@ class Survey(Units):
         weights *= signs
         del signs
         steps = self.steps.line
-        if self.short:
+        if not self.precision.near:
             # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
             # noise of such a claim, they start lower, as far as x has digits.
             claimed = float(np.abs(weights) @ np.abs(self.g * self.move)) * steps[-1]
@@ -73,7 +73,9 @@ class Survey(Units):
             lower = min(max(excess, 1.0), max(steps[-1] / self.scalar.x_eps, 1.0))
             steps = steps * 2.0 ** -np.floor(np.log2(lower))
         rungs = self.scalar.ladder(self.g, weights * self.move, steps)
-        return weights, rungs if self.short else self._down_to_smooth(weights * self.move, rungs)
+        if self.precision.near:
+            rungs = self._down_to_smooth(weights * self.move, rungs)
+        return weights, rungs
 
     def _down_to_smooth(self, direction: np.ndarray, rungs: Rungs) -> Rungs:
         """
@@ -103,20 +105,17 @@ class Survey(Units):
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
-        # A claim that is nothing but rounding of func's result is one of zero. (In half precision
-        # one of a hundred ordinary entries is no more than that.)
-        least = 0.0 if self.short else 16 * self.eps * self.scalar.size
+        # A claim that is nothing but rounding of func's result is one of zero.
+        least = self.precision.zero * self.eps * self.scalar.size
         claimed = self._largest_moved(self.g)
         floor = self._least_slopes(lines) if claimed <= least else None
         # That of one leaf may also be rounding of the claims of others, some operations of it.
         shared = 4 * self.eps * claimed
-        # Nor has more to be seen of an entry in half precision, where designs average rounding
-        # away: a share of the root mean square would let most entries hide behind a giant one.
-        hidden = shared if self.short else np.inf
+        # Nor has more to be seen of an entry where designs average rounding away: a share of the
+        # root mean square would let most entries hide behind a giant one.
+        hidden = shared if self.precision.designs else np.inf
         self.scales = self._scales(floor, ordinary, max(least, shared), hidden)
-        if floor is None and not self.short:
-            # What moves func by less than half of the digits of what the others do is nothing
-            # beside them: residuals of a solver, duals of constraints that do not bind.
+        if floor is None and self.precision.leaves_negligible:
             share = float(np.sqrt(self.eps))
             self.scales = self.scales.floored(self.g, self.scalar.parts, share, self.rtol)
         self.claim_rounding = self._claim_noise()
@@ -157,7 +156,7 @@ class Survey(Units):
 
         Then that is no noise yet, but what kinks and poles beside x0 make of the lines.
         """
-        if self.short or self.grain or self.sigma <= 16 * self.floor:
+        if not self.precision.near or self.grain or self.sigma <= 16 * self.floor:
             return False
         coarser = [rungs.both().part(slice(None, -1)) for _, rungs in lines]
         return self.noise(coarser) > 2 * self.sigma
@@ -173,7 +172,7 @@ class Survey(Units):
         """
         low, high = self._room(lines)
         noisy = self.sigma > 16 * self.floor and not self.grain
-        if low >= high and noisy and self.g.size > 1 and not self.short:
+        if low >= high and noisy and self.g.size > 1 and not self.precision.designs:
             size = np.argsort(np.abs(self.scales.claim))
             for i in {int(size[(size.size - 1) // 2]), int(self.rng.integers(size.size))}:
                 rungs = self.scalar.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)

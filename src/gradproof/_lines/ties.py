@@ -15,19 +15,12 @@ import numpy as np
 
 from .._claims.linear_map import displaced
 from .._evaluation.values import Values
+from .._numerics.precision import Precision
 from .._numerics.scales import moves_by_leaf
 
-#: How far beside x0, and the length of moves there, as shares of those at x0: the largest step of a
-#: line has to stay on the side, among entries some eighths of the first number apart. Half
-#: precision has room for no more.
-_DOUBLE, _SINGLE, _HALF = (2.0**-12, 2.0**-9), (2.0**-5, 2.0**-6), (2.0**-2, 2.0**-2)
 #: The claim beside x0 is the same as at x0 up to this share of its largest entry, and what differs
-#: shrinks with the distance, up to a factor: that is asked at these shares of it.
+#: shrinks with the distance, up to a factor: that is asked at `Beside.closer` of it as well.
 _SAME, _FACTOR = 1 / 16, 4.0
-_CLOSER, _CLOSER_SINGLE = 2.0**-12, 2.0**-8
-#: The same for a jump in half precision, four ulps beside x0: what is no jump changes by less than
-#: a sixteenth of the largest entry in float16, by less than half of it in bfloat16.
-_JUMP = 1.0
 #: The most claims that a side is looked for with. Among four equal numbers one order of 24 may be
 #: the one: at random it is found so with a chance of 99.6 %.
 _MOST = 256
@@ -80,13 +73,8 @@ class Sides:
     rng: "np.random.Generator"  # not evaluated: numpy.random is slow to import
 
     def __post_init__(self) -> None:
-        eps = self.eps
-        self._far, self._reach = _DOUBLE if eps < 2.0**-40 else _SINGLE if eps < 2.0**-15 else _HALF
-        self._short = eps > 2.0**-15
-        # Half precision has no closer point than some ulps off, where slopes may be others.
-        self._closer = _CLOSER if eps < 2.0**-40 else _CLOSER_SINGLE
-        if self._short:
-            self._closer = 4 * eps / self._far
+        eps, self._looks = self.eps, Precision.of(self.eps).beside
+        self._closer = self._looks.closer or 4 * eps / self._looks.far
         base = self.values.point.base
         self._move = moves_by_leaf(base.magnitude, [leaf.where for leaf in base.leaves], eps)
         self._size = float(np.max(np.abs(self.at_x0), initial=0.0))
@@ -94,7 +82,6 @@ class Sides:
     @property
     def tied(self) -> bool:
         """Whether the claim is another one beside x0, however near, and no other twice as far."""
-        same = _JUMP if self._short else _SAME
         for _ in range(2):
             p = self._drawn()
             for sign in (1.0, -1.0):
@@ -102,7 +89,7 @@ class Sides:
                 if near is None or far is None:
                     continue
                 jump = np.abs(near - self.at_x0)
-                allowed = same * self._size * min(1.0, _FACTOR * self._closer)
+                allowed = self._looks.jump * self._size * min(1.0, _FACTOR * self._closer)
                 if ((jump > allowed) & (4 * np.abs(far - near) < jump)).any():
                     return True
         return False
@@ -117,11 +104,11 @@ class Sides:
                 best, least = p, apart
             if not least:
                 break
-        if least or (not self._short and self._apart(best, self._closer) != 0):
+        if least or (self._looks.closer and self._apart(best, self._closer) != 0):
             return None
-        values, change = self.values, self._far * best * self._move
+        values, change = self.values, self._looks.far * best * self._move
         point = values.point.shifted(change)
-        return Side(values.beside(point, self._reach), values.point.towards(change))
+        return Side(values.beside(point, self._looks.reach), values.point.towards(change))
 
     def _drawn(self) -> Any:
         return self.rng.uniform(-1, 1, self._move.size)
@@ -153,5 +140,5 @@ class Sides:
 
     def _beside(self, p: np.ndarray, share: float) -> Any:
         """Return the claim on a side, at a share of the distance; None if it fails there."""
-        there = self.there(self.values.point.towards(share * self._far * p * self._move))
+        there = self.there(self.values.point.towards(share * self._looks.far * p * self._move))
         return there if there is not None and np.isfinite(there).all() else None

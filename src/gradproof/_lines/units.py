@@ -8,20 +8,15 @@ import numpy as np
 
 from .._claims.near import NearClaim
 from .._numerics.blocks import blocks, dot, drawn, norm
-from .._numerics.extrapolation import Estimate, estimate
-from .._numerics.least_squares import fitted, fitted_sides
+from .._numerics.extrapolation import Estimate
 from .._numerics.noise import noise_level
-from .._numerics.one_sided import one_sided
-from .._numerics.precision import COARSEST, RESOLUTION, RESOLUTION_SHORT, Steps
+from .._numerics.precision import COARSEST, Format, Found, Precision
 from .._numerics.rungs import Rungs
 from .._numerics.scales import Scales, largest, moves_by_leaf, rms, rms_of, scales, shortest_moves
 from .scalarized import Scalarized
 
-#: The smallest number of a dtype, by its machine epsilon: no result is rounded to less.
-_LEAST = {2.0**-52: 2.0**-1074, 2.0**-23: 2.0**-149, 2.0**-10: 2.0**-24, 2.0**-7: 2.0**-133}
 #: Exponents of numbers go up to 1023; what is left of them is for squares of what errors may be.
 _BOUND = 512
-Found = tuple[Estimate, list[Estimate]]
 #: A line through x0: the weight of each entry's move, and what its rungs showed.
 Line = tuple[np.ndarray, Rungs]
 
@@ -64,9 +59,9 @@ class Units:
         rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
     ) -> None:
         self.scalar, self.eps, self.rtol, self.rng = scalar, eps, rtol, rng
-        share = RESOLUTION if eps < 2.0**-40 else RESOLUTION_SHORT
-        self.res = min(share * rtol, COARSEST)
-        self.steps = Steps.of(eps)
+        self.precision = Precision.of(eps)
+        self.res = min(self.precision.resolution * rtol, COARSEST)
+        self.steps = self.precision.steps
         self.move = moves_by_leaf(scalar.magnitude, scalar.parts, eps)
         self.move *= scalar.values.reach
         if scalar.point.entrywise:  # tangents are long enough
@@ -78,7 +73,7 @@ class Units:
         scalar.rescale(-self.exponent)
         self.near = NearClaim(claim, np.ldexp(g, -self.exponent), self.exponent)
         self.g = self.near.g
-        least = float(np.ldexp(_LEAST.get(scalar.output_eps, 0.0), -self.exponent))
+        least = float(np.ldexp(Format.of(scalar.output_eps).least, -self.exponent))
         self.floor = 0.3 * max(scalar.output_eps * scalar.size, least)
         self.rounding = 0.3 * eps * scalar.size
         self.sigma = self.floor
@@ -103,19 +98,14 @@ class Units:
         return scales(g, self.move, floor, ordinary, self.scalar.parts, nothing, hidden)
 
     @property
-    def short(self) -> bool:
-        """Whether the coarsest dtype is one of half precision."""
-        return self.eps > 2.0**-15
-
-    @property
     def noisier_than_rounding(self) -> bool:
         """
-        Whether half precision shows far more noise along lines than rounding makes.
+        Whether lines show far more noise than rounding makes, and no steps are too fine for it.
 
-        Lines cross the jumps and kinks of all entries, and it has no steps too fine for them.
-        "Far" is four bits, as wherever noise is compared.
+        They cross the jumps and kinks of all entries. "Far" is four bits, as wherever noise is
+        compared.
         """
-        return self.short and self.sigma > 16 * self.rounding
+        return not self.precision.near and self.sigma > 16 * self.rounding
 
     def _exponent(self, g: np.ndarray) -> int:
         size = self.scalar.size
@@ -136,16 +126,14 @@ class Units:
         Move entries next to zero as those that are zero, where their claim cannot show otherwise.
 
         On the scale of an x0 of 1e-20 no slope of an ordinary func shows, right or wrong. Where
-        other claims show, this is about entries that are nothing beside others of their leaf. (In
-        half precision these move on a common scale anyway.)
+        other claims show, this is about entries that are nothing beside others of their leaf; not
+        where all of a leaf move on a common scale anyway.
         """
-        scalar, eps = self.scalar, self.eps
-        # The rounding of func's result and four bits, as in `measure`; half precision has no bits
-        # to spare for that.
-        least = (1 if self.short else 16) * eps * scalar.size
+        scalar, eps, precision = self.scalar, self.eps, self.precision
+        least = precision.hidden * eps * scalar.size
         whole = dot(g.size, partial(_absolute, g), partial(_absolute, self.move))
         unseen = np.isfinite(scalar.size) and not whole > least
-        for part in scalar.parts if unseen or not self.short else []:
+        for part in scalar.parts if unseen or precision.least_move < 1 else []:
             size, move = scalar.magnitude[part], self.move[part]
             # An x0 whose square is less than the rounding of 1, as in `_stationary.hidden`; beside
             # others, one that is less than their last digit.
@@ -191,17 +179,15 @@ class Units:
 
     def noise(self, ladders: list[Rungs]) -> float:
         """Return the noise of func that some ladders show, measured cautiously where it rules."""
-        return noise_level(ladders, self.floor, together=2 if self.short else 1)
+        return noise_level(ladders, self.floor, together=self.precision.pooled)
 
     def estimate(self, rungs: Rungs, fine: float, sigma: float | None = None) -> Found:
         """Return the claim's error along a line, and the windows that were looked at, if any."""
-        sigma = self.sigma if sigma is None else sigma
-        return (fitted(rungs, sigma), []) if self.short else estimate(rungs, sigma, fine)
+        return self.precision.estimate(rungs, self.sigma if sigma is None else sigma, fine)
 
     def sides(self, rungs: Rungs, sigma: float | None = None) -> tuple[Estimate, Estimate]:
         """Return the claim's error to the right and to the left of x0."""
-        sigma = self.sigma if sigma is None else sigma
-        return fitted_sides(rungs, sigma) if self.short else one_sided(rungs, sigma)
+        return self.precision.sides(rungs, self.sigma if sigma is None else sigma)
 
     @property
     def typical(self) -> float:
@@ -218,9 +204,10 @@ class Units:
         # The share of f that half of its digits make up: slopes that add up to less matter to
         # nobody, even if func does not move at all.
         seen, n = float(np.sqrt(self.eps)) * self.scalar.size or 1.0, self.g.size
-        # Half precision has few digits: each of many entries is below that share, all together
-        # change f as a whole. Designs see the less of each the more there are, like a root.
-        return max(least, seen / n), max(least, seen / (float(np.sqrt(n)) if self.short else 1.0))
+        # Where digits are few, each of many entries is below that share, and all together change f
+        # as a whole. Designs see the less of each the more there are, like a root.
+        together = float(np.sqrt(n)) if self.precision.designs else 1.0
+        return max(least, seen / n), max(least, seen / together)
 
     def _claim_noise(self) -> Any:
         """
@@ -229,12 +216,10 @@ class Units:
         Measured: x0 moves by an ulp either way, and the smaller change counts, since a kink on x0
         shows on one side only and is no noise. On top the roundings of the claim's last
         operations. Never more than what has to be resolved: a claim that rounding alone moves
-        further is itself the defect, unless it is half precision.
+        further is itself the defect, unless its dtype has no more digits.
         """
         assert self._rounding_by_ulps is not None
-        # Two samples miss the tail of what rounding does: twice that in half precision, where it is
-        # large enough to hide mistakes; more where there is room.
-        margin = 2.0 if self.short else 4.0
+        in_full = self.precision.rounding_in_full
         claim_rounding = np.empty_like(self.g)
         for part in self.scalar.parts:
             rounding_by_ulps, move, own = (
@@ -245,7 +230,7 @@ class Units:
             np.multiply(rounding_by_ulps, move, out=own)
             claim, resolved = self.scales.claim[part], self.scales.resolved[part]
             most = largest(claim)
-            if self.short:
+            if in_full:
                 per_x, per_move = rms(rounding_by_ulps), np.inf
             else:
                 # What others share with it: not what kinks on x0 make of tied entries, which
@@ -261,11 +246,10 @@ class Units:
                 unit = move[here]
                 total = np.maximum(own[here], np.minimum(per_x * unit, per_move))
                 total += np.abs(claim[here]) * self.eps
-                total *= margin
+                total *= self.precision.claim_margin
                 whole = per_unit * unit
-                total += (whole if self.short else np.minimum(whole, most)) * self.eps
-                # (In half precision x may have no digits to compute it from: nobody can tell.)
-                if not self.short:
+                total += (whole if in_full else np.minimum(whole, most)) * self.eps
+                if not in_full:
                     np.minimum(total, 0.5 * self.res * resolved[here], out=total)
                 own[here] = total
         return claim_rounding

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import blocks
-
-#: The smallest normal number of arithmetic in double precision, and in any other: half precision
-#: is computed in single where it is short of exponents.
-_NORMAL_DOUBLE, _NORMAL = 2.0**-1022, 2.0**-126
+from .precision import Precision
 
 
 def largest(values: np.ndarray) -> float:
@@ -39,18 +36,16 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
     """
     Return the length by which each entry of x, one leaf, moves, times a step.
 
-    It need not be right: steps span many decades. A short dtype has no decades to spare, so that
-    entries much smaller than the others are moved on the scale of these: by 0.1 of it at least
-    where eps is 1e-7, by all of it in half precision; unless they are a thousand times smaller (in
-    single precision), which is a scale of its own.
+    It need not be right: steps span many decades. A short dtype has none to spare, so that entries
+    much smaller than the others are moved on the scale of these, or on one of their own.
     """
+    precision = Precision.of(eps)
     size = np.abs(x)
     typical = rms(x)
-    least = 0.0 if eps < 2.0**-40 else 0.1 if eps < 2.0**-15 else 1.0
     at_zero = min(typical, 1.0) or 1.0
     own = np.where(size > 0, size, at_zero)
-    apart = (size > 0) & (size < 2.0**-10 * typical) & (eps < 2.0**-15)
-    return np.where(apart, own, np.maximum(own, least * typical))
+    apart = (size > 0) & (size < precision.own_scale * typical)
+    return np.where(apart, own, np.maximum(own, precision.least_move * typical))
 
 
 def moves_by_leaf(x: np.ndarray, parts: Iterable[slice], eps: float) -> np.ndarray:
@@ -70,7 +65,7 @@ def shortest_moves(x: np.ndarray, eps: float, backend: Any) -> Any:
     """
     if not backend.flushes:
         return 0.0
-    least = _NORMAL_DOUBLE if eps < 2.0**-40 else _NORMAL
+    least = Precision.of(eps).least_normal
     small = np.abs(x) < 4 * least
     return np.where(small, least / eps, 0.0) if small.any() else 0.0
 

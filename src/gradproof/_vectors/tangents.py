@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numerics.precision import Format
 from .._numerics.scales import moves_by_leaf, shortest_moves
 from .outputs import Outputs
 from .point import Point
@@ -12,16 +13,12 @@ from .span import Span
 #: Up to this many leaves each gets a tangent of its own, so that a mistake in one of them is not
 #: diluted by the others.
 LEAVES = 8
-#: By machine epsilon, the shortest tangents: four bits above the smallest normal number of a dtype,
-#: below which products have fewer digits.
-_SHORTEST = {2.0**-7: 2.0**-122, 2.0**-10: 2.0**-10, 2.0**-23: 2.0**-122}
-_SHORTEST_DOUBLE = 2.0**-1018
 
 
 def tangent(point: Point, rng: Any, part: slice) -> np.ndarray:
     """Return a random tangent of some entries, on the scale of each."""
     found = np.zeros_like(point.x)
-    shortest = _SHORTEST.get(point.eps, _SHORTEST_DOUBLE)
+    shortest = Format.of(point.eps).shortest
     leaves = [leaf.where for leaf in point.leaves]
     size = np.maximum(moves_by_leaf(point.magnitude, leaves, point.eps)[part], shortest)
     size = np.maximum(size, shortest_moves(point.x[part], point.eps, point.backend))

@@ -23,9 +23,6 @@ from .._numerics.noise import noise_level
 from .._numerics.rungs import Rungs
 from .._report.places import listed
 
-#: A line that stands still up to here, far above the digits of x, may be one of a staircase, which
-#: a single entry would leave at steps a few times larger.
-_NARROW = 2.0**-11
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
 LOCAL = 0.05
@@ -62,8 +59,9 @@ def whole_is_wrong(
         )
     if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
         return False
-    # Half precision has no digits left there: its finest rungs, the first of them not alone.
-    narrow = rungs.h <= (4 * rungs.h[-1] if survey.short else _NARROW)
+    # A line that stands still up to there may be one of a staircase, which a single entry would
+    # leave at steps a few times larger. (The finest rung does not count alone.)
+    narrow = rungs.h <= (survey.precision.narrow or 4 * rungs.h[-1])
     still = not rungs.changes[:, narrow].any()
     if not survey.g.any() and (still or _stands_still(survey, abs(first.value), weights, rungs)):
         return False
@@ -163,7 +161,7 @@ def _stands_still(survey: Survey, slope: float, weights: np.ndarray, rungs: Rung
         return False
     share = slope / float(np.linalg.norm(weights))
     step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.scalar.x_eps)
-    if step > STEP_OF_STAIRS and not survey.short:
+    if step > survey.precision.stair:
         return True
     step = min(step, 4 * STEP_OF_STAIRS)
     i = int(survey.rng.integers(survey.g.size))

@@ -70,7 +70,8 @@ def beside_a_tie(
     if second.verdict == "pass":
         second.findings.remarks.append(BESIDE)
         return second
-    if second.verdict == "fail" and not first.survey.short and first.verdict == "inconclusive":
+    convicts = second.verdict == "fail" and first.survey.precision.near  # steps cross no tie
+    if convicts and first.verdict == "inconclusive":
         second.findings.remarks.append(BESIDE)
         return replace(second, reason=f"{second.reason}; beside x0, which is on a tie or a kink")
     if second.verdict == "inconclusive":

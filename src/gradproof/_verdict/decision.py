@@ -152,9 +152,9 @@ class Decision:
         if found.wrong and not self.failed and self._chance.there:
             for i in found.wrong:
                 found.state[i] = OPEN
-        # In half precision that takes lines, and func is called no more.
+        # Without slopes near x0 that takes lines, and func is called no more.
         entrywise = not isinstance(found.state, Column)
-        if entrywise and (survey.short or not valid_together(survey, found)):
+        if entrywise and (not survey.precision.near or not valid_together(survey, found)):
             found.state[np.isfinite(found.right) & (found.state == PASS)] = OPEN
         unsettled, unseen = found.open_ones
         reason = (
@@ -188,8 +188,8 @@ class Decision:
         if self.failed and found.whole > LOCAL and not self._in_part(aligned):
             return _WHOLE + leaves_off(survey, *aligned)
         lines = [aligned]
-        # In half precision noise is sure to rule, and a second line has little to add.
-        enough = (survey.short or self.directions > 0) and survey.g.any()
+        # Where noise is sure to rule, a second line has little to add.
+        enough = (survey.precision.designs or self.directions > 0) and survey.g.any()
         if survey.g.size > 1 and not enough:
             lines.append(survey.line(survey.signs()))
         if len(lines) > 1 and not survey.g.any() and whole_is_wrong(survey, found, *lines[1]):
@@ -208,7 +208,7 @@ class Decision:
         fits: bool | None = None  # of a Jacobian each row is asked for itself
         if self.each is not None:
             fits = self.each.run(survey, found, steps[-1], leaves)
-        elif survey.short:
+        elif survey.precision.designs:
             weigh(survey, found, entries)
         else:
             Differences(survey, found).run(steps, leaves, entries)

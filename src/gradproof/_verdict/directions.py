@@ -158,7 +158,7 @@ class Directions(Settling):
         found_some = any(
             suspicious(measured.e, measured.common, DOUBT) for measured in measurements
         )
-        if self.rows and (survey.short or (rows.unseen_rows and not found_some)):
+        if self.rows and (survey.precision.designs or (rows.unseen_rows and not found_some)):
             rows.run()
         measurements += rows.measurements
         order = sorted(
@@ -198,7 +198,7 @@ class Directions(Settling):
             return False, _AGREES
         name, from_size = dark.rows.name(), float(dark.reach.max())
         size = math.prod(dark.rows.leaf.shape)
-        if self.rows and survey.short and size <= ROWS_UP_TO:
+        if self.rows and survey.precision.designs and size <= ROWS_UP_TO:
             if claims_nothing(survey) and bends(survey):  # more digits would say no more
                 return False, STATIONARY
             return False, _DARK.format(name=name, size=from_size)

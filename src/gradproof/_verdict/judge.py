@@ -23,6 +23,7 @@ from .._lines.stationary import (
 )
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
+from .._numerics.precision import Format
 from .._report.advice import FEWER, STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
@@ -38,8 +39,6 @@ from .nothing import with_slopes
 from .options import Options
 from .rows import EachValue
 from .table import all_entries, few_entries, worst_of_columns
-
-_DTYPES = {2.0**-52: "float64", 2.0**-23: "float32", 2.0**-10: "float16", 2.0**-7: "bfloat16"}
 
 
 def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
@@ -164,7 +163,7 @@ def _report(
         rtol=survey.rtol,
         resolved=survey.res,
         whole=found.whole,
-        dtype=_DTYPES.get(eps, f"eps {eps:.1e}"),
+        dtype=Format.of(eps).name,
         nfev=values.nfev,
         ngev=ngev,
         seed=options.seed,

@@ -57,7 +57,7 @@ def _of_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> s
     tolerance = _tolerance(survey, flat)
     if stands_still(survey):
         return STRAIGHT_THROUGH + (f"; or {tolerance}" if tolerance else "")
-    if survey.eps > 2.0**-40:
+    if not survey.precision.widest:
         return f"check in a wider dtype, or {tolerance or POINT.removeprefix('check ')}"
     if isinstance(found.state, Column):
         return EACH if survey.g.size <= _EACH else SMALLER

@@ -17,7 +17,7 @@ def with_slopes(survey: Survey, reach: tuple[LeafReach, ...]) -> tuple[LeafReach
     be all that there is of a small leaf. Not said in double precision, which sees a millionth, nor
     where nothing at all is claimed.
     """
-    if survey.eps < 2.0**-40 or not survey.g.any() or not survey.scalar.point.entrywise:
+    if survey.precision.widest or not survey.g.any() or not survey.scalar.point.entrywise:
         return reach
     leaves = {(leaf.path, leaf.shape): leaf for leaf in survey.scalar.point.leaves}
     return tuple(

@@ -105,8 +105,8 @@ class Rows:
     def run(self, step: float, leaves: float) -> None:
         """Measure every column by one central difference, then what is suspected one by one."""
         survey, values = self.survey, self._values
-        if survey.short:
-            # Where rounding eps / h and truncation h**2 are equal: noise is sure to rule.
+        if survey.precision.designs:
+            # Where rounding eps / h and truncation h**2 are equal.
             step, leaves = survey.eps ** (1 / 3), 0.0
         self._sigma, self._rounding_by_ulps = self._noise(), self.columns.rounding_by_ulps(survey)
         leaves_of = values.outputs.leaves
@@ -151,12 +151,10 @@ class Rows:
         own = np.abs(claim)
         material, resolved, largest = self._scales.of_column(i, claim)
         # As of a gradient: `Survey._claim_noise`.
-        claim_rounding = (2.0 if survey.short else 4.0) * (
-            self._rounding_by_ulps + survey.eps * own
-        )
+        claim_rounding = survey.precision.claim_margin * (self._rounding_by_ulps + survey.eps * own)
         claim_rounding += survey.eps * largest
         visible = survey.res * resolved
-        if not survey.short:
+        if not survey.precision.rounding_in_full:
             claim_rounding = np.minimum(claim_rounding, visible / 2)
         with np.errstate(all="ignore"):
             width = float(up[i] - down[i])

@@ -22,9 +22,6 @@ from .._numerics.least_squares import fitted
 from .._numerics.noise import noise_level
 from .._numerics.rungs import Rungs
 
-#: After this many entries in a row that nothing resolves, the others are not tried: the verdict is
-#: inconclusive already, and what drowns one entry drowns its neighbours.
-_GIVE_UP, _GIVE_UP_SHORT = 8, 3
 #: The most times that a ladder gets more rungs.
 _ROUNDS = 5
 #: The most second looks at an entry: each is at finer steps.
@@ -71,7 +68,7 @@ class Entries:
             if found.state[i] == FAIL:
                 return
             hopeless = hopeless + 1 if found.state[i] == OPEN else 0
-            if hopeless == (_GIVE_UP_SHORT if self.survey.short else _GIVE_UP):
+            if hopeless == self.survey.precision.give_up:
                 return
 
     def examine(self, entry: Entry) -> str:
@@ -111,7 +108,7 @@ class Entries:
 
     def _averaged(self, entry: Entry) -> str:
         """Return PASS if more evaluations than a polynomial needs resolve an entry in noise."""
-        if self.survey.short:
+        if self.survey.precision.designs:
             return OPEN  # that is what has been done
         entry.extend(entry.ladder.h / np.sqrt(self.survey.steps.ratio))
         e = fitted(entry.ladder, self.survey.sigma)

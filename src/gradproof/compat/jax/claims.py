@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..._claims.jvp import FLOAT16, Tangents
+from ..._claims.jvp import Tangents
 from ..._claims.vjp import Vjp
+from ..._numerics.precision import lifts
 from ..._vectors.layout import flat_numbers
 from ..._vectors.numbers import as_numbers
 from ..._vectors.span import Span
@@ -58,7 +59,7 @@ class Pushed(Tangents):
     ) -> None:
         self._push, self._narrow, self._wide = push, narrow, narrow is not values
         super().__init__(push, values.point, span, tangents, values.outputs)
-        self._lifts = FLOAT16 in (narrow.point.eps, narrow.outputs.eps)
+        self._lifts = lifts(narrow.point.eps, narrow.outputs.eps)
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
         backend, point = self.point.backend, self._narrow.point

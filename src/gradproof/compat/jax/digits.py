@@ -12,7 +12,7 @@ import numpy as np
 
 from ..._numerics.extrapolation import estimate
 from ..._numerics.noise import noise_level
-from ..._numerics.precision import COARSEST, Steps
+from ..._numerics.precision import COARSEST, Precision
 from ..._numerics.rungs import Rungs
 from ..._numerics.scales import rms
 from .values import LeafValues
@@ -119,7 +119,7 @@ def _measured(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how much slopes along a line differ from a claim, the bars, and the largest change."""
     values = numbers.values
-    steps = Steps.of(values.eps).line
+    steps = Precision.of(values.eps).steps.line
     changes, h = np.empty((2, steps.size, claimed.size)), np.empty(steps.size)
     for j, step in enumerate(steps):
         displacement = np.zeros(values.point.x.size)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._numerics.precision import COARSEST
+from ..._numerics.precision import COARSEST, Precision
 from ..._report.report import Report
 from ..._report.verdicts import Verdict
 from ..._vectors.point import Point
@@ -86,7 +86,7 @@ class Look:
         matters = self.report.rtol * max(float(np.max(np.abs(s), initial=0.0)) for s in slopes)
         # What moves f by half of its digits counts where lines have their full length and f its own
         # dtype: there only what stands still is asked for.
-        full = self.size == 1 and narrow.eps < 2.0**-15
+        full = self.size == 1 and not Precision.of(narrow.eps).widens
         for i, none in enumerate(self.nothing):
             which = none & stands_still(Numbers(own, u), i) if full and none.any() else none
             if which.any() and hides_a_slope(Numbers(values, u), i, which, (narrow.least, matters)):
@@ -122,8 +122,8 @@ def looked(
     if options.rtol is None and values.narrows():
         options = replace(options, rtol=_SINGLE ** (1 / 3))
     first = last = look(values, options, 1.0)
-    report, short = first.report, values.eps > 2.0**-15
-    if report.verdict is Verdict.FAIL and not short:
+    report, widens = first.report, Precision.of(values.eps).widens
+    if report.verdict is Verdict.FAIL and not widens:
         settled = first.settled()
         found = settled if settled.ok else _with_leaves(look, values, first, options)
         return first.claim, found
@@ -131,10 +131,10 @@ def looked(
         if not _passed_blind(look, values, first, options):
             return first.claim, _with_leaves(look, values, first, options)
         report = replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
-    wide = values.widened() if short else values
+    wide = values.widened() if widens else values
     if wide is None:
         return first.claim, report
-    for size in (1.0, *_NEAR) if short else _NEAR:
+    for size in (1.0, *_NEAR) if widens else _NEAR:
         again = look(wide, replace(options, rtol=report.rtol), size)
         last = again if size == 1 else last
         if again.report.ok and not again.blind(last, values):
@@ -151,7 +151,7 @@ def _passed_blind(
     """Tell whether a first look passed a claim of zero where rounding hides the slope of f."""
     if not any(which.any() for which in first.nothing):
         return False
-    wide = values.widened() if values.eps > 2.0**-15 else None
+    wide = values.widened() if Precision.of(values.eps).widens else None
     if wide is None:
         return first.blind(first, values)
     whole = look(wide, replace(options, rtol=first.report.rtol), 1.0)
@@ -179,7 +179,7 @@ def _with_leaves(
     where lines through many leaves convict it, the leaf that is behind it is not said.
     """
     doubtful, rtol = found.doubtful(), options.rtol
-    if doubtful and values.eps > 2.0**-15:
+    if doubtful and Precision.of(values.eps).widens:
         # A right claim, rounded to half precision, may differ from a slope in single precision: not
         # by half of it.
         values, rtol = values.widened() or values, 0.5

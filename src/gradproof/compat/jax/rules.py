@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._checks.consistency import linear_in_cotangent, linear_in_tangent, value_is
+from ..._numerics.precision import Precision
 from ..._numerics.scales import moves
 from ..._report.combined import together, whole
 from ..._report.report import Report
@@ -134,7 +135,9 @@ def _aimed(
         found.append(np.zeros_like(whole))
         found[-1][leaf.where] = (signs * whole)[leaf.where]
         names.append(leaf.path)
-    if eps < 2.0**-15:  # what cancels in the others; of some draws one that does not cancel itself
+    if not Precision.of(
+        eps
+    ).designs:  # what cancels in the others; of some draws one that does not cancel itself
         draws = [tangent(point, rng, slice(None)) for _ in range(4)]
         found.append(max(draws, key=lambda draw: abs(float(draw @ gradient))))
         names.append("a random tangent")

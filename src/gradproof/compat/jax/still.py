@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._numerics.precision import Steps
+from ..._numerics.precision import Precision
 from .digits import Numbers
 
 #: A change counts from here on, in standard deviations of the rounding of f's value: two units in
@@ -24,7 +24,7 @@ _LEAST, _MOST = 0.5, 1.5
 def stands_still(numbers: Numbers, line: int) -> Any:
     """Tell which numbers do not move along a line, but for their rounding."""
     step = np.zeros(numbers.values.point.x.size)
-    step[line] = Steps.of(numbers.values.eps).line[0]
+    step[line] = Precision.of(numbers.values.eps).steps.line[0]
     changes = [numbers.change(numbers.values.at(by)[0]) for by in (step, -step)]
     return np.max(np.abs(changes), axis=0) <= _MOVES * numbers.rounding
 
@@ -60,7 +60,7 @@ def hides_a_slope(
 def _hidden(
     numbers: Numbers, unit: np.ndarray, still: np.ndarray, least: tuple[float, float]
 ) -> bool:
-    values, h = numbers.values, Steps.of(numbers.values.eps).line
+    values, h = numbers.values, Precision.of(numbers.values.eps).steps.line
     lines: Any = values.point
     length = float(np.abs(lines.whole(unit)).max(initial=0.0))
     matters = max(least[0] * length, least[1] * float(unit.max()))

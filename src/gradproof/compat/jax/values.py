@@ -11,6 +11,7 @@ import numpy as np
 from ..._backends.typing import Function
 from ..._checks.consistency import alike
 from ..._evaluation.values import Values
+from ..._numerics.precision import Precision
 from ..._report.verdicts import Verdict
 from ..._vectors.point import Point
 from ..._vectors.validation import real_number, tolerance
@@ -104,7 +105,7 @@ class LeafValues(Values):
 
     def narrows(self) -> bool:
         """Tell whether a function of double precision computes in single precision inside."""
-        if self.eps > 2.0**-40:
+        if not Precision.of(self.eps).widest:
             return False
         try:
             program = str(jax.make_jaxpr(self._func)(self.point.arrays))
@@ -122,7 +123,7 @@ class LeafValues(Values):
         """Return the same function in single precision; None if it is not, or not the same."""
         leaves: list[Any] = [
             jnp.astype(array, "float32")
-            if float(self.backend.eps(array.dtype)) > 2.0**-15
+            if Precision.of(float(self.backend.eps(array.dtype))).widens
             else array
             for array in self.point.arrays
         ]
@@ -134,7 +135,7 @@ class LeafValues(Values):
             return None
         found.outputs.leaves, found.terms = self.outputs.leaves, self.terms
         found.partial = self.partial
-        if found.eps > 2.0**-15 or found.at_x0.shape != self.at_x0.shape:
+        if Precision.of(found.eps).widens or found.at_x0.shape != self.at_x0.shape:
             return None
         # Below the normal numbers of a dtype there are fewer digits, and then none.
         normal = max(float(jnp.finfo(array.dtype).smallest_normal) for array in self.outputs.like)

@@ -11,6 +11,7 @@ import torch
 from ..._checks.rules import Rules
 from ..._claims.autodiff import LibraryVjp
 from ..._evaluation.values import Values
+from ..._numerics.precision import Precision
 from ..._report.combined import together, whole
 from ..._report.report import Report
 from ..._report.verdicts import Check, Verdict
@@ -37,8 +38,6 @@ from .refusals import refuse_another_shape, refuse_inputs, refuse_results
 
 #: The checks that compare derivatives with values of func: what a tolerance is about.
 _COMPARED = {"vjp", "vjp of a positive grad_output", "jvp", "forward against reverse"}
-#: Machine epsilons above this are those of half precision.
-_SHORT = 2.0**-15
 
 
 @dataclass(frozen=True)
@@ -220,8 +219,8 @@ def _judged(
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, lacking="raised")
     report = whole(rules.report(others))
-    short = values.eps > _SHORT and values.at_x0.size > 1
-    if short and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:
+    drowns = Precision.of(values.eps).designs and values.at_x0.size > 1
+    if drowns and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:
         report = _once_more(values, point, options, report)
     remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
     if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
