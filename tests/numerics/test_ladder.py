@@ -16,7 +16,7 @@ from gradproof._numerics.hadamard import hadamard, pseudo_standard_error
 from gradproof._numerics.least_squares import fitted, fitted_sides
 from gradproof._numerics.noise import noise_bound, noise_level
 from gradproof._numerics.one_sided import at_an_edge, one_sided
-from gradproof._numerics.precision import Steps
+from gradproof._numerics.precision import HALF
 from gradproof._numerics.rungs import Rungs
 from gradproof._numerics.scales import moves, scales
 from gradproof._vectors.point import Point
@@ -231,7 +231,7 @@ def test_a_design_measures_every_entry():
     survey = SimpleNamespace(
         g=g, move=move, rng=rng, scalar=scalar, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3,
         claim_rounding=0 * g,
-        scales=SimpleNamespace(material=move, resolved=move), steps=Steps.of(2.0**-7),
+        scales=SimpleNamespace(material=move, resolved=move), steps=HALF.steps,
         signs=lambda: rng.choice([-1.0, 1.0], n),
         near=SimpleNamespace(explained=lambda up, down, integrate: float(g @ (up - down))),
     )  # fmt: skip

@@ -279,7 +279,7 @@ class TestHalfPrecision:
 
     def test_rounding_of_the_claim_is_no_excuse(self):
         """What was seen to be off by more than a pass allows has not been seen to agree."""
-        entry = SimpleNamespace(visible=0.3, claim_rounding=0.3, survey=SimpleNamespace(short=True))
+        entry = SimpleNamespace(visible=0.3, claim_rounding=0.3)
         assert Entry.seen(entry, Estimate(0.2, 0.05, 0.04, 0.1))
         assert not Entry.seen(entry, Estimate(0.35, 0.0, 0.0, 0.1))
 
