@@ -29,7 +29,8 @@ SETUP = {
 BARE = "g = grad(x); f = float(func(x)); del g"
 WAYS = {
     "check_grad, random": "gradproof.check_grad(func, grad, x, direction='random')",
-    "verify_grad": "assert gradproof.verify_grad(func, grad, x, seed=0).ok",
+    # A dot product of that many numbers in float32 rounds by more than directions move it.
+    "verify_grad": "assert gradproof.verify_grad(func, grad, x, seed=0).verdict != 'fail'",
 }
 PEERS = {
     "NumPy float64": {

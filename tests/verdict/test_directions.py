@@ -232,6 +232,37 @@ class TestRight:
         assert report.nfev <= 40
 
 
+class TestSinglePrecision:
+    """Sums of many equal numbers in float32, whose terms all round the same way."""
+
+    N = 10**5
+
+    def rounded(self, x):
+        """Half the squares of x, added up in 16 sums, as a dot product does."""
+        return np.cumsum((0.5 * x * x).reshape(-1, 16), axis=0)[-1].sum()
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_right(self, seed):
+        x0 = np.ones(self.N, dtype="float32")
+        report = verify_grad(self.rounded, np.copy, x0, seed=seed)
+        assert report.ok, str(report)
+
+    @pytest.mark.parametrize("seed", range(2))
+    @pytest.mark.parametrize("wrong", [2.0, 0.0, -1.0, "a quarter"])
+    def test_wrong(self, wrong, seed):
+        x0 = np.ones(self.N, dtype="float32")
+        factor = np.where(np.arange(self.N) < self.N // 4, 0, 1) if wrong == "a quarter" else wrong
+        report = verify_grad(self.rounded, lambda x: (factor * x).astype("float32"), x0, seed=seed)
+        assert report.verdict is Verdict.FAIL, str(report)
+
+    @pytest.mark.parametrize(("factor", "verdict"), [(1, "pass"), (2, "fail"), (0, "fail")])
+    def test_entries_below_the_rounding_of_func(self, factor, verdict):
+        """Each of them moves func by less than it is rounded by, and all together do not."""
+        x0 = np.ones(2**21, dtype="float32")
+        report = verify_grad(lambda x: (0.5 * x * x).sum(), lambda x: factor * x, x0)
+        assert report.verdict == verdict, str(report)
+
+
 class TestReport:
     def test_what_one_entry_would_have_shown(self):
         """An error of a single entry that is said to be visible is found, whatever the entry."""

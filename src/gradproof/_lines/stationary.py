@@ -7,7 +7,7 @@ formula. A func that does not move at all is another case: of it a claim of zero
 
 import numpy as np
 
-from .._numerics.blocks import blocks
+from .._numerics.blocks import blocks, norm
 from .._numerics.rungs import Rungs
 from .._numerics.scales import largest
 from .survey import Survey
@@ -41,6 +41,21 @@ def claims_nothing(survey: Survey) -> bool:
     least = survey.precision.zero * survey.eps * survey.scalar.size
     claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
     return bool(survey.g.size) and max(claimed) <= least
+
+
+def seen_together(survey: Survey, seen: float) -> bool:
+    """
+    Tell whether entries of which each claims nothing move func together along random directions.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    seen : float
+        The smallest error of entries of weight 1 that directions surely follow; infinite without.
+    """
+    claim = survey.scales.claim
+    return seen < norm(claim.size, claim.__getitem__)
 
 
 def bends(survey: Survey) -> bool:

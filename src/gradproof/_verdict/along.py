@@ -20,7 +20,7 @@ from .._lines.findings import FAIL, OPEN, Findings
 from .._lines.inexact import INEXACT_HERE, inexact
 from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.survey import Survey
-from .._numerics.extrapolation import Estimate
+from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
 from .balance import Balance, one_of, place_of
@@ -67,12 +67,27 @@ class Settling:
         e = self.looks.estimate(measured, both, fine, sigma)
         measured = replace(measured, rungs=both, e=e)
         if not confirmed(survey, first, second, measured.common):
-            return replace(measured, state=OPEN if suspicious(e, measured.common, DOUBT) else "")
+            flagged = suspicious(e, measured.common, DOUBT)
+            return self._unsettled(measured, e) if flagged else replace(measured, state="")
         # The finest window that convicts is not the sharpest, from which a search starts.
         sharp = self.looks.estimate(measured, both, 0.0, sigma)
         if measured.part:
             return self._of_rows(replace(measured, e=sharp), again.rungs, second)
         return self._searched(replace(measured, e=sharp), again.rungs, second)
+
+    def _unsettled(self, measured: Measured, e: Estimate) -> Measured:
+        """
+        Return a direction that is flagged, and does not convict: open, or as if it showed nothing.
+
+        Of one beside those that have to be looked at, the finest steps show nothing but rounding
+        where larger ones have the slope of the claim: in sums of equal numbers all terms round the
+        same way, and what is left is a slope of its own.
+        """
+        claimed = abs(float(measured.weights @ self.survey.scales.claim))
+        ladders = [measured.rungs]
+        if not measured.needed and right_at_another_scale(ladders, self.survey.sigma, e, claimed):
+            return replace(measured, e=NOTHING, state="")
+        return replace(measured, state=OPEN)
 
     def _integrated(self, measured: Measured) -> Measured:
         """Return a direction with what its claim, integrated along it, leaves unexplained."""
@@ -204,7 +219,7 @@ class Settling:
             excuse = "func changes as the claim does along a line through rows, not at x0"
         if excuse:
             self.findings.remarks.append(excuse)
-            return replace(measured, state=OPEN)
+            return self._unsettled(replace(measured, rungs=measured.rungs.joined(again)), e)
         if isinstance(measured.part, str):
             if abs(e.value) > survey.rtol * measured.scale + measured.common + DOUBT * e.bar:
                 return replace(measured, state=self._rejected_by(measured, e))

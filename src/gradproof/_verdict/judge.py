@@ -20,6 +20,7 @@ from .._lines.stationary import (
     claims_nothing,
     hidden,
     moves,
+    seen_together,
 )
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
@@ -140,7 +141,8 @@ def _report(
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "pass" and claims_nothing(survey):
-        if not survey.nothing and "row" not in flat:  # each row was asked that for itself
+        # Each row was asked that for itself.
+        if not (survey.nothing or "row" in flat or seen_together(survey, found.alone)):
             verdict, reason = "inconclusive", BELOW_ROUNDING
         elif not moves(survey) and not options.stationary and hidden(survey):
             verdict, reason = "inconclusive", HIDDEN
