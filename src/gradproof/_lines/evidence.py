@@ -1,10 +1,12 @@
 """What convicts a claim on one line through x0, and what excuses it."""
 
 import functools
+import math
 
 import numpy as np
 
 from .._numerics.extrapolation import Estimate, estimate, weights_at_zero
+from .._numerics.least_squares import DEVIATIONS
 from .._numerics.rungs import NOISE, SEEN, Rungs
 from .survey import Survey
 
@@ -15,6 +17,8 @@ DOUBT = 2.0
 #: So many measurements of the scatter tell noise, of slope 0 in a plot of logarithms, from a kink,
 #: of slope 1: over three halvings of the step the slope has a deviation of 0.4.
 _RAGGED = 4
+#: What of the largest step is fine enough for an error of the slope to have to show alone.
+_FINE = 8.0
 
 
 def suspicious(e: Estimate, allowed: float, doubt: float) -> bool:
@@ -35,6 +39,22 @@ def confirmed(survey: Survey, first: Estimate, second: Estimate, allowed: float)
         and first.value * second.value > 0
         and min(abs(first.value), abs(second.value)) > 2 * abs(first.value - second.value)
     )
+
+
+def confirmed_at_fine_steps(survey: Survey, near: Rungs, e: Estimate) -> bool:
+    """
+    Tell whether fine steps say what a line says at large ones.
+
+    Rows that move as one add up what kinks and bends of all their entries make, of which three
+    neighbouring steps may say the same; at finer ones less and less of it is left, while an
+    error of the slope stays. No step may contradict it by more than half, beyond the rounding
+    of func's result, and two fine ones have to be able to.
+    """
+    near = near.both()
+    noise = DEVIATIONS * near.spread(survey.rounding) * math.sqrt(0.5) / near.h
+    half = abs(e.value) / 2
+    tell = (near.h <= survey.steps.top / _FINE) & (noise < half)
+    return bool((np.abs(near.error - e.value) <= half + noise).all() and tell.sum() > 1)
 
 
 def kinked(survey: Survey, rungs: Rungs, scale: float) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from .._evaluation.outcomes import BudgetSpent
 from .._numerics.blocks import drawn, norm
 from .._numerics.extrapolation import NOTHING, Estimate
-from .._numerics.least_squares import DEVIATIONS, pooled
+from .._numerics.least_squares import pooled
 from .._numerics.noise import noise_level
 from .._numerics.rungs import NOISE, Rungs
 from .evidence import DOUBT
@@ -21,8 +21,6 @@ Aim = tuple[float, float, Any]
 #: Steps, as shares of the largest, at which the claim is integrated: few, since noise falls with
 #: them, and one of half of it, by which what the integral leaves would be 1/64 of the error.
 _FAR = np.array([1.0, 0.88, 0.77, 0.5])
-#: What of the largest step is fine enough for an error of the slope to have to show alone.
-_FINE = 8.0
 #: The most times that a step is halved since the integral of the claim is in doubt.
 _HALVINGS = 4
 #: The rungs of a short ladder.
@@ -217,21 +215,6 @@ class Measurements:
         if survey.scalar.left() < 2 * steps.size:
             raise BudgetSpent
         return survey.scalar.ladder(survey.g, direction, steps)
-
-    def confirmed_by_entries(self, near: Rungs, e: Estimate) -> bool:
-        """
-        Tell whether fine steps say what a line says at large ones.
-
-        Rows that move as one add up what kinks and bends of all their entries make, of which three
-        neighbouring steps may say the same; at finer ones less and less of it is left, while an
-        error of the slope stays. No step may contradict it by more than half, beyond the rounding
-        of func's result, and two fine ones have to be able to.
-        """
-        near = near.both()
-        noise = DEVIATIONS * near.spread(self.survey.rounding) * math.sqrt(0.5) / near.h
-        half = abs(e.value) / 2
-        tell = (near.h <= self.survey.steps.top / _FINE) & (noise < half)
-        return bool((np.abs(near.error - e.value) <= half + noise).all() and tell.sum() > 1)
 
     def measured(self, weights: np.ndarray, rungs: Rungs) -> Measured:
         """Return what rungs along a direction show."""

@@ -1,131 +1,21 @@
-"""Where func has no derivative at x0, or none that its values show: kinks, walls, staircases."""
+"""Where func has no derivative at x0, or none that its values show: kinks, oscillation, noise."""
 
 import numpy as np
 
-from .._evaluation.outcomes import BudgetSpent
-from .._numerics.extrapolation import NOTHING, Estimate
-from .._numerics.noise import noise_bound
+from .._numerics.extrapolation import Estimate
+from .._numerics.noise import noise_bound, noise_level
 from .._numerics.rungs import NOISE, Rungs
-from .._vectors.layout import leaf_of
 from .alike import fit_alike
-from .cancellation import CANCELS, cancels
 from .entry import Entry
-from .evidence import DOUBT, EXCUSE, integrates, jumps, suspicious
-from .findings import FAIL, OPEN, PASS, Findings
-from .inexact import INEXACT_HERE, inexact
+from .evidence import EXCUSE, suspicious
+from .findings import OPEN, PASS, Findings
 from .survey import Survey
 
-#: A plateau narrower than this share of x is the grain of a func with a slope, as likely as a step
-#: of one without.
-STEP_OF_STAIRS = 2.0**-7
-#: Entries that are asked whether func is a staircase. If a quarter of them stand still by rounding
-#: inside of func, most of 16 do once in 100 (binomial, 9 or more: 0.0075).
-_FEW = 16
+#: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
+_WITNESSES = 3
 #: The finest steps, from four ulps on, that are tried where func looks noisy: a window of five
 #: depths takes six, and two finer ones have to agree with it.
 _CALM = 8
-_STAIRS = "func is a staircase here; zero is its slope, and not that of its trend"
-
-
-def standing_still(entry: Entry) -> str:
-    """Return, for a claim of zero, PASS if func stands still, OPEN on a narrow step, else ''."""
-    survey = entry.survey
-    if survey.g[entry.i]:
-        return ""
-    crossed = entry.ladder.changes[:, -1] != 0
-    if crossed.all():
-        return ""
-    # A jump on one side may be nearer than the finest step, and is if anything is there.
-    depths = np.arange(1.0, (_CALM if crossed.any() else 2) + 1)
-    finer = entry.ladder.h[-1] / survey.steps.ratio**depths
-    entry.extend(finer[finer >= 4 * survey.scalar.x_eps] if crossed.any() else finer)
-    ladder = entry.ladder
-    if ladder.changes[:, -1].any():
-        return ""
-    moved = np.flatnonzero(ladder.changes.any(axis=0))
-    first = moved[-1] + 1 if moved.size else 0
-    if first > ladder.h.size - 3:
-        return ""
-    # Where rounding would hide a slope that matters, standing still says nothing.
-    width = float(ladder.h[first])
-    if NOISE * survey.rounding / (np.sqrt(2) * width) > entry.visible:
-        return ""
-    entry.record(Estimate(0.0, 0.0, 0.0, width))
-    # x0 may be near one end of its plateau, which is as wide as its wider side at least.
-    widest = max(_still(ladder.h, side) for side in ladder.changes)
-    if not moved.size or widest >= STEP_OF_STAIRS:
-        return PASS
-    entry.remark(_STAIRS)
-    return OPEN
-
-
-def _still(h: np.ndarray, changes: np.ndarray) -> float:
-    """Return the largest of some falling steps up to which func stands still on one side."""
-    moved = np.flatnonzero(changes)
-    first = int(moved[-1]) + 1 if moved.size else 0
-    return float(h[first]) if first < h.size else 0.0
-
-
-def on_a_step(entry: Entry, e: Estimate) -> str:
-    """Return OPEN if the claim is zero and func stands still where its trend would show."""
-    if entry.survey.g[entry.i] or not _unmoved(entry.survey, entry.i, e.value, e.step):
-        return ""
-    entry.remark(_STAIRS)
-    return OPEN
-
-
-def on_no_step(survey: Survey, findings: Findings) -> None:
-    """
-    Leave open what steps as large as x pass, if func, nearer to x0, does not move at all.
-
-    A few entries also stand still where func rounds inside of it; on a staircase most do.
-    """
-    passed = np.flatnonzero((findings.state == PASS) & (survey.g != 0))
-    few = survey.rng.permutation(passed)[:_FEW]
-    findings.state[few] = OPEN  # if the budget ends before
-    still = [
-        int(i)
-        for i in few
-        if _unmoved(survey, int(i), survey.scales.claim[i], findings.step[i] / 2)
-    ]
-    if 2 * len(still) <= few.size:
-        still = []
-    findings.state[np.setdiff1d(few, still)] = PASS
-    leaves = survey.scalar.values.point.leaves
-    names = (leaf_of(leaves, i).name(i) or "the entry" for i in still)
-    findings.remarks += [f"{name}: {_STAIRS}" for name in names]
-
-
-def _unmoved(survey: Survey, i: int, slope: float, below: float) -> bool:
-    """Tell whether an entry leaves func as it is, on both sides, at a step that shows a slope."""
-    shown = survey.precision.moving * survey.rounding
-    step = max(shown / max(abs(slope), 1e-300), 2 * survey.scalar.x_eps)
-    if step >= below:
-        return False
-    if survey.scalar.left() < 2:
-        raise BudgetSpent
-    unit = float(survey.move[i])
-    return not survey.scalar.entry_ladder(survey.g, i, unit, np.array([step])).changes.any()
-
-
-def at_edge_of_domain(entry: Entry) -> str:
-    """Return the state of an entry that can move to one side only."""
-    survey = entry.survey
-    noise = entry.noise_of(entry.ladder)
-    sides = survey.sides(entry.ladder, noise)
-    e = min(sides, key=lambda side: side.bar)
-    if e is NOTHING:
-        return OPEN
-    entry.record(e)
-    if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
-        return rounded(entry, e) or stopped_early(entry, e) or FAIL
-    if not entry.passes(e):
-        e = survey.precision.edge(entry.ladder, noise)
-    if entry.passes(e):
-        entry.record(e)
-        entry.remark("func is defined on one side of x0 only")
-        return PASS
-    return OPEN
 
 
 def at_a_kink(entry: Entry) -> str:
@@ -210,36 +100,25 @@ def out_of_sight(entry: Entry, e: Estimate) -> str:
     return OPEN if 2 * strays > abs(e.value) else ""
 
 
-def is_excepted(entry: Entry, e: Estimate) -> str:
-    """Return OPEN where an error is that of no slope: func or the claim is no smoother."""
-    return beside_x0(entry, e) or rounded(entry, e) or stopped_early(entry, e)
+def witnessed(survey: Survey) -> bool:
+    """
+    Tell whether single entries bear out that the gradient is wrong as a whole.
 
-
-def stopped_early(entry: Entry, e: Estimate) -> str:
-    """Return OPEN where func itself is rough by as much as the claim is off, else ''."""
-    if not inexact(entry.survey, entry.direction, e, entry.claimed, entry.material):
-        return ""
-    entry.remark(INEXACT_HERE)
-    return OPEN
-
-
-def rounded(entry: Entry, e: Estimate) -> str:
-    """Return OPEN where an error is no more than the rounding of the claim, else ''."""
-    if not cancels(entry.survey, entry.direction, e.value):
-        return ""
-    entry.remark(CANCELS)
-    return OPEN
-
-
-def beside_x0(entry: Entry, e: Estimate) -> str:
-    """Return OPEN where func is not smooth at the steps that convict, nearer to x0, else ''."""
-    if jumps(entry.survey, entry.ladder, e):
-        entry.remark("func jumps, or has a kink, beside x0")
-        return OPEN
-    if integrates(entry.survey, entry.ladder, entry.direction, e, entry.material):
-        entry.remark("func changes as the claim does along the line, not at x0")
-        return OPEN
-    return ""
+    Lines that cross the jumps of all entries cannot tell. If all is wrong, each entry is.
+    What is another value in each call is no jump: of that the lines have the noise.
+    """
+    random = survey.scalar.values.change_at_x0().any()
+    if not survey.noisier_than_rounding or not survey.g.any() or random:
+        return True
+    size = np.abs(survey.scales.claim)
+    for i in np.argsort(-size)[:_WITNESSES]:
+        unit = float(survey.move[i])
+        rungs = survey.scalar.entry_ladder(survey.g, int(i), unit, survey.steps.line)
+        sigma = noise_level([rungs], survey.rounding, together=2)
+        e, _ = survey.estimate(rungs, 0.0, sigma)
+        if not suspicious(e, EXCUSE * float(size[i]), 1.0):
+            return False
+    return True
 
 
 def _outside(survey: Survey, rungs: Rungs) -> bool:

@@ -2,22 +2,11 @@
 
 import numpy as np
 
-from .._lines.cancellation import CANCELS, cancels
-from .._lines.evidence import (
-    DOUBT,
-    EXCUSE,
-    beyond_doubt,
-    confirmed,
-    integrates,
-    jumps,
-    kinked,
-    right_at_another_scale,
-    right_of_the_trend,
-    suspicious,
-)
-from .._lines.findings import Findings
-from .._lines.inexact import INEXACT_HERE, inexact
-from .._lines.nonsmooth import STEP_OF_STAIRS
+from .._lines.cancellation import CANCELS
+from .._lines.evidence import DOUBT, beyond_doubt, suspicious
+from .._lines.findings import FAIL, Findings
+from .._lines.inexact import INEXACT_HERE
+from .._lines.judgement import ALIGNED, AMONG, FIRST, Flagged, excepted, judged
 from .._lines.survey import Survey
 from .._numerics.noise import noise_level
 from .._numerics.rungs import Rungs
@@ -26,13 +15,9 @@ from .._report.places import listed
 #: An error of the gradient as a whole that is smaller than this may be that of a single entry, to
 #: be found and named; a larger one is said at once, whatever the number of entries.
 LOCAL = 0.05
-#: Entries that are asked whether the gradient is wrong as a whole, where lines are jumpy.
-_WITNESSES = 3
 #: Up to so many leaves an error of the whole is traced to one of them, at twice so many calls of
 #: func for each: 64 calls in all, about as many as the rest of such a check.
 _LEAVES, _STEPS = 16, 2
-#: The chance at most that a line of a staircase moves where it is taken for none.
-_HARDLY = 2.0**-8
 
 
 def whole_is_wrong(
@@ -57,38 +42,26 @@ def whole_is_wrong(
             f"along the claim, func's slope differs by {abs(sharp.value) / scale:.0e} of it: "
             "significant, but less than what matters"
         )
-    if not beyond_doubt(survey, first, allowed) or kinked(survey, rungs, scale):
-        return False
-    # A line that stands still up to there may be one of a staircase, which a single entry would
-    # leave at steps a few times larger. (The finest rung does not count alone.)
-    narrow = rungs.h <= (survey.precision.narrow or 4 * rungs.h[-1])
-    still = not rungs.changes[:, narrow].any()
-    if not survey.g.any() and (still or _stands_still(survey, abs(first.value), weights, rungs)):
-        return False
-    direction = weights * survey.move
-    again = survey.scalar.ladder(survey.g, direction, rungs.h / np.sqrt(rungs.h[0] / rungs.h[1]))
-    # A noise measured too low must not convict: measured more cautiously, on both ladders.
-    sigma = max(survey.sigma, noise_level([rungs, again], survey.floor, together=2))
-    first, second = (survey.estimate(part, fine, sigma)[0] for part in (rungs, again))
-    wrong = (
-        confirmed(survey, first, second, allowed)
-        and not right_at_another_scale([rungs, again], sigma, first, claimed)
-        and not right_of_the_trend([rungs, again], sigma, first, scale)
-        and not jumps(survey, rungs, first)
-        and not integrates(survey, rungs, direction, first, scale)
-        and _witnessed(survey)
+    look = AMONG if among and not findings.whole > LOCAL else ALIGNED
+    flagged = Flagged(
+        look, survey, [rungs], rungs, first, claimed, scale, survey.sigma, weights=weights
     )
-    if wrong and cancels(survey, direction, first.value):
-        findings.remarks.append(CANCELS)
+    if not beyond_doubt(survey, first, allowed) or excepted(flagged, FIRST):
         return False
-    alone = not among or findings.whole > LOCAL  # else directions come first
-    if wrong and alone and inexact(survey, direction, first, claimed, scale):
-        findings.remarks.append(INEXACT_HERE)
-        return False
-    if wrong and claimed:
-        ratio = 1 + (first.value + second.value) / 2 / claimed
+    steps = rungs.h / np.sqrt(rungs.h[0] / rungs.h[1])
+    again = survey.scalar.ladder(survey.g, flagged.direction, steps)
+    flagged.ladders.append(again)
+    # A noise measured too low must not convict: measured more cautiously, on both ladders.
+    flagged.sigma = max(survey.sigma, noise_level([rungs, again], survey.floor, together=2))
+    found = judged(
+        flagged, [flagged.sigma], lambda part, noise: survey.estimate(part, fine, noise)[0], allowed
+    )
+    if found.reason in (CANCELS, INEXACT_HERE):  # the others are for the entries to say
+        findings.remarks.append(found.reason)
+    if found.state == FAIL and claimed:
+        ratio = 1 + (found.looks[0].value + found.looks[1].value) / 2 / claimed
         findings.remarks.append(f"along the claim, func has {ratio:.6g} times its slope")
-    return wrong
+    return found.state == FAIL
 
 
 def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
@@ -123,47 +96,3 @@ def leaves_off(survey: Survey, weights: np.ndarray, rungs: Rungs) -> str:
     if not off:
         return "; which leaves it is in could not be measured"
     return f"; in {listed(off)}" + (f", not in {listed(right)}" if right else "")
-
-
-def _witnessed(survey: Survey) -> bool:
-    """
-    Tell whether single entries bear out that the gradient is wrong as a whole.
-
-    Lines that cross the jumps of all entries cannot tell. If all is wrong, each entry is.
-    What is another value in each call is no jump: of that the lines have the noise.
-    """
-    random = survey.scalar.values.change_at_x0().any()
-    if not survey.noisier_than_rounding or not survey.g.any() or random:
-        return True
-    size = np.abs(survey.scales.claim)
-    for i in np.argsort(-size)[:_WITNESSES]:
-        unit = float(survey.move[i])
-        rungs = survey.scalar.entry_ladder(survey.g, int(i), unit, survey.steps.line)
-        sigma = noise_level([rungs], survey.rounding, together=2)
-        e, _ = survey.estimate(rungs, 0.0, sigma)
-        if not suspicious(e, EXCUSE * float(size[i]), 1.0):
-            return False
-    return True
-
-
-def _stands_still(survey: Survey, slope: float, weights: np.ndarray, rungs: Rungs) -> bool:
-    """
-    Tell whether one entry does not move func, which a line did move: a staircase, maybe.
-
-    At a step so fine that an entry with an even share of the line's slope would move func by 16
-    units in its last place (`rounding` is 0.3 of one): the line crosses steps of all entries,
-    this one hardly any. A step that is no plateau's any more cannot tell; half precision, where
-    most of them are as large, tries one of four times that. No need where the line has
-    moved func at a step so fine that hardly a plateau of any entry could have ended there.
-    """
-    crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
-    if rungs.changes[:, -1].any() and crossed < _HARDLY:
-        return False
-    share = slope / float(np.linalg.norm(weights))
-    step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.scalar.x_eps)
-    if step > survey.precision.stair:
-        return True
-    step = min(step, 4 * STEP_OF_STAIRS)
-    i = int(survey.rng.integers(survey.g.size))
-    alone = survey.scalar.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
-    return not alone.changes.any()

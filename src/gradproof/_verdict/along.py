@@ -5,19 +5,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
-from .._lines.cancellation import CANCELS, cancels
-from .._lines.evidence import (
-    DOUBT,
-    confirmed,
-    integrates,
-    jumps,
-    kinked,
-    right_at_another_scale,
-    right_of_the_trend,
-    suspicious,
-)
+from .._lines.evidence import DOUBT, confirmed, right_at_another_scale, suspicious
 from .._lines.findings import FAIL, OPEN, Findings
-from .._lines.inexact import INEXACT_HERE, inexact
+from .._lines.judgement import (
+    CONFIRMED,
+    DIRECTION,
+    LAST,
+    ROWS,
+    UNTRACED,
+    Flagged,
+    excepted,
+)
 from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.survey import Survey
 from .._numerics.extrapolation import NOTHING, Estimate
@@ -29,8 +27,8 @@ from .search import CALLS_ALLOWED, SAMPLE, Search
 from .suspects import Entries
 
 _INTEGRATED = "func is rough or noisy along a line; the claim, integrated along it, explains func"
-_FAR = "at large steps func does not change as the claim does, and fine ones cannot tell"
-DIRECTION = "along a random direction, func has another slope than the claim"
+_RANDOM = "a random direction"
+SLOPE_OFF = "along a random direction, func has another slope than the claim"
 
 
 @dataclass
@@ -131,31 +129,33 @@ class Settling:
             self.survey, measured.weights, measured.rungs, measured.e.value, measured.common
         )
 
+    def _flagged(self, measured: Measured, again: Rungs, e: Estimate, scale: float) -> Flagged:
+        """Return a direction as a line that convicts the claim."""
+        look, where = (ROWS, "a line through rows") if measured.part else (DIRECTION, _RANDOM)
+        claimed = abs(float(measured.weights @ self.survey.scales.claim))
+        sizes = claimed, scale, self.survey.sigma
+        ladders = [measured.rungs, again]
+        return Flagged(
+            look, self.survey, ladders, again, e, *sizes, weights=measured.weights, where=where
+        )
+
     def _exception(self, measured: Measured, again: Rungs, e: Estimate, scale: float) -> str:
         """Return why a direction that convicts the claim need not mean that it is wrong, if so."""
-        survey = self.survey
-        claimed = abs(float(measured.weights @ survey.scales.claim))
         if measured.integrated:
             again = self.looks.near(measured)
-        if measured.part and not self.looks.confirmed_by_entries(again, e):
-            return _FAR
-        if kinked(survey, again, scale):
-            return "func has a kink along a random direction"
-        at_large = ([measured.rungs, again], survey.sigma, e)
-        if right_at_another_scale(*at_large, claimed) or right_of_the_trend(*at_large, scale):
-            return "func has another slope at another scale, along a random direction"
-        if jumps(survey, again, e):
-            return "func jumps, or has a kink, beside x0 along a random direction"
-        return CANCELS if cancels(survey, measured.weights * survey.move, e.value) else ""
+        return self._excepted(self._flagged(measured, again, e, scale), CONFIRMED)
+
+    @staticmethod
+    def _excepted(flagged: Flagged, when: int) -> str:
+        found = excepted(flagged, when)
+        return found.reason if found else ""
 
     def _rejected_by(self, measured: Measured, e: Estimate) -> str:
-        """Return FAIL for a direction that nothing else excuses, OPEN where func is not exact."""
-        survey = self.survey
-        claimed = abs(float(measured.weights @ survey.scales.claim))
-        if not inexact(survey, measured.weights * survey.move, e, claimed, measured.scale):
-            return FAIL
-        self.findings.remarks.append(INEXACT_HERE)
-        return OPEN
+        """Return FAIL for a direction that nothing else excepts, OPEN where func is not exact."""
+        flagged = self._flagged(measured, measured.rungs, e, measured.scale)
+        reason = self._excepted(flagged, LAST)
+        self.findings.remarks += [reason] if reason else []
+        return OPEN if reason else FAIL
 
     def _whole_is_inexact(self, base: Rungs) -> bool:
         """Tell whether an error of the whole that no direction shows is that of func."""
@@ -163,10 +163,12 @@ class Settling:
         e, _ = survey.estimate(base, 0.0)
         signs = np.where(survey.g < 0, -1.0, 1.0)
         claimed = survey.claimed_along(signs)
-        if not inexact(survey, signs * survey.move, e, claimed, claimed):
-            return False
-        self.findings.remarks.append(INEXACT_HERE)
-        return True
+        sizes = claimed, claimed, survey.sigma
+        reason = self._excepted(
+            Flagged(DIRECTION, survey, [base], base, e, *sizes, weights=signs), LAST
+        )
+        self.findings.remarks += [reason] if reason else []
+        return bool(reason)
 
     def _searched(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Search for the entries that a direction convicts; return it without what was found."""
@@ -191,8 +193,7 @@ class Settling:
             integrated = self._integrated(measured)
             if integrated is not measured:
                 return integrated
-            if not excuse and integrates(survey, again, measured.weights * survey.move, e, scale):
-                excuse = "func changes as the claim does along a random direction, not at x0"
+            excuse = excuse or self._excepted(self._flagged(measured, again, e, scale), UNTRACED)
         left = sum(node.error for node in search.left)
         for node in search.left:
             share = abs(node.error) / measured.scale
@@ -213,10 +214,8 @@ class Settling:
         survey = self.survey
         scale = min(measured.scale, abs(e.value) / (4 * survey.rtol))
         excuse = self._exception(measured, again, e, scale)
-        if not (excuse or measured.integrated) and integrates(
-            survey, again, measured.weights * survey.move, e, scale
-        ):
-            excuse = "func changes as the claim does along a line through rows, not at x0"
+        if not (excuse or measured.integrated):
+            excuse = self._excepted(self._flagged(measured, again, e, scale), UNTRACED)
         if excuse:
             self.findings.remarks.append(excuse)
             return self._unsettled(replace(measured, rungs=measured.rungs.joined(again)), e)

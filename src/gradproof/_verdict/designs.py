@@ -7,7 +7,7 @@ import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.findings import OPEN, Findings
-from .._lines.nonsmooth import on_no_step
+from .._lines.staircases import on_no_step
 from .._lines.survey import Survey
 from .._numerics.hadamard import DEVIATIONS, hadamard, pseudo_standard_error
 from .._numerics.rungs import NOISE

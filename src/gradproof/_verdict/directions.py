@@ -22,7 +22,7 @@ from .._numerics.noise import noise_level
 from .._numerics.rungs import NOISE
 from .._report.places import are_off, in_common, listed
 from .._report.reach import ROWS_UP_TO
-from .along import DIRECTION, Settling
+from .along import SLOPE_OFF, Settling
 from .balance import Balance, one_of, place_of, shape_of, size_of, within
 from .nothing import with_slopes
 from .row_lines import RowLines
@@ -48,7 +48,7 @@ WHOLE = "the gradient as a whole is off: along the claim itself, func has anothe
 _AGAIN = "and a second look at other steps says the same"
 _EVERYWHERE = "the gradient is off in many entries"
 _ALONG = {
-    "": DIRECTION,
+    "": SLOPE_OFF,
     "along x0": "along x0 itself, row by row, func has another slope than the claim",
     "constant": "where whole rows move by the same amount, func has another slope than the claim",
 }

@@ -16,7 +16,7 @@ from .._evaluation.outcomes import BudgetSpent
 from .._lines.entry import Entry
 from .._lines.evidence import beyond_doubt
 from .._lines.findings import FAIL
-from .._lines.nonsmooth import at_a_kink, is_excepted
+from .._lines.judgement import CONFIRMED, FIRST, SEARCH, state_of
 from .._lines.survey import Survey
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE
@@ -253,7 +253,7 @@ class Search:
         alike = apart <= e.bar + NOISE * node.spread / abs(weight)
         # The direction, which was looked at twice, and an entry alone: two looks at other steps.
         sure = alike and beyond_doubt(survey, e, entry.allowed)
-        if sure and not at_a_kink(entry) and not is_excepted(entry, e):
+        if sure and not state_of(SEARCH, entry, e, FIRST, CONFIRMED):
             entry.record(e)
             findings.state[i] = FAIL
         else:

@@ -5,22 +5,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._lines.entry import Entry
-from .._lines.evidence import confirmed, right_at_another_scale, right_of_the_trend, suspicious
+from .._lines.evidence import DOUBT, suspicious
 from .._lines.findings import FAIL, OPEN, PASS, Findings
-from .._lines.nonsmooth import (
-    at_a_kink,
-    at_edge_of_domain,
-    is_excepted,
-    on_a_step,
-    out_of_sight,
-    smooth_nearer,
-    standing_still,
+from .._lines.judgement import (
+    CONFIRMED,
+    DESIGN,
+    EDGE,
+    ENTRY,
+    FIRST,
+    LAST,
+    Flagged,
+    judged,
+    state_of,
+    told,
 )
+from .._lines.nonsmooth import at_a_kink
+from .._lines.staircases import standing_still
 from .._lines.survey import Survey
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.least_squares import fitted
 from .._numerics.noise import noise_level
-from .._numerics.rungs import Rungs
 
 #: The most times that a ladder gets more rungs.
 _ROUNDS = 5
@@ -78,13 +82,13 @@ class Entries:
             return still
         e, sigma = self._measured(entry)
         if e is NOTHING:
-            return at_edge_of_domain(entry)
+            return _at_edge_of_domain(entry)
         found, i = self.findings, entry.i
         if found.convicted[i]:
             return at_a_kink(entry) or self._confirmed_by_entries(entry, e)
         if not entry.agrees(e):
             entry.record(e)
-            return at_a_kink(entry) or self._second_look(entry, e, sigma)
+            return state_of(ENTRY, entry, e, FIRST) or self._second_look(entry, e, sigma)
         if found.flagged[i] and e.bar > found.truncation[i] + found.noise[i]:
             return at_a_kink(entry) or OPEN  # a suspicion is not cleared by a weaker look
         if entry.seen(e) or not e.bar > found.truncation[i] + found.noise[i]:
@@ -125,7 +129,7 @@ class Entries:
         # Designs cannot come near x0: their steps cross kinks that finer ones do not.
         said = replace(e, value=float(found.error[i]))
         entry.extend(entry.fresh_steps(said, self.survey.sigma))
-        excuse = at_a_kink(entry) or is_excepted(entry, e)
+        excuse = state_of(DESIGN, entry, e, FIRST, CONFIRMED)
         if excuse or entry.explained(said):
             return excuse or OPEN
         # Chords across a kink beside x0 say what neither side of x0 does.
@@ -136,16 +140,21 @@ class Entries:
         e, _ = self.survey.estimate(entry.ladder, entry.fine)
         sides = abs(e.value - said.value) < abs(e.value)
         tells = not self.survey.noisier_than_rounding or suspicious(e, entry.allowed, 1.0)
-        return on_a_step(entry, said) or (FAIL if sides and tells else OPEN)
+        return state_of(DESIGN, entry, said, LAST) or (FAIL if sides and tells else OPEN)
 
     def _second_look(self, entry: Entry, first: Estimate, sigma: float) -> str:
         """Return the state of an entry that one ladder convicts."""
         for _ in range(_LOOKS):
             again = entry.at(entry.fresh_steps(first, sigma))
             sigma = max(sigma, entry.noise_of(again))
-            state, finer = self._compared(entry, again, first, sigma)
-            if not finer:
-                return state
+            flagged = Flagged.of(ENTRY, entry, first, again)
+            # A noise measured too low must not convict, nor one so high that fine steps are blind.
+            cautious = max(sigma, noise_level(flagged.ladders, self.survey.floor, together=2))
+            noises = dict.fromkeys([cautious, sigma])
+            found = judged(flagged, noises, entry.estimate, entry.allowed)
+            one, two = found.looks
+            if found.confirmed or not two.step < one.step:
+                return told(entry, found)
             # A pole or a kink was too near: what finer steps say goes before.
             entry.ladder = entry.ladder.joined(again)
             first, sigma = self._measured(entry)
@@ -156,22 +165,22 @@ class Entries:
                 return PASS if entry.seen(first) else OPEN
         return OPEN
 
-    def _compared(
-        self, entry: Entry, again: Rungs, first: Estimate, sigma: float
-    ) -> tuple[str, bool]:
-        """Return the state by a second ladder, and whether finer steps might say otherwise."""
-        survey, ladders = self.survey, [entry.ladder, again]
-        at_large = (ladders, survey.sigma, first)
-        if right_at_another_scale(*at_large, entry.claimed) or right_of_the_trend(
-            *at_large, entry.material
-        ):
-            entry.remark("func has another slope at another scale, and the claim is one of them")
-            return OPEN, False
-        # A noise measured too low must not convict, nor one so high that fine steps are blind.
-        cautious = max(sigma, noise_level(ladders, survey.floor, together=2))
-        for noise in dict.fromkeys([cautious, sigma]):
-            one, two = (entry.estimate(rungs, noise) for rungs in ladders)
-            if NOTHING in (one, two) or not confirmed(survey, one, two, entry.allowed):
-                return OPEN, two is not NOTHING and two.step < one.step
-        excuse = on_a_step(entry, one) or smooth_nearer(entry, one) or is_excepted(entry, one)
-        return excuse or out_of_sight(entry, one) or FAIL, False
+
+def _at_edge_of_domain(entry: Entry) -> str:
+    """Return the state of an entry that can move to one side only."""
+    survey = entry.survey
+    noise = entry.noise_of(entry.ladder)
+    sides = survey.sides(entry.ladder, noise)
+    e = min(sides, key=lambda side: side.bar)
+    if e is NOTHING:
+        return OPEN
+    entry.record(e)
+    if suspicious(e, entry.allowed, 2 * DOUBT):  # there is no other side to look at again
+        return state_of(EDGE, entry, e, CONFIRMED) or FAIL
+    if not entry.passes(e):
+        e = survey.precision.edge(entry.ladder, noise)
+    if entry.passes(e):
+        entry.record(e)
+        entry.remark("func is defined on one side of x0 only")
+        return PASS
+    return OPEN
