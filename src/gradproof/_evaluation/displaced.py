@@ -112,6 +112,14 @@ class Displaced(Results):
                 self._change = np.where(same, 0.0, now - self.at_x0)
         return self._change
 
+    def in_dtypes_of(self, point: Point | Span) -> Self:
+        """Return the same function at x0 in other dtypes, called there once; calls add up."""
+        other = copy.copy(self)
+        other.point, other._known, other._leafed_by, other._change = point, {}, {}, None
+        self.calls.spend()
+        other._take(point.copies(), self.outputs.of)
+        return other
+
     def beside(self, point: Point | Span, reach: float) -> Self:
         """Return the same function around another point, to be moved less far; calls add up."""
         other = copy.copy(self)

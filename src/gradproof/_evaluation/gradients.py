@@ -1,5 +1,7 @@
 """A gradient function as func: its values are those of a claim, in the structure of x0."""
 
+from typing import Any
+
 from .._vectors.outputs import Outputs
 from .values import Values
 
@@ -9,6 +11,6 @@ class GradientValues(Values):
 
     what = "grad"
 
-    def _structure(self, *, tracked: bool) -> Outputs:
+    def _structure(self, value: Any, *, tracked: bool) -> Outputs:
         held = self.point.base.held_paths
-        return Outputs(self.backend, self.value, self.what, tracked=tracked, held=held)
+        return Outputs(self.backend, value, self.what, tracked=tracked, held=held)

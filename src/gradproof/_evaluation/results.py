@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -72,29 +73,34 @@ class Results:
         self._change: np.ndarray | None = None
         self._leafed_by: dict[int, Leafed] = {}
         copies = point.copies()
-        with backend.quiet(), noted(lambda: f"{self.what} at x0", point.hint):
-            self.value = self.primary(self._call(copies))
-            self.outputs = self._structure(tracked=tracked)
-        arrays = [backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
+        with noted(lambda: f"{self.what} at x0", point.hint):
+            self._take(copies, functools.partial(self._structure, tracked=tracked))
         if not self.outputs.size and not self.may_be_empty:
             msg = (
                 f"{self.what} returned no number, but shape {self.outputs.shape}: there is nothing "
                 "to check. Expected one value at least."
             )
             raise ValueError(msg)
-        self.returned = flat_numbers(backend.to_host(arrays))
+        if wrote(backend, copies, point.at_x0):
+            self.remarks.append(writes_to_input(self.what))
+
+    def _take(self, leaves: list[Any], structure: Callable[[Any], Outputs]) -> None:
+        """Call func at x0, and take what it returned, of that structure, for its values there."""
+        with self.backend.quiet():
+            self.value = self.primary(self._call(leaves))
+            self.outputs = structure(self.value)
+        arrays = [self.backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
+        self.returned = flat_numbers(self.backend.to_host(arrays))
         finite = np.isfinite(self.returned)
         if finite.any() and not finite.all():
             self.outputs.unseen = ~finite
         self.at_x0 = self.outputs.finite(self.returned)
-        if wrote(backend, copies, point.at_x0):
-            self.remarks.append(writes_to_input(self.what))
-        self.eps = self.dtype_eps = max(point.eps, self.outputs.eps)
+        self.eps = self.dtype_eps = max(self.point.eps, self.outputs.eps)
         self.output_eps = self.outputs.eps or float(np.finfo(float).eps)
 
-    def _structure(self, *, tracked: bool) -> Outputs:
+    def _structure(self, value: Any, *, tracked: bool) -> Outputs:
         """Return the structure of what func returned."""
-        return Outputs(self.backend, self.value, self.what, tracked=tracked)
+        return Outputs(self.backend, value, self.what, tracked=tracked)
 
     @property
     def _vectorized(self) -> bool:
@@ -139,7 +145,7 @@ class Results:
     def _leaves_of(self, value: Any) -> list[Any]:
         return self.outputs.arrays(self.primary(value), "near x0")
 
-    def along(self, span: Span) -> Self:
+    def along(self, span: Point | Span) -> Self:
         """Return the same function on the lines of a span; calls are counted together."""
         other = copy.copy(self)
         other.point, other._known = span, {}

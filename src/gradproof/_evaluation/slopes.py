@@ -3,6 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .._backends.typing import Function
 from .._numerics.rungs import NOISE
 from .._vectors.hints import of_output
 from .._vectors.point import Point
+from .._vectors.span import Span
 from .options import PLAIN, Settings
 from .outcomes import BudgetSpent
 from .values import Values
@@ -63,6 +65,10 @@ class SlopeValues(Values):
         super().__init__(func, point, budget, settings)
         self._refuse_several()
         self.tangent = tangent
+        self._look_at_steps()
+
+    def _look_at_steps(self) -> None:
+        """Find the step, and the slope at x0; the values are then those slopes."""
         self._rounding = self.output_eps * abs(float(self.at_x0[0]))
         self._widest, self._own_eps = float(self.eps**0.2), self.output_eps
         self._h = self._step(self._rounding * _NOISE)
@@ -70,6 +76,11 @@ class SlopeValues(Values):
             self.at_x0 = np.full_like(self.at_x0, np.nan)
         self.output_eps = self._blurred()
         self.eps = self.eps**0.8
+
+    def in_dtypes_of(self, point: Point | Span) -> Self:
+        other = super().in_dtypes_of(point)
+        other._look_at_steps()
+        return other
 
     def _step(self, rounding: float) -> float:
         """

@@ -48,6 +48,7 @@ def together(
         compile_time=max(report.compile_time for _, report in reports),
         checks=() if alone else tuple(every),
         interrupted=interrupted,
+        measured_in=next((r.measured_in for _, r in reports if r.measured_in), ""),
         scope=reports[0][1].scope.joined(r.scope for _, r in reports[1:]),
     )
 

@@ -86,6 +86,9 @@ class Report:
         entry. Of several things, the largest of each number.
     compile_time : float
         Seconds spent to compile func for batches; 0 where that was not needed, or done before.
+    measured_in : str
+        The dtype of func's values, where those of half precision did not tell and it was evaluated
+        in a wider one; otherwise empty.
     scope : Scope
         What the verdict is about: the leaves that were ``checked``, those that were ``held`` fixed
         and why, at how many cotangents or tangents ``products`` were checked, and what was
@@ -112,6 +115,7 @@ class Report:
     advice: str = ""
     interrupted: bool = False
     scope: Scope = NOTHING
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.
@@ -198,6 +202,7 @@ class Report:
             "resolved": self.resolved,
             "whole": _plain(self.whole),
             "dtype": self.dtype,
+            "measured_in": self.measured_in or self.dtype,
             "nfev": self.nfev,
             "ngev": self.ngev,
             "seed": self.seed,

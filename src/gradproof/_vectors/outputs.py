@@ -1,5 +1,6 @@
 """What func returns, as one flat vector of real numbers."""
 
+import copy
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -187,6 +188,14 @@ class Outputs:
                 raise TypeError(msg)
             found.append(array if leaf.complex else array.real)
         return self.finite(flat_numbers(found)), others
+
+    def of(self, value: Any) -> "Outputs":
+        """Return this structure with the dtypes of another result; ValueError if it differs."""
+        other = copy.copy(self)
+        other.value = value
+        other.like = [self._backend.unrecorded(array) for array in self.arrays(value, "beside x0")]
+        other.eps = max(map(self._eps, other.like))
+        return other
 
     def finite(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers like those of func's result, in the last axis, 0 where it has no slope."""

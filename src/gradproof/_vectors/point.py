@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.typing import Array, Function
+from .._numerics.precision import Precision
 from .hints import of_exception
 from .primals import Primals
 
@@ -178,6 +179,10 @@ class Point(Primals):
         """Return a displacement by moves of ordinary size, 1 at least, times weights."""
         return np.maximum(self.magnitude, 1.0) * weights
 
+    def whole(self, displacement: np.ndarray) -> np.ndarray:
+        """Return a displacement as one of the entries of x0, which it is."""
+        return displacement
+
     def towards(self, change: np.ndarray) -> np.ndarray:
         """Return the displacement that changes the entries of x0 so, for a claim."""
         return change
@@ -189,6 +194,26 @@ class Point(Primals):
         other.arrays = self.moved(change)
         other.x = self.numbers(other.arrays)
         return other
+
+    def widened(self) -> "Point | None":
+        """Return this point with its numbers of half precision in single; None without any."""
+        other = copy.copy(self)
+        other.arrays = [self._in_single(array) for array in self.arrays]
+        if all(one is own for one, own in zip(other.arrays, self.arrays, strict=True)):
+            return None
+        other.given = other.arrays
+        other.eps = max(float(self.backend.eps(array.dtype)) for array in other.arrays)
+        return other
+
+    def _in_single(self, array: Array) -> Array:
+        """Return an array of half precision in single precision; any other as it is."""
+        if not Precision.of(float(self.backend.eps(array.dtype))).widens:
+            return array
+        dtype = "complex64" if "complex" in str(array.dtype) else "float32"
+        (numbers,) = self.backend.to_host([array])
+        return self.backend.from_host(
+            np.asarray(numbers, dtype=dtype), array, self.backend.dtype_named(dtype)
+        )
 
     @property
     def entrywise(self) -> bool:

@@ -101,6 +101,15 @@ class Span:
         other._point = self._point.shifted(change)
         return other
 
+    def widened(self) -> "Span | None":
+        """Return the same lines through the point in single precision; None if it is so already."""
+        point = self._point.widened()
+        if point is None:
+            return None
+        other = copy.copy(self)
+        other._point, other.eps = point, point.eps
+        return other
+
     @property
     def base(self) -> Point:
         """The point that moves."""

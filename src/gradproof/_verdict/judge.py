@@ -40,15 +40,34 @@ from .nothing import with_slopes
 from .options import Options
 from .rows import EachValue
 from .table import all_entries, few_entries, worst_of_columns
+from .wider import Look
 
 
-def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -> Report:
-    """Return the report on a claimed gradient of the sum of func's values times `u`."""
+def of_gradient(
+    values: Values, u: np.ndarray, claim: Claim, options: Options, eps: float | None = None
+) -> Report:
+    """
+    Return the report on a claimed gradient of the sum of func's values times `u`.
+
+    By what is seen in a dtype, given by its machine epsilon; by default the coarsest involved, and
+    if that does not tell, one with more digits.
+    """
     if values.outputs.unseen is not None and values.point.entrywise:
         # A weight of zero does not make a number of what leads to infinity.
         claim.hold(~np.isfinite(claim.at_x0))
+
+    def judged(values: Values, options: Options, eps: float) -> Report:
+        return _of_gradient(values, u, claim, options, eps)
+
+    if eps is not None:
+        return judged(values, options, eps)
+    return Look(values, u, claim.at_x0, options, judged).report(max(values.eps, claim.eps))
+
+
+def _of_gradient(
+    values: Values, u: np.ndarray, claim: Claim, options: Options, eps: float
+) -> Report:
     scalar = Scalarized(values, u)
-    eps = max(scalar.eps, claim.eps)
     tolerance = options.tolerance(eps)
     survey = Survey(scalar, claim.near, claim.at_x0, eps, tolerance, options.rng())
     share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
@@ -78,10 +97,29 @@ def of_gradient(values: Values, u: np.ndarray, claim: Claim, options: Options) -
     return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
 
 
-def of_columns(values: Values, claim: Claimed, options: Options) -> Report:
-    """Return the report on a claimed Jacobian of func by what is moved."""
+def of_columns(
+    values: Values, claim: Claimed, options: Options, eps: float | None = None
+) -> Report:
+    """Return the report on a claimed Jacobian of func by what is moved; as `of_gradient` does."""
     columns, u = claim.at_x0(), weights(values.outputs, values.at_x0, options.rng(1))
-    eps = max(values.eps, columns.eps)
+
+    def judged(values: Values, options: Options, eps: float) -> Report:
+        return _of_columns(values, (claim, columns), u, options, eps)
+
+    if eps is not None:
+        return judged(values, options, eps)
+    coarsest = max(values.eps, columns.eps)
+    return Look(values, u, columns.weighted(u), options, judged).report(coarsest)
+
+
+def _of_columns(
+    values: Values,
+    claimed: tuple[Claimed, Columns],
+    u: np.ndarray,
+    options: Options,
+    eps: float,
+) -> Report:
+    claim, columns = claimed
     tolerance = options.tolerance(eps)
 
     def decision(values: Values, columns: Columns, stream: int) -> Decision:

@@ -1,6 +1,6 @@
 """What JAX computes, or a rule says, as claims of the engine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,64 +21,44 @@ Pull = Callable[[list[Any], list[Any]], tuple[Results, list[Any]]]
 
 
 class Pulled(Vjp):
-    """A vjp of leaves; from wide leaves, that of the narrow ones."""
+    """A vjp of leaves."""
 
     name = "vjp"
     value: Any
 
-    def __init__(self, pull: Pull, values: LeafValues, narrow: LeafValues, u: np.ndarray) -> None:
-        self._pull, self._narrow, self._wide = pull, narrow, narrow is not values
+    def __init__(self, pull: Pull, values: LeafValues, u: np.ndarray) -> None:
+        self._pull = pull
         super().__init__(pull, values.point, values.outputs, u, pullback=True)
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         del where
         self.calls += 1
-        backend, narrow = self.point.backend, self._narrow
-        given = like(leaves, narrow.point.arrays)
-        outputs, gradients = self._pull(given, narrow.outputs.cotangent(self.u))
+        backend = self.point.backend
+        outputs, gradients = self._pull(leaves, self.outputs.cotangent(self.u))
         if self.value is None:
             self.value = flat_numbers(backend.to_host(list(outputs)))
-        if not self._wide:
-            eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
-            self.eps = max([self.eps, *eps])
+        eps = [float(backend.eps(g.dtype)) for g in gradients if backend.is_native(g)]
+        self.eps = max([self.eps, *eps])
         return self.point.slopes([as_numbers(backend, g, self.name) for g in gradients])
 
 
 class Pushed(Tangents):
-    """A jvp of leaves, along the lines of a span; from wide leaves, that of the narrow ones."""
+    """A jvp of leaves, along the lines of a span."""
 
     name = "jvp"
 
-    def __init__(
-        self,
-        push: Push,
-        values: LeafValues,
-        narrow: LeafValues,
-        span: Span,
-        tangents: np.ndarray,
-    ) -> None:
-        self._push, self._narrow, self._wide = push, narrow, narrow is not values
+    def __init__(self, push: Push, values: LeafValues, span: Span, tangents: np.ndarray) -> None:
+        self._push = push
         super().__init__(push, values.point, span, tangents, values.outputs)
-        self._lifts = lifts(narrow.point.eps, narrow.outputs.eps)
 
     def _pushed(self, leaves: list[Any], tangent: np.ndarray) -> np.ndarray:
-        backend, point = self.point.backend, self._narrow.point
-        given = like(leaves, point.arrays)
-        outputs, pushed = self._push(given, point.native(tangent))
+        backend = self.point.backend
+        outputs, pushed = self._push(leaves, self.point.native(tangent))
         if self.value is None:
             self.value = flat_numbers(backend.to_host(list(outputs)))
-        if not self._wide:
-            eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
-            self.eps = max([self.eps, *eps])
+        eps = [float(backend.eps(t.dtype)) for t in pushed if backend.is_native(t)]
+        self.eps = max([self.eps, *eps])
         return self.outputs.flat_tangent(pushed, self.name)[0]
-
-
-def like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
-    """Return arrays in the dtypes of others."""
-    return [
-        array if array.dtype == other.dtype else array.astype(other.dtype)
-        for array, other in zip(arrays, others, strict=True)
-    ]
 
 
 class AlongLines:

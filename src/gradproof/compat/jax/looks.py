@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._evaluation.wider import widened
 from ..._numerics.precision import COARSEST, Precision
 from ..._report.report import Report
 from ..._report.verdicts import Verdict
@@ -113,11 +114,8 @@ def looked(
     Return a claim and the report on it, after another look if the first one could not tell.
 
     Steps span decades up to the size of x0, and may cross kinks all around (`max`, `sort`): a
-    second look takes shorter ones. Half precision has no room for that, and derivatives in it
-    seldom enough digits to be differentiated once more: their slopes are then taken of the same
-    function in single precision, and the claim, as it was, is compared with these. Only a pass
-    counts, since what is rounded to half precision may be off there. It also counts against a
-    fail: the coarse steps of half precision take a jump nearby for a slope.
+    second look takes shorter ones. Half precision has no room for that: there it is one at the same
+    function in single precision, at all lengths, of which only a pass counts.
     """
     if options.rtol is None and values.narrows():
         options = replace(options, rtol=_SINGLE ** (1 / 3))
@@ -131,7 +129,7 @@ def looked(
         if not _passed_blind(look, values, first, options):
             return first.claim, _with_leaves(look, values, first, options)
         report = replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
-    wide = values.widened() if widens else values
+    wide = widened(values).values if widens else values
     if wide is None:
         return first.claim, report
     for size in (1.0, *_NEAR) if widens else _NEAR:
@@ -151,7 +149,7 @@ def _passed_blind(
     """Tell whether a first look passed a claim of zero where rounding hides the slope of f."""
     if not any(which.any() for which in first.nothing):
         return False
-    wide = values.widened() if Precision.of(values.eps).widens else None
+    wide = widened(values).values
     if wide is None:
         return first.blind(first, values)
     whole = look(wide, replace(options, rtol=first.report.rtol), 1.0)
@@ -182,7 +180,7 @@ def _with_leaves(
     if doubtful and Precision.of(values.eps).widens:
         # A right claim, rounded to half precision, may differ from a slope in single precision: not
         # by half of it.
-        values, rtol = values.widened() or values, 0.5
+        values, rtol = widened(values).values or values, 0.5
     for i in doubtful:
         report = look(values, replace(options, rtol=rtol), 1.0, slice(i, i + 1)).report
         if report.verdict is Verdict.FAIL:

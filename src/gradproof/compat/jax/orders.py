@@ -1,5 +1,6 @@
 """Derivatives of any order: what each mode of JAX computes, as functions to be checked again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..._report.report import Report
 from ..._vectors.point import Point
 from ..._vectors.tangents import lines, weights
 from ..._verdict.options import Options
-from .claims import Pull, Push, like
+from .claims import Pull, Push
 from .functions import Compiled, Results, finite_part
 from .rules import forward, reverse
 from .values import LeafValues, Tolerances, values_of
@@ -91,14 +92,14 @@ class Derivatives:
 
             def gradient(leaves: list[Any]) -> Results:
                 outputs, pullback = jax.vjp(self._function, leaves)
-                return tuple(pullback(tuple(like(cotangents, outputs)))[0])
+                return tuple(pullback(tuple(_like(cotangents, outputs)))[0])
 
             terms = float(np.abs(u) @ values.terms) / moves(point.magnitude, point.eps)
             names = [leaf.path for leaf in point.leaves]
             return Level.of(Compiled(gradient, partial=values.partial), names, point, terms, label)
         tangents = point.native(lines(point, options.rng(2))[1][0])
         pushed = Compiled(
-            lambda leaves: push(leaves, like(tangents, leaves))[1], partial=values.partial
+            lambda leaves: push(leaves, _like(tangents, leaves))[1], partial=values.partial
         )
         names = [leaf.path for leaf in values.outputs.leaves]
         return Level.of(pushed, names, point, values.terms, label)
@@ -122,3 +123,11 @@ class Derivatives:
 
         # In one program, with the cotangents.
         return Compiled(pulled)
+
+
+def _like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """Return arrays in the dtypes of others."""
+    return [
+        array if array.dtype == other.dtype else array.astype(other.dtype)
+        for array, other in zip(arrays, others, strict=True)
+    ]

@@ -34,13 +34,12 @@ def forward(values: LeafValues, push: Push, tolerances: Tolerances) -> Report:
     options = tolerances.options(values)
 
     def look(func: LeafValues, options: Options, size: float, which: slice = ALL) -> Look:
-        span, tangents = lines(func.point, options.rng(2))
+        found, tangents = lines(func.point, options.rng(2))
         leaves = alone(func.point, tangents)
-        tangents = tangents[which] * size
-        span = Span(func.point, tangents, [leaf.path for leaf in span.leaves][which])
-        claim = Pushed(push, func, values, span, tangents)
-        along: Any = func.along(span)
-        report = whole(of_columns(along, claim, options))
+        tangents, names = tangents[which] * size, [leaf.path for leaf in found.leaves][which]
+        claim = Pushed(push, values, Span(values.point, tangents, names), tangents)
+        along: Any = func.along(Span(func.point, tangents, names))
+        report = whole(of_columns(along, claim, options, _eps_of(func, values)))
         return Look(claim, report, lambda: (along, None, map(claim.one, tangents)), leaves, size)
 
     claim, report = looked(look, values, options)
@@ -61,7 +60,7 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
         pull = _without_idle(pull, values, u)
 
     def look(func: LeafValues, options: Options, size: float, which: slice = ALL) -> Look:
-        point, claim = func.point, Pulled(pull, func, values, u)
+        point, claim = func.point, Pulled(pull, values, u)
         few = point.x.size <= _ENTRIES
         if few:
             tangents = np.diag(moves(point.magnitude, point.eps))
@@ -76,11 +75,11 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
             return func.along(span), u, (tangents @ claim.at_x0)[:, None]
 
         if few and size == 1:
-            report = of_gradient(func, u, claim, options)
+            report = of_gradient(func, u, claim, options, _eps_of(func, values))
         else:
             span = Span(point, tangents, names)
             lines: Any = AlongLines(claim, span, tangents)
-            report = of_gradient(func.along(span), u, lines, options)
+            report = of_gradient(func.along(span), u, lines, options, _eps_of(func, values))
         return Look(claim, whole(report), along, leaves, size)
 
     claim, report = looked(look, values, options)
@@ -90,6 +89,11 @@ def reverse(values: LeafValues, pull: Pull, tolerances: Tolerances) -> Report:
 
     checks = [linear_in_cotangent(claim, values, options, report.rtol), _value(values, claim)]
     return _settled(values, "VJP", report, checks, claim, tolerances, compared)
+
+
+def _eps_of(func: LeafValues, values: LeafValues) -> float | None:
+    """Return the machine epsilon to judge a claim by: that of f in a wider dtype."""
+    return None if func is values else func.eps
 
 
 def _without_idle(pull: Pull, values: LeafValues, u: np.ndarray) -> Pull:

@@ -9,10 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._backends.typing import Function
-from ..._checks.consistency import alike
 from ..._evaluation.values import Values
 from ..._numerics.precision import Precision
-from ..._report.verdicts import Verdict
 from ..._vectors.point import Point
 from ..._vectors.validation import real_number, tolerance
 from ..._verdict.options import Options
@@ -118,30 +116,6 @@ class LeafValues(Values):
         """The smallest slope that no dtype of arguments or results rounds to zero."""
         dtypes = {array.dtype for array in (*self.point.arrays, *self.outputs.like)}
         return max(float(jnp.finfo(dtype).smallest_subnormal) for dtype in dtypes)
-
-    def widened(self) -> "LeafValues | None":
-        """Return the same function in single precision; None if it is not, or not the same."""
-        leaves: list[Any] = [
-            jnp.astype(array, "float32")
-            if Precision.of(float(self.backend.eps(array.dtype))).widens
-            else array
-            for array in self.point.arrays
-        ]
-        point = Point((leaves,), 0, None)
-        point.leaves, point.scope = self.point.leaves, self.point.scope
-        try:
-            found = LeafValues(self._func, point, None)
-        except Exception:  # written for half precision alone
-            return None
-        found.outputs.leaves, found.terms = self.outputs.leaves, self.terms
-        found.partial = self.partial
-        if Precision.of(found.eps).widens or found.at_x0.shape != self.at_x0.shape:
-            return None
-        # Below the normal numbers of a dtype there are fewer digits, and then none.
-        normal = max(float(jnp.finfo(array.dtype).smallest_normal) for array in self.outputs.like)
-        size = float(np.max(np.abs(self.at_x0), initial=normal))
-        same = alike("value", found.at_x0, self.at_x0, size, self.eps**0.5, "")
-        return found if same.verdict is Verdict.PASS else None
 
 
 @np.errstate(all="ignore")

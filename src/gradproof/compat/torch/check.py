@@ -99,7 +99,7 @@ def checked(
     refuse_results(value)
     if isinstance(value, tuple | list) and not value:  # which the original accepts too
         return None, False
-    usable = Differentiable(func, value)
+    usable = Differentiable(func, value, inputs)
     outputs = usable.outputs
     if not numbers(outputs) or not numbers(tensors):
         if "vjp" in settings.modes:  # which has to work all the same
