@@ -7,7 +7,6 @@ import numpy as np
 
 from ..._claims.jvp import Tangents
 from ..._claims.vjp import Vjp
-from ..._numerics.precision import lifts
 from ..._vectors.layout import flat_numbers
 from ..._vectors.numbers import as_numbers
 from ..._vectors.span import Span
