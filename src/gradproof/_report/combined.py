@@ -1,12 +1,11 @@
 """Several checks of one claim in one report."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from .reach import worst_of
 from .report import Interrupted, Report
 from .text import GRAVITY
-from .verdicts import NOT_REACHED, Check, Verdict
+from .verdicts import Check, Verdict
 
 
 def together(
@@ -58,21 +57,3 @@ def whole(report: Report) -> Report:
     if report.interrupted:
         raise Interrupted(report)
     return report
-
-
-def beside(report: Report, pending: dict[str, Callable[[], Check]]) -> tuple[Report, list[Check]]:
-    """
-    Return a report and some checks, by name; of an interrupted report none of them is made.
-
-    Ctrl-C during one of them makes the report an interrupted one.
-    """
-    checks = []
-    for name, check in pending.items():
-        try:
-            if not report.interrupted:
-                checks.append(check())
-                continue
-        except KeyboardInterrupt:
-            report = replace(report, interrupted=True)
-        checks.append(Check(name, Verdict.INCONCLUSIVE, NOT_REACHED))
-    return report, checks

@@ -6,13 +6,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._backends.foreign import escaped
-from .._vectors.layout import Leaf, Pairs, leaf_of
-from .._vectors.scope import NOTHING, Scope
-from .advice import of_reason
-from .reach import Reach
+from .contents import Contents
 from .text import in_lines, in_one_line
-from .verdicts import Check, Inconclusive, Verdict, WrongDerivative
+from .verdicts import Inconclusive, Verdict, WrongDerivative
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,7 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Contents):
     """
     The result of a check.
 
@@ -95,97 +91,12 @@ class Report:
         ``not_checked``, as a mode that func does not have.
     """
 
-    verdict: Verdict
-    reason: str
-    remarks: tuple[str, ...]
-    rtol: float
-    resolved: float
-    whole: float
-    dtype: str
-    nfev: int
-    ngev: int
-    seed: int
-    flat: dict[str, np.ndarray]
-    leaves: tuple[Leaf, ...]
-    pairs: Pairs | None = None
-    checks: tuple[Check, ...] = ()
-    alone: tuple[float, float] | None = None
-    reach: Reach | None = None
-    compile_time: float = 0.0
-    advice: str = ""
-    interrupted: bool = False
-    scope: Scope = NOTHING
-    measured_in: str = ""
-
-    def __post_init__(self) -> None:
-        # Exceptions, paths and values of the user are part of these.
-        object.__setattr__(self, "reason", escaped(self.reason))
-        object.__setattr__(self, "remarks", tuple(map(escaped, self.remarks)))
-
-    @property
-    def ok(self) -> bool:
-        """Whether the claim passed; an inconclusive check is not ok."""
-        return self.verdict is Verdict.PASS
-
-    @property
-    def next_step(self) -> str:
-        """What would help a check that is inconclusive; empty for one that is not."""
-        if self.verdict is not Verdict.INCONCLUSIVE:
-            return ""
-        return self.advice or of_reason(self.reason)
-
     def __bool__(self) -> NoReturn:
         msg = (
             "a Report is neither true nor false: use `report.ok`, `report.verdict` or "
             "`report.raise_if_wrong()`."
         )
         raise TypeError(msg)
-
-    @property
-    def entries(self) -> dict[str, Any]:
-        """One number for each entry of x0, by name; see the class."""
-        return {name: self._shaped(values) for name, values in self.flat.items()}
-
-    def _shaped(self, values: np.ndarray) -> Any:
-        parts: dict[str, Any] = {}
-        for leaf in self.leaves:
-            own = values[leaf.where]
-            shape = leaf.shape
-            parts[leaf.path] = own.reshape((2, *shape) if leaf.complex else shape)
-        return parts[""] if list(parts) == [""] else parts
-
-    def worst(self, k: int = 5) -> list[dict[str, Any]]:
-        """
-        Return the entries that are furthest off, or least resolved, first.
-
-        Parameters
-        ----------
-        k : int
-            How many at most.
-
-        Returns
-        -------
-        list of dict
-            With the ``name`` of the entry, the ``index`` in its leaf and the ``leaf`` (its path),
-            and its numbers from `entries`.
-        """
-        state = self.flat["state"]
-        # What was not reached may be all that there is of an interrupted check, and says nothing.
-        measured = np.isfinite(self.flat["measured"])
-        kinds = [state == "fail", (state == "unresolved") & measured, state == "unresolved"]
-        rank = np.select(kinds, [3, 2, 1], 0)
-        # By state, then by resolution; the first of equals first.
-        order = np.lexsort((-self.flat["resolution"], -rank))
-        return [self._entry(int(i)) for i in order[:k]]
-
-    def _entry(self, i: int) -> dict[str, Any]:
-        leaf = leaf_of(list(self.leaves), i)
-        numbers = {name: values[i].item() for name, values in self.flat.items()}
-        name = leaf.name(i)
-        row = numbers.get("row", -1)
-        if self.pairs is not None and row >= 0:
-            name = self.pairs.name(row, i)
-        return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers, text and None (for NaN and infinity): for JSON."""

@@ -2,14 +2,12 @@
 
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._vectors.remarks import NOT_IN_BATCHES
-
-if TYPE_CHECKING:
-    from .report import Report
+from .contents import Contents
 
 #: From the verdict that decides to the one that does not.
 GRAVITY = ("fail", "inconclusive", "pass")
@@ -17,7 +15,7 @@ GRAVITY = ("fail", "inconclusive", "pass")
 _ONE_LINE = 200
 
 
-def in_lines(report: "Report") -> str:
+def in_lines(report: Contents) -> str:
     """Return all that a report says, the finding in its first lines."""
     lines = [
         _finding(report),
@@ -38,17 +36,17 @@ def in_lines(report: "Report") -> str:
     return "\n".join(lines)
 
 
-def in_one_line(report: "Report") -> str:
+def in_one_line(report: Contents) -> str:
     """Return the finding, and the entry that is furthest off if there is one."""
     words = [_finding(report), *(line.strip() for line in _entries(report)[:1])]
     return textwrap.shorten("; ".join(words), _ONE_LINE, placeholder=" ...")
 
 
-def _finding(report: "Report") -> str:
+def _finding(report: Contents) -> str:
     return f"{report.verdict}: {report.reason}"
 
 
-def _entries(report: "Report") -> list[str]:
+def _entries(report: Contents) -> list[str]:
     """Return lines on the entries that are furthest off, or least resolved."""
     if report.ok:
         return []
@@ -101,7 +99,7 @@ def _off_by(claimed: float, measured: float) -> str:
     return f"off by {abs(claimed - measured) / abs(measured):.1e} of it"
 
 
-def _measured(report: "Report") -> list[str]:
+def _measured(report: Contents) -> list[str]:
     """Return lines on what was measured, and what could have been seen."""
     flat = report.flat
     states, seen = flat["state"], flat["resolution"]
@@ -130,7 +128,7 @@ def _measured(report: "Report") -> list[str]:
     return lines
 
 
-def _other_checks(report: "Report") -> list[str]:
+def _other_checks(report: Contents) -> list[str]:
     """Return lines on what was checked: whatever else failed, then all names by verdict."""
     # The reason tells of the one that decides; whatever else fails has a text of its own.
     lines = [

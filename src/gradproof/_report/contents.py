@@ -1,0 +1,107 @@
+"""The contents of a report: its fields, and what follows from them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._backends.foreign import escaped
+from .._vectors.layout import Leaf, Pairs, leaf_of
+from .._vectors.scope import NOTHING, Scope
+from .advice import of_reason
+from .reach import Reach
+from .verdicts import Check, Verdict
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Contents:
+    """What a report holds; `Report` says what each field is."""
+
+    verdict: Verdict
+    reason: str
+    remarks: tuple[str, ...]
+    rtol: float
+    resolved: float
+    whole: float
+    dtype: str
+    nfev: int
+    ngev: int
+    seed: int
+    flat: dict[str, np.ndarray]
+    leaves: tuple[Leaf, ...]
+    pairs: Pairs | None = None
+    checks: tuple[Check, ...] = ()
+    alone: tuple[float, float] | None = None
+    reach: Reach | None = None
+    compile_time: float = 0.0
+    advice: str = ""
+    interrupted: bool = False
+    scope: Scope = NOTHING
+    measured_in: str = ""
+
+    def __post_init__(self) -> None:
+        # Exceptions, paths and values of the user are part of these.
+        object.__setattr__(self, "reason", escaped(self.reason))
+        object.__setattr__(self, "remarks", tuple(map(escaped, self.remarks)))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the claim passed; an inconclusive check is not ok."""
+        return self.verdict is Verdict.PASS
+
+    @property
+    def next_step(self) -> str:
+        """What would help a check that is inconclusive; empty for one that is not."""
+        if self.verdict is not Verdict.INCONCLUSIVE:
+            return ""
+        return self.advice or of_reason(self.reason)
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """One number for each entry of x0, by name; see the class."""
+        return {name: _shaped(self, values) for name, values in self.flat.items()}
+
+    def worst(self, k: int = 5) -> list[dict[str, Any]]:
+        """
+        Return the entries that are furthest off, or least resolved, first.
+
+        Parameters
+        ----------
+        k : int
+            How many at most.
+
+        Returns
+        -------
+        list of dict
+            With the ``name`` of the entry, the ``index`` in its leaf and the ``leaf`` (its path),
+            and its numbers from `entries`.
+        """
+        state = self.flat["state"]
+        # What was not reached may be all that there is of an interrupted check, and says nothing.
+        measured = np.isfinite(self.flat["measured"])
+        kinds = [state == "fail", (state == "unresolved") & measured, state == "unresolved"]
+        rank = np.select(kinds, [3, 2, 1], 0)
+        # By state, then by resolution; the first of equals first.
+        order = np.lexsort((-self.flat["resolution"], -rank))
+        return [_entry(self, int(i)) for i in order[:k]]
+
+
+def _shaped(contents: Contents, values: np.ndarray) -> Any:
+    """Return numbers of all entries in the shape of x0."""
+    parts: dict[str, Any] = {}
+    for leaf in contents.leaves:
+        own = values[leaf.where]
+        shape = leaf.shape
+        parts[leaf.path] = own.reshape((2, *shape) if leaf.complex else shape)
+    return parts[""] if list(parts) == [""] else parts
+
+
+def _entry(contents: Contents, i: int) -> dict[str, Any]:
+    """Return the name of an entry, and its numbers."""
+    leaf = leaf_of(list(contents.leaves), i)
+    numbers = {name: values[i].item() for name, values in contents.flat.items()}
+    name = leaf.name(i)
+    row = numbers.get("row", -1)
+    if contents.pairs is not None and row >= 0:
+        name = contents.pairs.name(row, i)
+    return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
