@@ -6,18 +6,17 @@ import numpy as np
 
 from .._backends.typing import Function
 from .._claims.gradient import Gradient
-from .._evaluation.options import Evaluation, Settings
+from .._evaluation.options import Evaluation
 from .._evaluation.values import Values
-from .._report.combined import together, whole
 from .._report.report import Report
 from .._vectors.callables import checked_callable
 from .._vectors.hints import of_output
-from .._vectors.point import Point
 from .._vectors.primals import ArgNums
 from .._vectors.validation import flags
 from .._verdict.judge import of_gradient
 from .._verdict.options import Options
 from .consistency import same_value
+from .session import Pending, Session
 
 
 def verify_grad(
@@ -135,16 +134,15 @@ def verify_grad(
     checked_callable(grad, "grad")
     flags(has_aux=has_aux, value_and_grad=value_and_grad)
     options = Options.checked(rtol, budget, seed, directions)
-    settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func).with_entries()
-    values = Values(func, point, options.budget, settings, has_aux=has_aux)
+    session = Session.at(func, (x0, *args), (argnums, kwargs), options, evaluation)
+    point, values = session.point, session.values(func, has_aux=has_aux)
     _refuse_several(values)
     claim = Gradient(grad, point, with_value=value_and_grad)
     report = of_gradient(values, np.ones(1), claim, options)
-    if not value_and_grad:
-        return whole(report)
-    checks = [same_value(values, claim.value, "grad")]
-    return whole(together([("gradient", report)], checks, values.nfev, claim.calls))
+    pending: Pending = {}
+    if value_and_grad:
+        pending["value"] = lambda: same_value(values, claim.value, "grad")
+    return session.told("gradient", report, pending, values, claim)
 
 
 def _refuse_several(values: Values) -> None:

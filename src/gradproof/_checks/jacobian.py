@@ -8,17 +8,15 @@ from .._backends.typing import Function
 from .._claims.gradient import Gradient
 from .._claims.jacobian import Jacobian
 from .._claims.sparse import SparseJacobian
-from .._evaluation.options import Evaluation, Settings
-from .._evaluation.values import Values
-from .._report.combined import together, whole
+from .._evaluation.options import Evaluation
 from .._report.report import Report
 from .._vectors.callables import checked_callable
-from .._vectors.point import Point
 from .._vectors.primals import ArgNums
 from .._vectors.validation import flags
 from .._verdict.judge import of_columns, of_gradient
 from .._verdict.options import Options
 from .consistency import same_value
+from .session import Pending, Session
 from .sparse import of_sparse
 
 
@@ -108,9 +106,8 @@ def verify_jac(
     checked_callable(jac, "jac")
     flags(has_aux=has_aux, value_and_jac=value_and_jac)
     options = Options.checked(rtol, budget, seed)
-    settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func).with_entries()
-    values = Values(func, point, options.budget, settings, has_aux=has_aux)
+    session = Session.at(func, (x0, *args), (argnums, kwargs), options, evaluation)
+    point, values = session.point, session.values(func, has_aux=has_aux)
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:
         claim = Gradient(jac, point, with_value=value_and_jac)
@@ -122,5 +119,7 @@ def verify_jac(
         else:
             compressed = SparseJacobian(claim, point, values.outputs, options.rng(2))
             report = of_sparse(compressed, values, options)
-    checks = [same_value(values, claim.value, "jac")] if value_and_jac else []
-    return whole(together([("Jacobian", report)], checks, values.nfev, claim.calls))
+    pending: Pending = {}
+    if value_and_jac:
+        pending["value"] = lambda: same_value(values, claim.value, "jac")
+    return session.told("Jacobian", report, pending, values, claim)

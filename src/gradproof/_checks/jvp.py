@@ -4,18 +4,16 @@ from typing import Any, Unpack
 
 from .._backends.typing import Function
 from .._claims.jvp import Tangents
-from .._evaluation.options import Evaluation, Settings
-from .._evaluation.values import Values
-from .._report.combined import beside, together, whole
+from .._evaluation.options import Evaluation
 from .._report.report import Report
 from .._vectors.callables import checked_callable
-from .._vectors.point import Point
 from .._vectors.primals import ArgNums
 from .._vectors.tangents import lines
 from .._vectors.validation import flags
 from .._verdict.judge import of_columns
 from .._verdict.options import Options
 from .consistency import linear_in_tangent, same_value
+from .session import Pending, Session
 
 
 def verify_jvp(
@@ -98,15 +96,15 @@ def verify_jvp(
     checked_callable(jvp, "jvp")
     flags(has_aux=has_aux, with_value=with_value)
     options = Options.checked(rtol, budget, seed)
-    settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func).with_entries()
-    values = Values(func, point, options.budget, settings, has_aux=has_aux)
+    session = Session.at(func, (x0, *args), (argnums, kwargs), options, evaluation)
+    point, values = session.point, session.values(func, has_aux=has_aux)
     span, tangents = lines(point, options.rng(2))
     claim = Tangents(jvp, point, span, tangents, values.outputs, with_value=with_value)
     report = of_columns(values.along(span), claim, options)
     rtol = report.rtol
-    pending = {"linearity of the jvp": lambda: linear_in_tangent(claim, values, options, rtol)}
+    pending: Pending = {
+        "linearity of the jvp": lambda: linear_in_tangent(claim, values, options, rtol)
+    }
     if with_value:
         pending["value"] = lambda: same_value(values, claim.value, "jvp")
-    report, checks = beside(report, pending)
-    return whole(together([("jvp", report)], checks, values.nfev, claim.calls))
+    return session.told("jvp", report, pending, values, claim)

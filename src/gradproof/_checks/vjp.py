@@ -4,12 +4,9 @@ from typing import Any, Unpack
 
 from .._backends.typing import Function
 from .._claims.vjp import Vjp, takes_cotangent
-from .._evaluation.options import Evaluation, Settings
-from .._evaluation.values import Values
-from .._report.combined import beside, together, whole
+from .._evaluation.options import Evaluation
 from .._report.report import Report
 from .._vectors.callables import checked_callable
-from .._vectors.point import Point
 from .._vectors.primals import ArgNums
 from .._vectors.tangents import weights
 from .._vectors.validation import flags
@@ -17,6 +14,7 @@ from .._verdict.judge import of_gradient
 from .._verdict.options import Options
 from .consistency import linear_in_cotangent, same_value, unless_random
 from .memory import LAYOUT, of_cotangent
+from .session import Pending, Session
 
 
 def verify_vjp(
@@ -104,19 +102,19 @@ def verify_vjp(
     checked_callable(vjp, "vjp")
     flags(has_aux=has_aux, **({} if pullback is None else {"pullback": pullback}))
     options = Options.checked(rtol, budget, seed, directions)
-    settings = Settings.checked(evaluation)
-    point = Point((x0, *args), argnums, kwargs, func).with_entries()
-    values = Values(func, point, options.budget, settings, has_aux=has_aux)
+    session = Session.at(func, (x0, *args), (argnums, kwargs), options, evaluation)
+    point, values = session.point, session.values(func, has_aux=has_aux)
     if pullback is None:
         pullback = not takes_cotangent(vjp, 1 + len(args), kwargs)
     cotangent = weights(values.outputs, values.at_x0, options.rng(1))
     claim = Vjp(vjp, point, values.outputs, cotangent, pullback=pullback)
     report = of_gradient(values, cotangent, claim, options)
     rtol = report.rtol
-    pending = {"linearity of the vjp": lambda: linear_in_cotangent(claim, values, options, rtol)}
+    pending: Pending = {
+        "linearity of the vjp": lambda: linear_in_cotangent(claim, values, options, rtol)
+    }
     if values.outputs.layouts():
         pending[LAYOUT] = lambda: unless_random(of_cotangent(claim, values, rtol), values)[0]
     if pullback:
         pending["value"] = lambda: same_value(values, claim.value, "vjp")
-    report, checks = beside(report, pending)
-    return whole(together([("vjp", report)], checks, values.nfev, claim.calls))
+    return session.told("vjp", report, pending, values, claim)
