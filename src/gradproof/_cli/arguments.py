@@ -56,6 +56,13 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_point(check)
+    _add_options(check)
+    return parser, check
+
+
+def _add_point(check: argparse.ArgumentParser) -> None:
+    """Add what is checked, and where."""
     check.add_argument("func", metavar="FUNC", help="the function: module:name or file.py:name")
     check.add_argument("grad", metavar="GRAD", help="its gradient function, named likewise")
     check.add_argument("--x0", metavar="X0", help=_X0)
@@ -72,6 +79,10 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="default: that of x0 where it has one, else the library's own; float64 on JAX "
         "switches jax_enable_x64 on",
     )
+
+
+def _add_options(check: argparse.ArgumentParser) -> None:
+    """Add how it is checked, and what is printed."""
     check.add_argument(
         "--rtol",
         type=float,
@@ -97,4 +108,3 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         action="store_true",
         help="print the report as JSON; what your own code prints goes to stderr",
     )
-    return parser, check

@@ -115,22 +115,10 @@ def gradgradcheck(
         batched_forward=False,
     )
     with torch.inference_mode(mode=False), torch.enable_grad():
+        grads = as_tuple(grad_outputs)
         if grad_outputs is None:
             results = _followed_results(func(*inputs))
-            grads: tuple[Any, ...] = tuple(
-                torch.testing.make_tensor(
-                    result.shape,
-                    dtype=result.dtype,
-                    device=result.device,
-                    low=-1,
-                    high=1,
-                    requires_grad=True,
-                    noncontiguous=gen_non_contig_grad_outputs,
-                )
-                for result in results
-            )
-        else:
-            grads = as_tuple(grad_outputs)
+            grads = _drawn(results, noncontiguous=gen_non_contig_grad_outputs)
         count = len(inputs)
     return _run(
         _gradient_of(func, inputs, grads),
@@ -139,6 +127,22 @@ def gradgradcheck(
         settings,
         raise_exception=raise_exception,
         second=True,
+    )
+
+
+def _drawn(results: tuple[Any, ...], *, noncontiguous: bool) -> tuple[Any, ...]:
+    """Return random grad_outputs, from torch's global generator."""
+    return tuple(
+        torch.testing.make_tensor(
+            result.shape,
+            dtype=result.dtype,
+            device=result.device,
+            low=-1,
+            high=1,
+            requires_grad=True,
+            noncontiguous=noncontiguous,
+        )
+        for result in results
     )
 
 
