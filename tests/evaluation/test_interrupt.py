@@ -98,9 +98,11 @@ class TestEveryCall:
             report = verify_grad(Stopped(cube, k), spoilt({4: 1.5}), x)
             # One of ten shows along the claim, after two ladders.
             known = report.reason.startswith("the gradient as a whole is off")
-            assert report.verdict is (Verdict.FAIL if known else Verdict.INCONCLUSIVE)
+            # In half precision the last calls are in single, and take nothing back.
+            decided = states(report)[4] == "fail"
+            assert report.verdict is (Verdict.FAIL if known or decided else Verdict.INCONCLUSIVE)
             assert k > 30 or not known
-            assert states(report)[4] == "unresolved"
+            assert not decided or (dtype == "float16" and k > whole.nfev - 5)
 
     def test_wrong_entries_among_many(self):
         """One that is confirmed fails the check, whatever the search had still to find."""
