@@ -142,7 +142,7 @@ def verify_grad(
     pending: Pending = {}
     if value_and_grad:
         pending["value"] = lambda: same_value(values, claim.value, "grad")
-    return session.told("gradient", report, pending, values, claim)
+    return session.told([("gradient", report)], pending, values, claim)
 
 
 def _refuse_several(values: Values) -> None:

@@ -125,7 +125,7 @@ def verify_hess(
     def symmetry() -> Check:
         return where_finite(symmetric(columns, point, rtol), values)
 
-    return session.told("Hessian", report, {"symmetry": symmetry}, values, claim)
+    return session.told([("Hessian", report)], {"symmetry": symmetry}, values, claim)
 
 
 def verify_hvp(
@@ -223,7 +223,7 @@ def verify_hvp(
         "linearity of the hvp": lambda: linear_in_tangent(claim, values, options, rtol),
         "symmetry": symmetry,
     }
-    return session.told("hvp", report, pending, values, claim)
+    return session.told([("hvp", report)], pending, values, claim)
 
 
 def _real(point: Point) -> Point:

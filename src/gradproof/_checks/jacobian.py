@@ -122,4 +122,4 @@ def verify_jac(
     pending: Pending = {}
     if value_and_jac:
         pending["value"] = lambda: same_value(values, claim.value, "jac")
-    return session.told("Jacobian", report, pending, values, claim)
+    return session.told([("Jacobian", report)], pending, values, claim)

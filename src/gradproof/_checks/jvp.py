@@ -107,4 +107,4 @@ def verify_jvp(
     }
     if with_value:
         pending["value"] = lambda: same_value(values, claim.value, "jvp")
-    return session.told("jvp", report, pending, values, claim)
+    return session.told([("jvp", report)], pending, values, claim)

@@ -13,6 +13,7 @@ from .._vectors.tangents import lines, weights
 from .._verdict.judge import of_columns, of_gradient
 from .._verdict.options import Options
 from .consistency import linear_in_cotangent, linear_in_tangent, same_vjp, transposed, value_is
+from .cotangents import of_positive
 from .memory import of_cotangent, of_inputs
 
 
@@ -54,6 +55,10 @@ class Modes:
         values = self._values
         claim = LibraryVjp(values.arrays_at, self._point, values.outputs, self.u, pullback=True)
         return claim, of_gradient(values, self.u, claim, self._options)
+
+    def of_positive(self, claim: LibraryVjp, report: Report) -> Report | None:
+        """Return the report for another cotangent, if the vjp is wrong there."""
+        return of_positive(self._values, claim, self._options, report)
 
     def forward(self) -> tuple[LibraryJvp, Report]:
         """Return what forward mode computes, along some lines, and the report on it."""

@@ -15,6 +15,7 @@ from .._report.verdicts import NOT_REACHED, Check, Verdict
 from .._vectors.point import Point
 from .._verdict.options import Options
 from .consistency import unless_random, unsure
+from .cotangents import POSITIVE
 from .modes import Modes
 
 # What becomes of a forward mode that func does not have: it is named as not checked, it makes the
@@ -110,7 +111,11 @@ class Rules:
             vjp, report = self._each.reverse()
             claims.append(vjp)
             reports.append((f"{self._label}vjp", self._told(report)))
-            own += self._each.of_vjp(vjp, whole(report).rtol)
+            again = self._each.of_positive(vjp, whole(report))
+            if again is not None:
+                reports.append((f"{self._label}{POSITIVE}", self._told(again)))
+                whole(again)
+            own += self._each.of_vjp(vjp, report.rtol)
             for why in self._each.no_layout:
                 name, first = reports[-1]
                 reports[-1] = name, first.without(f"x0 transposed in memory ({why:.80})")

@@ -77,19 +77,22 @@ class Session:
         return Values(func, self.point, self.options.budget, self.settings, has_aux=has_aux)
 
     @staticmethod
-    def told(name: str, report: Report, pending: Pending, values: Values, claim: Counted) -> Report:
+    def told(
+        reports: list[tuple[str, Report]], pending: Pending, values: Values, claim: Counted
+    ) -> Report:
         """
-        Return the report on a claim and on what is checked beside it, in order.
+        Return the report on a claim, of one or more by name, and on what is checked beside it.
 
         Ctrl-C ends it, `Interrupted`: none of what is still pending is then made.
         """
-        checks = []
+        checks: list[Check] = []
+        *others, (name, last) = reports
         for other, check in pending.items():
             try:
-                if not report.interrupted:
+                if not last.interrupted:
                     checks.append(check())
                     continue
             except KeyboardInterrupt:
-                report = replace(report, interrupted=True)
+                last = replace(last, interrupted=True)
             checks.append(Check(other, Verdict.INCONCLUSIVE, NOT_REACHED))
-        return whole(together([(name, report)], checks, values.nfev, claim.calls))
+        return whole(together([*others, (name, last)], checks, values.nfev, claim.calls))

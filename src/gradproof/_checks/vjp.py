@@ -13,6 +13,7 @@ from .._vectors.validation import flags
 from .._verdict.judge import of_gradient
 from .._verdict.options import Options
 from .consistency import linear_in_cotangent, same_value, unless_random
+from .cotangents import POSITIVE, of_positive
 from .memory import LAYOUT, of_cotangent
 from .session import Pending, Session
 
@@ -117,4 +118,6 @@ def verify_vjp(
         pending[LAYOUT] = lambda: unless_random(of_cotangent(claim, values, rtol), values)[0]
     if pullback:
         pending["value"] = lambda: same_value(values, claim.value, "vjp")
-    return session.told("vjp", report, pending, values, claim)
+    again = of_positive(values, claim, options, report)
+    reports = [("vjp", report)] + ([] if again is None else [(POSITIVE, again)])
+    return session.told(reports, pending, values, claim)

@@ -1,7 +1,8 @@
 """A claimed vjp at one cotangent: of func's values weighed by it, a gradient."""
 
+import copy
 import inspect
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,6 +51,13 @@ class Vjp(Claim):
             return self._gradient(self.point.copies_for_claim(), "at x0")
         finally:
             self.u, self._layout = before, ""
+
+    def at(self, u: np.ndarray) -> Self:
+        """Return the same vjp for another cotangent, as a claim of its own; calls go on."""
+        other = copy.copy(self)
+        other.u, other.at_x0 = u, self.of(u)
+        other.calls = self.calls
+        return other
 
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         weights = self.outputs.cotangent(self.u, self._layout)

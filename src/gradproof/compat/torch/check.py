@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..._checks.cotangents import POSITIVE
 from ..._checks.rules import Rules
-from ..._claims.autodiff import LibraryVjp
 from ..._evaluation.values import Values
-from ..._numerics.precision import Precision
-from ..._report.combined import together, whole
+from ..._report.combined import whole
 from ..._report.report import Report
 from ..._report.verdicts import Check, Verdict
 from ..._vectors.layout import flat_numbers
 from ..._vectors.numbers import as_numbers
 from ..._vectors.tangents import tangent
-from ..._verdict.judge import of_gradient
 from ..._verdict.options import Options
 from .checks import (
     Tensors,
@@ -37,7 +35,7 @@ from .inputs import Differentiable, Inputs, as_tuple, followed, numbers
 from .refusals import refuse_another_shape, refuse_inputs, refuse_results
 
 #: The checks that compare derivatives with values of func: what a tolerance is about.
-_COMPARED = {"vjp", "vjp of a positive grad_output", "jvp", "forward against reverse"}
+_COMPARED = {"vjp", POSITIVE, "jvp", "forward against reverse"}
 
 
 @dataclass(frozen=True)
@@ -219,9 +217,6 @@ def _judged(
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, lacking="raised")
     report = whole(rules.report(others))
-    drowns = Precision.of(values.eps).designs and values.at_x0.size > 1
-    if drowns and report.verdict is not Verdict.FAIL and "vjp" in settings.modes:
-        report = _once_more(values, point, options, report)
     remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
     if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
         remarks.append(
@@ -237,23 +232,6 @@ def _judged(
         return report, False
     wrong = {check.name for check in report.checks if check.verdict is not Verdict.PASS}
     return report, wrong <= _COMPARED and _is_excepted(values, point, settings, report.rtol)
-
-
-def _once_more(values: Values, point: Inputs, options: Options, report: Report) -> Report:
-    """
-    Return a report, or the one for another grad_output, if that is a fail.
-
-    Random signs may cancel in the sum of a grad_output, by which what is left out of every result
-    alike counts; what is left of it is too little for the digits of half precision. With positive
-    weights it counts in full. (What these cannot resolve, as a softmax, says nothing.)
-    """
-    u = 1 + options.rng(9).integers(128, size=values.at_x0.size) / 128
-    claim = LibraryVjp(values.arrays_at, point, values.outputs, u, pullback=True)
-    again = whole(of_gradient(values, u, claim, options))
-    if again.verdict is not Verdict.FAIL:
-        return report
-    name = "vjp of a positive grad_output"
-    return together([(name, again)], list(report.checks), values.nfev, report.ngev + claim.calls)
 
 
 def _is_excepted(values: Values, point: Inputs, settings: Settings, material: float) -> bool:
