@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.lines.test_inexact import of_the_sum, summed
 
-from gradproof import Verdict, verify_grad
+from gradproof import Verdict, verify_grad, verify_vjp
 from gradproof._lines import judgement
 
 
@@ -135,5 +135,25 @@ class TestExceptions:
         assert report.verdict is Verdict.FAIL, str(report)
 
 
-def test_all_are_asked_for():
+@pytest.mark.library("torch")
+def test_coarse_steps_alone(monkeypatch):
+    """Rows of sorted numbers add up their kinks, which three neighbouring steps may say alike."""
+    import torch
+
+    def func(x):  # bfloat16 has ties by itself
+        return x.float().sort(-1).values.to(x.dtype)
+
+    def vjp(x, ct):
+        return torch.func.vjp(func, x)[1](ct)[0]
+
+    x = torch.tensor(np.random.default_rng(1).normal(size=(20, 33))).to(torch.bfloat16)
+    assert verify_vjp(func, vjp, x, seed=1, pullback=False).verdict is not Verdict.FAIL
+    wrong = verify_vjp(func, lambda x, ct: -vjp(x, ct), x, seed=1, pullback=False)
+    assert wrong.verdict is Verdict.FAIL
+    others = tuple(each for each in judgement.EXCEPTIONS if each.name != "coarse steps alone")
+    monkeypatch.setattr(judgement, "EXCEPTIONS", others)
+    assert verify_vjp(func, vjp, x, seed=1, pullback=False).verdict is Verdict.FAIL
+
+
+def test_none_is_without_a_test():
     assert {each.name for each in judgement.EXCEPTIONS} == {*CASES, "coarse steps alone"}

@@ -1,6 +1,7 @@
 """Many entries: along a few directions, and a search for what is wrong."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import gradproof
 from gradproof import Verdict
 from gradproof._numerics.rungs import Rungs
 from gradproof._verdict.balance import levels, place_of, size_of, within
+from gradproof._verdict.decoding import Node
 from gradproof._verdict.directions import FEW, number_of
+from gradproof._verdict.search import Search
 
 verify_grad = partial(gradproof.verify_grad, seed=0)
 
@@ -351,6 +354,11 @@ class TestBalance:
         assert within(((1, 2),), ((0, 3),))
         assert not within(((1, 2),), ((1, 2),))
         assert callable(place_of)
+
+    def test_an_entry_that_a_line_does_not_move_is_not_what_it_shows(self):
+        entries = SimpleNamespace(survey=None, findings=None)
+        balance = SimpleNamespace(weights=np.array([1.0, 0.0]), shape=(2,))
+        assert not Search(entries, balance)._named(Node(((1, 2),), 0.5, 0.1))
 
     def test_levels(self):
         """More pairs are sharper where truncation rules, and the error bars are honest."""

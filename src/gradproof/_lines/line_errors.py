@@ -38,6 +38,61 @@ _CALM = 8.0
 _Piece = tuple[list[tuple[float, float]], list[np.ndarray]]
 
 
+class LineValues:
+    """
+    Func and claim on a line through x0, at places in units of its moves.
+
+    Parameters
+    ----------
+    survey : Survey
+        The problem.
+    line : ndarray of shape (n,)
+        A displacement of x.
+    direction : ndarray of shape (n,)
+        Its entries that are not zero have the part of the claim that is in doubt.
+    """
+
+    def __init__(self, survey: Survey, line: np.ndarray, direction: np.ndarray) -> None:
+        fixed = survey.scalar.point.fixed
+        self._d = line if fixed is None else np.where(fixed, 0.0, line)
+        self._part = np.where(direction != 0, self._d, 0.0)
+        # No square underflows or overflows, wherever x0 is.
+        self._along = self._d / (float(np.abs(self._d).max()) or 1.0)
+        self._survey, self.length = survey, float(self._d @ self._along)
+        self._known: dict[float, tuple[float, float]] = {}
+
+    @property
+    def claimed_at_x0(self) -> float:
+        """The slope that is claimed at x0."""
+        return float(self._survey.g @ self._d)
+
+    def at(self, t: float) -> tuple[float, float]:
+        """Return the place that x really moves to, and by how much func changes."""
+        t = float(t)
+        if t not in self._known:
+            change, happened = self._survey.scalar.at(t * self._d)
+            self._known[t] = float(happened @ self._along) / self.length, change
+        return self._known[t]
+
+    def slopes(self, t: float) -> Any:
+        """Return the slope that is claimed, and the part of it in doubt; NaN if there is none."""
+        there = self._survey.near.there(float(t) * self._d)
+        if there is None:
+            return np.full(2, np.nan)
+        return np.array([there @ self._d, there @ self._part])
+
+    def claimed(self, a: tuple[float, float], b: tuple[float, float]) -> Any:
+        """Return what is claimed of the change between two places: Gauss, three nodes."""
+        middle, half = (a[0] + b[0]) / 2, (b[0] - a[0]) / 2
+        ends = self.slopes(middle - 0.6**0.5 * half) + self.slopes(middle + 0.6**0.5 * half)
+        return half * (8 * self.slopes(middle) + 5 * ends) / 9
+
+    def piece(self, left: float, right: float) -> _Piece:
+        """Return a piece of the line between two places."""
+        points = [self.at(t) for t in (left, (left + right) / 2, right)]
+        return points, [self.claimed(a, b) for a, b in itertools.pairwise(points)]
+
+
 class LineErrors:
     """Func and claim on a line, and an error of the claim that is in doubt, maybe of another."""
 
@@ -49,13 +104,7 @@ class LineErrors:
         e: Estimate,
         size: float | None = None,
     ) -> None:
-        fixed = survey.scalar.point.fixed
-        self._d = line if fixed is None else np.where(fixed, 0.0, line)
-        self._part = np.where(direction != 0, self._d, 0.0)
-        # No square underflows or overflows, wherever x0 is.
-        self._along = self._d / (float(np.abs(self._d).max()) or 1.0)
-        self._survey, self._length = survey, float(self._d @ self._along)
-        self._known: dict[float, tuple[float, float]] = {}
+        self._survey, self._line = survey, LineValues(survey, line, direction)
         self._e = e if size is None else self._at_x0(e.step)
         self._size = abs(e.value) if size is None else size
         # A second difference of noise has sqrt(6) deviations, and half the width counts.
@@ -67,22 +116,24 @@ class LineErrors:
 
     def _at_x0(self, step: float) -> Estimate:
         """Return the error of the claim along the line by a single difference."""
-        if not self._length or self._survey.scalar.left() < 2:
+        if not self._line.length or self._survey.scalar.left() < 2:
             return NOTHING
-        (low, below), (high, above) = self._at(-step), self._at(step)
+        (low, below), (high, above) = self._line.at(-step), self._line.at(step)
         error = (above - below) / (high - low) if high > low else np.nan
-        return Estimate(error - float(self._survey.g @ self._d), 0.0, 0.0, step)
+        return Estimate(error - self._line.claimed_at_x0, 0.0, 0.0, step)
 
     def bends(self) -> bool:
         """Tell whether func bends far from x0 at all, but for an error of one size or share."""
-        if not self._length or self._survey.scalar.left() < 6:
+        if not self._line.length or self._survey.scalar.left() < 6:
             return False
-        far = [self._piece(*sorted((sign * CUTS[-2], sign * CUTS[-1]))) for sign in (-1.0, 1.0)]
+        far = [
+            self._line.piece(*sorted((sign * CUTS[-2], sign * CUTS[-1]))) for sign in (-1.0, 1.0)
+        ]
         return not all(self._bend(piece) < _STRAIGHT for piece in far)
 
     def rough(self, most: int = 2 * CUTS.size) -> bool:
         """Tell whether func has a kink or jump on the line, of the size of the error."""
-        if not self._length or self._survey.scalar.left() < 6 * CUTS.size:
+        if not self._line.length or self._survey.scalar.left() < 6 * CUTS.size:
             return False
         pieces = sorted(self._pieces(), key=self._bend, reverse=True)[:most]
         return any(map(self._kinked, pieces))
@@ -90,7 +141,7 @@ class LineErrors:
     def changes(self, cuts: np.ndarray = CUTS) -> bool:
         """Tell whether the claim is off by something else at most places, and not smoothly so."""
         like, others = 0, 0
-        if not self._length or self._survey.scalar.left() < 4 * cuts.size:
+        if not self._line.length or self._survey.scalar.left() < 4 * cuts.size:
             return False
         for t in np.concatenate([-cuts, cuts]):
             error, claim = self._error(t, self._e.step)
@@ -110,11 +161,11 @@ class LineErrors:
         That is a polynomial, or one and another times the claim, since what is left out of a claim
         often looks like the rest of it. Infinite if there are too few values.
         """
-        if not self._length or self._survey.scalar.left() < 4 * OUTER.size:
+        if not self._line.length or self._survey.scalar.left() < 4 * OUTER.size:
             return np.inf
         places = np.concatenate([[0.0], -OUTER, OUTER])
         found = [self._error(t, step) for t in places[1:]]
-        errors, claims = np.array([(self._e.value, self._slopes(0.0)[0]), *found]).T
+        errors, claims = np.array([(self._e.value, self._line.slopes(0.0)[0]), *found]).T
         there = np.isfinite(errors + claims)
         count = int(np.count_nonzero(there)) - _LEFT
         if count < _LEFT:
@@ -128,19 +179,15 @@ class LineErrors:
 
     def _error(self, t: float, step: float) -> tuple[float, float]:
         """Return the error of the claim at a place by a single difference, and the claim."""
-        (low, below), (high, above) = self._at(t - step), self._at(t + step)
-        claim, _ = self._slopes(t)
+        (low, below), (high, above) = self._line.at(t - step), self._line.at(t + step)
+        claim, _ = self._line.slopes(t)
         return (above - below) / (high - low) - claim if high > low else np.nan, float(claim)
 
     def _pieces(self) -> list[_Piece]:
         """Return the pieces of the line on which func and claim are numbers."""
         cuts = itertools.pairwise([*-CUTS[::-1], *CUTS])
-        pieces = [self._piece(*ends) for ends in cuts]
+        pieces = [self._line.piece(*ends) for ends in cuts]
         return [piece for piece in pieces if np.isfinite(self._bend(piece))]
-
-    def _piece(self, left: float, right: float) -> _Piece:
-        points = [self._at(t) for t in (left, (left + right) / 2, right)]
-        return points, [self._claimed(a, b) for a, b in itertools.pairwise(points)]
 
     def _bend(self, piece: _Piece) -> float:
         """Return how much func bends on a piece by itself, as a share of error times width."""
@@ -158,7 +205,7 @@ class LineErrors:
         for _ in range(_HALVINGS):
             curvature = self._bend(piece)
             left, _, right = (place for place, _ in piece[0])
-            slopes = [float(self._slopes(place)[0]) for place, _ in piece[0]]
+            slopes = [float(self._line.slopes(place)[0]) for place, _ in piece[0]]
             turns.append((max(slopes) - min(slopes)) / self._size)
             if not curvature >= 1 / _BENT or self._survey.scalar.left() < 2:
                 return False
@@ -176,28 +223,7 @@ class LineErrors:
     def _halves(self, piece: _Piece) -> list[_Piece]:
         """Return the left half of a piece, the one in the middle, and the right one."""
         (a, m, b), _ = piece
-        points = [a, self._at((a[0] + m[0]) / 2), m, self._at((m[0] + b[0]) / 2), b]
-        claimed = [self._claimed(p, q) for p, q in itertools.pairwise(points)]
+        points = [a, self._line.at((a[0] + m[0]) / 2), m, self._line.at((m[0] + b[0]) / 2), b]
+        claimed = [self._line.claimed(p, q) for p, q in itertools.pairwise(points)]
         halves = [(points[j : j + 3], claimed[j : j + 2]) for j in range(3)]
         return [half for half in halves if np.isfinite(self._bend(half))] or [piece]
-
-    def _at(self, t: float) -> tuple[float, float]:
-        """Return the place that x really moves to, and by how much func changes."""
-        t = float(t)
-        if t not in self._known:
-            change, happened = self._survey.scalar.at(t * self._d)
-            self._known[t] = float(happened @ self._along) / self._length, change
-        return self._known[t]
-
-    def _slopes(self, t: float) -> Any:
-        """Return the slope that is claimed, and the part of it in doubt; NaN if there is none."""
-        there = self._survey.near.there(float(t) * self._d)
-        if there is None:
-            return np.full(2, np.nan)
-        return np.array([there @ self._d, there @ self._part])
-
-    def _claimed(self, a: tuple[float, float], b: tuple[float, float]) -> Any:
-        """Return what is claimed of the change between two places: Gauss, three nodes."""
-        middle, half = (a[0] + b[0]) / 2, (b[0] - a[0]) / 2
-        ends = self._slopes(middle - 0.6**0.5 * half) + self._slopes(middle + 0.6**0.5 * half)
-        return half * (8 * self._slopes(middle) + 5 * ends) / 9

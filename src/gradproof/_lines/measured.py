@@ -158,7 +158,7 @@ class Measurements:
         if survey.scalar.left() < 2 * RUNGS:
             raise BudgetSpent
         rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
-        measured = self._sight(weights, rungs, aim)
+        measured = self.measured(weights, rungs, aim)
         if not measured.resolved and aim is not None and survey.precision.designs:
             measured = self._integrated(measured)
             if measured.integrated:
@@ -171,7 +171,7 @@ class Measurements:
             if not noisy or more[1] <= 1.1 * rungs.h[0]:
                 more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
             rungs = rungs.joined(survey.scalar.ladder(survey.g, weights * survey.move, more))
-            measured = self._sight(weights, rungs, aim)
+            measured = self.measured(weights, rungs, aim)
         return measured
 
     def _integrated(self, measured: Measured) -> Measured:
@@ -216,11 +216,8 @@ class Measurements:
             raise BudgetSpent
         return survey.scalar.ladder(survey.g, direction, steps)
 
-    def measured(self, weights: np.ndarray, rungs: Rungs) -> Measured:
+    def measured(self, weights: np.ndarray, rungs: Rungs, aim: Aim | None = None) -> Measured:
         """Return what rungs along a direction show."""
-        return self._sight(weights, rungs, None)
-
-    def _sight(self, weights: np.ndarray, rungs: Rungs, aim: Aim | None) -> Measured:
         survey = self.survey
         scale, seen = survey.size_along(weights), survey.size_along(weights, "resolved")
         # The roundings of the claim add up like noise, but for a share that they have in common.

@@ -2,51 +2,22 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
 from .._numerics.blocks import BLOCK, blocks, dot
 from .._numerics.rungs import Rungs
 
-__all__ = ["BudgetSpent", "Scalarized"]
-#: The least entries of a block, and the most blocks: little is lost of a sweep that ends early, and
-#: what a block costs besides its calls of func, a few copies of x0, does not count. Workers, who
-#: wait for each other at its end, and whom it pays to start for many calls only, get more of them.
-_BLOCK, _BLOCK_OF_WORKERS, _BLOCKS = 64, 1024, 64
+#: In units in which f is about 1: what squares to infinity is no slope, but a wall.
 _WALL = 1e150
 #: The numbers of points and values that are worked on at once, if there are more than one point: an
 #: operation of NumPy on 2^14 of them takes ten times (2.7 us) what its call does (0.3 us), so that
 #: with more of them no calls are left to be saved.
 _TOGETHER = 2**14
-
-
-class Block(NamedTuple):
-    """
-    What was measured of some entries, each moved alone.
-
-    Attributes
-    ----------
-    k : int
-        The place of the step in the list of steps.
-    entries : range
-        The entries.
-    plus, up : ndarray
-        Changes of func and displacements, for a step up.
-    minus, down : ndarray
-        The same for a step down.
-    """
-
-    k: int
-    entries: range
-    plus: np.ndarray
-    up: np.ndarray
-    minus: np.ndarray
-    down: np.ndarray
 
 
 class Scalarized:
@@ -129,7 +100,7 @@ class Scalarized:
             return 1.0
         return np.sqrt(np.vecdot(size, changed.astype(float)) / total)
 
-    def _change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
+    def change(self, values: np.ndarray, at_x0: np.ndarray | None = None) -> Any:
         """Return the weighted sum of the changes of values, of those in the last axis."""
         at_x0 = self.values.at_x0 if at_x0 is None else at_x0
         # Scaled first: the sum of changes may overflow where that of scaled ones does not.
@@ -145,7 +116,7 @@ class Scalarized:
     def at(self, displacement: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the change of func at a displacement (NaN if it fails), and what happened."""
         values, happened = self.values.at(displacement)
-        return float(self._change(values)), happened
+        return float(self.change(values)), happened
 
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
@@ -170,7 +141,7 @@ class Scalarized:
             else:
                 share[at] = [dot(claim.size, weight, partial(_absolute, by)) for by in happened]
             del happened  # as long as x0
-            changes[at], size[at] = self._change(values), self._size(values)
+            changes[at], size[at] = self.change(values), self._size(values)
             if self.weights.size > 1:
                 moved[at] = self._share(values != self.values.at_x0)
         with np.errstate(all="ignore"):  # nowhere to go, or beyond the largest number
@@ -178,7 +149,6 @@ class Scalarized:
         # A step is what happened of it; where x has no digits for it, there is no rung.
         lost = ~((share >= 0.5) & (share <= 2)).all(axis=0)
         changes[:, lost], share[:, lost] = np.nan, 1.0
-        # In units in which f is about 1: what squares to infinity is no slope, but a wall.
         changes[~(np.abs(changes) < _WALL)] = np.nan
         # Rounding once has a standard deviation of eps / 2 / sqrt(3).
         largest = np.fmax.reduce(size, axis=0)
@@ -195,69 +165,6 @@ class Scalarized:
         direction = np.zeros_like(self.x)
         direction[i] = unit
         return self.ladder(claim, direction, steps)
-
-    def both_ways(self, steps: list[np.ndarray], reserve: int) -> Iterator[Block]:
-        """
-        Yield the changes of func with one entry at a time displaced, up and down.
-
-        Entries come in blocks, each measured with every step before the next: what ends a check
-        early, the budget or the user, takes nothing from blocks that are done.
-
-        Parameters
-        ----------
-        steps : list of ndarray of shape (n,)
-            The steps of all entries, one or more times.
-        reserve : int
-            If the budget does not reach all entries, the calls to leave to others, but no more
-            than half of what there is.
-
-        Yields
-        ------
-        Block
-            For each block and each step.
-        """
-        n, price = steps[0].size, 2 * self.values.cost * len(steps)
-        left = self.left()
-        reserve = min(reserve, int(left / 2)) if left < n * price else 0
-        happened = self._happened(steps) if self.values.sweepable else None
-        least = _BLOCK if self.values.calls.settings.workers is None else _BLOCK_OF_WORKERS
-        for block in self.values.blocks(max(least, -(-n // _BLOCKS))):
-            start = block.start
-            stop = int(min(block.stop, start + (self.left() - reserve) // price))
-            if stop <= start:
-                return
-            entries = range(start, stop)
-            for k, step in enumerate(steps):
-                if happened is None:
-                    yield self._one_by_one(k, step, entries)
-                else:
-                    plus, minus = (self._swept(sign * step, entries) for sign in (1.0, -1.0))
-                    up, down = happened[k][:, start:stop]
-                    yield Block(k, entries, plus, up, minus, down)
-            if stop < block.stop:
-                return
-
-    def _happened(self, steps: list[np.ndarray]) -> list[np.ndarray]:
-        """Return the displacements that steps of all entries make, up and down."""
-        point = self.point
-        return [
-            np.stack([point.happened(point.moved(sign * step)) for sign in (1.0, -1.0)])
-            for step in steps
-        ]
-
-    def _swept(self, step: np.ndarray, entries: range) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(
-                self.weights[0] * np.ldexp(self.values.sweep(step, entries), self.exponent)
-            )
-
-    def _one_by_one(self, k: int, step: np.ndarray, entries: range) -> Block:
-        changes, happened = np.empty((2, 2, len(entries)))
-        for j, sides in enumerate(self.values.each_entry(step, entries)):
-            for side, (values, moved, at_x0) in enumerate(sides):
-                changes[side, j] = self._change(values, at_x0)
-                happened[side, j] = moved[entries[j]]
-        return Block(k, entries, changes[0], happened[0], changes[1], happened[1])
 
 
 def _weights(claim: np.ndarray, direction: np.ndarray) -> Callable[[slice], Any]:

@@ -7,9 +7,9 @@ formula. A func that does not move at all is another case: of it a claim of zero
 
 import numpy as np
 
-from .._numerics.blocks import blocks, norm
+from .._numerics.blocks import norm
 from .._numerics.rungs import Rungs
-from .._numerics.scales import largest
+from .moves import largest_moved
 from .survey import Survey
 
 #: A change counts from here on, in standard deviations of what noise and rounding make of it. Four
@@ -39,8 +39,7 @@ BELOW_ROUNDING = (
 def claims_nothing(survey: Survey) -> bool:
     """Tell whether the claim moves func by no more than the rounding of its result."""
     least = survey.precision.zero * survey.eps * survey.scalar.size
-    claimed = (largest(survey.g[part] * survey.move[part]) for part in blocks(survey.g.size))
-    return bool(survey.g.size) and max(claimed) <= least
+    return bool(survey.g.size) and largest_moved(survey.g, survey.move) <= least
 
 
 def seen_together(survey: Survey, seen: float) -> bool:

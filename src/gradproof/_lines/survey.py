@@ -14,6 +14,8 @@ from .._numerics.blocks import drawn
 from .._numerics.extrapolation import NOTHING, estimate
 from .._numerics.noise import grain, noise_bound, noise_level
 from .._numerics.rungs import Rungs
+from .claim_noise import claim_noise, least_slopes
+from .moves import largest_moved
 from .units import Line, Units
 
 
@@ -45,7 +47,7 @@ class Survey(Units):
         How to act in the coarsest dtype involved; its ladders.
     lines : list of Line
         What was measured along lines.
-    inexact : object, optional
+    roughness : Roughness
         What is known of how exact func is beside x0.
     """
 
@@ -107,8 +109,8 @@ class Survey(Units):
         ordinary = self.eps**0.25
         # A claim that is nothing but rounding of func's result is one of zero.
         least = self.precision.zero * self.eps * self.scalar.size
-        claimed = self._largest_moved(self.g)
-        floor = self._least_slopes(lines) if claimed <= least else None
+        claimed = largest_moved(self.g, self.move)
+        floor = least_slopes(self, lines) if claimed <= least else None
         # That of one leaf may also be rounding of the claims of others, some operations of it.
         shared = 4 * self.eps * claimed
         # Nor has more to be seen of an entry where designs average rounding away: a share of the
@@ -118,7 +120,8 @@ class Survey(Units):
         if floor is None and self.precision.leaves_negligible:
             share = float(np.sqrt(self.eps))
             self.scales = self.scales.floored(self.g, self.scalar.parts, share, self.rtol)
-        self.claim_rounding = self._claim_noise()
+        assert self._rounding_by_ulps is not None
+        self.claim_rounding = claim_noise(self, self._rounding_by_ulps)
         ladders = [rungs for _, rungs in lines]
         self.grain = grain(ladders, self.floor)
         # Rounding to a grain has a standard deviation of 0.289 of it.
@@ -183,6 +186,12 @@ class Survey(Units):
         # A random factor, so that no function is resonant with the steps.
         factor = 2 ** self.rng.uniform(-0.5, 0.5)
         return [float(min(step, top / ratio**j) * factor) for j, step in enumerate(steps)], high
+
+    @property
+    def typical(self) -> float:
+        """The scale of the median entry's error, per move."""
+        positive = self.scales.material[self.scales.material > 0]
+        return float(np.median(positive)) if positive.size else 0.0
 
     def _room(self, lines: list[Line]) -> tuple[float, float]:
         """Return the step at which noise is immaterial, and up to which truncation is."""

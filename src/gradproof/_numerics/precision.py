@@ -120,10 +120,9 @@ class Precision:
         which see the less of each the more there are, like a root; whole rows along lines of their
         own, with the claim integrated; and what cancels in a random direction is lost in noise.
     near : bool
-        Whether steps reach so near to x0 that slopes tell of one side of it: where a kink, a jump
-        or the other order of a tie is, and a func that oscillates from a noisy one.
-    farther : bool
-        Whether steps that are larger than x0 may tell more; half precision starts from these.
+        Whether first steps are far below x0, and others nearer still: slopes tell where a kink, a
+        jump or the other order of a tie is, and a func that oscillates from a noisy one; and larger
+        steps may tell more.
     exact : bool
         Whether there are digits enough to see what a solver or a quadrature leaves of func.
     widens : bool
@@ -172,7 +171,6 @@ class Precision:
     leaves_negligible: bool
     designs: bool
     near: bool
-    farther: bool
     exact: bool
     widens: bool
     first_ulps: float
@@ -253,7 +251,6 @@ DOUBLE = Precision(
     leaves_negligible=True,
     designs=False,
     near=True,
-    farther=True,
     exact=True,
     widens=False,
     first_ulps=0.0,
@@ -293,7 +290,6 @@ HALF = replace(
     leaves_negligible=False,
     designs=True,
     near=False,
-    farther=False,
     exact=False,
     widens=True,
     first_ulps=2.0,

@@ -8,6 +8,7 @@ import numpy as np
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.findings import Findings
 from .._lines.survey import Survey
+from .._lines.sweep import both_ways
 from .._numerics.rungs import NOISE
 from .._numerics.scales import rms
 from .suspects import Entries
@@ -84,7 +85,7 @@ class Differences:
         """Measure the claim's error in each entry, the second difference, and the width."""
         survey = self.survey
         lengths = [step * survey.move * self._further() for step in steps]
-        for block in survey.scalar.both_ways(lengths, _CONVICTION):
+        for block in both_ways(survey.scalar, lengths, _CONVICTION):
             here, both = slice(block.entries.start, block.entries.stop), block.up - block.down
             with np.errstate(all="ignore"):
                 width = both / survey.move[here]

@@ -19,13 +19,14 @@ from .._lines.stationary import STATIONARY, bends, claims_nothing
 from .._lines.survey import Survey
 from .._lines.units import Line
 from .._numerics.noise import noise_level
-from .._numerics.rungs import NOISE
+from .._numerics.rungs import NOISE, Rungs
 from .._report.places import are_off, in_common, listed
 from .._report.reach import ROWS_UP_TO
 from .along import SLOPE_OFF, Settling
 from .balance import Balance, one_of, place_of, shape_of, size_of, within
 from .nothing import with_slopes
-from .row_lines import RowLines
+from .row_lines import RowLines, reach
+from .rows_seen import Seen
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
 #: gives up (`_locate.CALLS_ALLOWED`), and they resolve every entry to the last.
@@ -172,7 +173,14 @@ class Directions(Settling):
         found.alone = min(
             (measured.seen for measured in settled if measured.needed), default=math.inf
         )
-        found.reach = with_slopes(survey, rows.reach(found.whole, found.alone))
+        found.reach = with_slopes(survey, reach(rows, found.whole, found.alone))
+        return self._told(settled, rows.unseen_rows, base, failed=failed)
+
+    def _told(
+        self, settled: list[Measured], dark: Seen | None, base: Rungs, *, failed: bool
+    ) -> tuple[bool, str]:
+        """Return whether the claim fails otherwise than by a named entry, and the reason."""
+        found = self.findings
         if self.everywhere:
             return True, f"{_EVERYWHERE}: {self.everywhere}"
         if found.failed:
@@ -189,21 +197,28 @@ class Directions(Settling):
             return False, _SOMETHING
         if not all(measured.resolved for measured in settled if measured.needed):
             return False, _OPEN
-        dark = rows.unseen_rows
-        if dark is None:
-            found.pass_rest()
-            small = max(found.reach, key=lambda leaf: leaf.whole)
-            if len(found.reach) > 1 and small.whole > 1:
-                return False, _UNSEEN.format(name=small.path, size=small.whole)
-            return False, _AGREES
+        return False, self._agrees() if dark is None else self._unseen(dark)
+
+    def _agrees(self) -> str:
+        """Pass all entries; return the reason, and what would not have been seen."""
+        self.findings.pass_rest()
+        reach = self.findings.reach
+        small = max(reach, key=lambda leaf: leaf.whole)
+        if len(reach) > 1 and small.whole > 1:
+            return _UNSEEN.format(name=small.path, size=small.whole)
+        return _AGREES
+
+    def _unseen(self, dark: Seen) -> str:
+        """Return that rows may be missing; pass all entries if that is as well as can be told."""
+        survey = self.survey
         name, from_size = dark.rows.name(), float(dark.reach.max())
         size = math.prod(dark.rows.leaf.shape)
         if self.rows and survey.precision.designs and size <= ROWS_UP_TO:
             if claims_nothing(survey) and bends(survey):  # more digits would say no more
-                return False, STATIONARY
-            return False, _DARK.format(name=name, size=from_size)
-        found.pass_rest()
-        return False, _UNSEEN.format(name=name, size=from_size)
+                return STATIONARY
+            return _DARK.format(name=name, size=from_size)
+        self.findings.pass_rest()
+        return _UNSEEN.format(name=name, size=from_size)
 
     # --- measuring ---------------------------------------------------------------------------
 

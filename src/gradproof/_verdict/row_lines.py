@@ -51,6 +51,17 @@ def moved_as_claimed(survey: Survey, part: Part) -> np.ndarray:
     return weights
 
 
+def _seen(survey: Survey, rows: Rows) -> Seen:
+    where, scales, fixed = rows.leaf.where, survey.scales, survey.scalar.point.fixed
+
+    def square(part: slice) -> np.ndarray:
+        found = np.square(scales.resolved[where][part], dtype=float)
+        return found if fixed is None else np.where(fixed[where][part], 0.0, found)
+
+    own = rows.sums(lambda part: np.abs(scales.claim[where][part]))
+    return Seen(rows, own, np.sqrt(rows.sums(square)))
+
+
 class RowLines:
     """
     Looks at the rows of all leaves.
@@ -67,19 +78,9 @@ class RowLines:
         self.survey, self.looks = survey, looks
         self.measurements: list[Measured] = []
         leaves = [leaf for leaf in survey.scalar.point.leaves if leaf.where.stop > leaf.where.start]
-        self.wholes = [self._seen(Rows(leaf, None, 1)) for leaf in leaves]
-        self.rows = [[self._seen(rows) for rows in rows_of(leaf)] for leaf in leaves]
+        self.wholes = [_seen(survey, Rows(leaf, None, 1)) for leaf in leaves]
+        self.rows = [[_seen(survey, rows) for rows in rows_of(leaf)] for leaf in leaves]
         self._first = survey.scalar.nfev
-
-    def _seen(self, rows: Rows) -> Seen:
-        where, scales, fixed = rows.leaf.where, self.survey.scales, self.survey.scalar.point.fixed
-
-        def square(part: slice) -> np.ndarray:
-            found = np.square(scales.resolved[where][part], dtype=float)
-            return found if fixed is None else np.where(fixed[where][part], 0.0, found)
-
-        own = rows.sums(lambda part: np.abs(scales.claim[where][part]))
-        return Seen(rows, own, np.sqrt(rows.sums(square)))
 
     @property
     def unseen_rows(self) -> Seen | None:
@@ -236,28 +237,31 @@ class RowLines:
                 visible = survey.res * max(claimed, survey.size_along(weights, "resolved"))
                 self._measured(weights, visible, claimed, "constant" if constant else "along x0")
 
-    def reach(self, whole_of_all: float, alone: float) -> tuple[LeafReach, ...]:
-        """
-        Return how small a mistake of each leaf, of its rows and entries would have been seen.
 
-        Parameters
-        ----------
-        whole_of_all : float
-            That of the whole.
-        alone : float
-            The least error of one entry that is followed, in the units of the survey.
-        """
-        found = []
-        for whole, several in zip(self.wholes, self.rows, strict=True):
-            leaf = whole.rows.leaf
-            least = float(np.min(self.survey.scales.resolved[leaf.where]))
-            entry = alone / least if least > 0 else math.inf
-            by_axis = {seen.rows.axis: float(seen.reach.max()) for seen in several}
-            of_whole = float(whole.of_claim[0]) if len(self.wholes) > 1 else whole_of_all
-            size = math.prod(leaf.shape)
-            rows = tuple(
-                by_axis.get(k, of_whole if length == 1 and size > 1 else entry)
-                for k, length in enumerate(leaf.shape)
-            )
-            found.append(LeafReach(leaf.path, leaf.shape, of_whole, rows, entry))
-        return tuple(found)
+def reach(lines: RowLines, whole_of_all: float, alone: float) -> tuple[LeafReach, ...]:
+    """
+    Return how small a mistake of each leaf, of its rows and entries would have been seen.
+
+    Parameters
+    ----------
+    lines : RowLines
+        What was looked at.
+    whole_of_all : float
+        That of the whole.
+    alone : float
+        The least error of one entry that is followed, in the units of the survey.
+    """
+    found = []
+    for whole, several in zip(lines.wholes, lines.rows, strict=True):
+        leaf = whole.rows.leaf
+        least = float(np.min(lines.survey.scales.resolved[leaf.where]))
+        entry = alone / least if least > 0 else math.inf
+        by_axis = {seen.rows.axis: float(seen.reach.max()) for seen in several}
+        of_whole = float(whole.of_claim[0]) if len(lines.wholes) > 1 else whole_of_all
+        size = math.prod(leaf.shape)
+        rows = tuple(
+            by_axis.get(k, of_whole if length == 1 and size > 1 else entry)
+            for k, length in enumerate(leaf.shape)
+        )
+        found.append(LeafReach(leaf.path, leaf.shape, of_whole, rows, entry))
+    return tuple(found)

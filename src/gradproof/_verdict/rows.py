@@ -150,7 +150,7 @@ class Rows:
         claim = self.columns.column(i)
         own = np.abs(claim)
         material, resolved, largest = self._scales.of_column(i, claim)
-        # As of a gradient: `Survey._claim_noise`.
+        # As of a gradient: `claim_noise`.
         claim_rounding = survey.precision.claim_margin * (self._rounding_by_ulps + survey.eps * own)
         claim_rounding += survey.eps * largest
         visible = survey.res * resolved

@@ -21,7 +21,8 @@ from .._lines.survey import Survey
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
-from .balance import Balance, Level, size_of
+from .balance import Balance, size_of
+from .decoding import Node, decoded
 from .places import Places
 from .suspects import Entries
 
@@ -29,25 +30,10 @@ from .suspects import Entries
 CALLS_ALLOWED = 600
 #: The most entries that are named.
 _MOST = 32
-#: Half a cell between two digits is 8 deviations, and what is accepted a quarter of a cell: that
-#: leaves the test whether it is one entry at all its power.
-_CELL = 16.0
-#: With fewer cells, halving costs no more, and copes with several entries.
-_CELLS = 4.0
 #: So many halvings in a row that find errors in both halves ask how many entries are wrong.
 _BOTH = 3
 #: Entries to look at then, and how many of them say that errors are everywhere.
 SAMPLE, _DENSE = 8, 2
-
-
-@dataclass
-class Node:
-    """Entries in which something is wrong: a box, its error, the uncertainty, and its history."""
-
-    box: Box
-    error: float
-    spread: float
-    both: int = 0
 
 
 @dataclass
@@ -129,7 +115,7 @@ class Search:
             if not self._named(node):
                 self.left.append(node)
             return []
-        box = self._decoded(node)
+        box = decoded(self.balance, node)
         if box is not None and size_of(box) == 1:
             part = Node(box, node.error, node.spread)
             if self._named(part):
@@ -191,59 +177,13 @@ class Search:
             half.both = node.both + 1 if len(halves) == 2 else 0
         return halves
 
-    def _decoded(self, node: Node) -> Box | None:
-        """Return the entry, or the row or column, that all of an error is in; None if unknown."""
-        box, size = node.box, abs(node.error)
-        known = 0
-        for axis, (start, stop) in enumerate(node.box):
-            if stop - start == 1:
-                continue
-            position = self._position(node, axis, size)
-            if position is not None:
-                box = (*box[:axis], (start + position, start + position + 1), *box[axis + 1 :])
-                known += 1
-        return box if known else None
-
-    def _position(self, node: Node, axis: int, size: float) -> int | None:
-        """Return where along an axis of a node the error is, by its digits."""
-        start, stop = node.box[axis]
-        best = None
-        for level in self.balance.levels:
-            blur = self.balance.spread(node.box, level) + node.spread
-            cells = min(size / (_CELL * max(blur, 1e-300)), self._cells_of_x(level))
-            if cells >= _CELLS:
-                cost = level.steps.size * math.ceil(math.log(stop - start) / math.log(cells))
-                if best is None or cost < best[0]:
-                    best = cost, level, cells
-        if best is None:
-            return None
-        _, level, cells = best
-        position = 0
-        along = [1] * len(node.box)
-        along[axis] = stop - start
-        for unit, base, shares in self.balance.digits(stop - start, cells):
-            error, spread = self.balance.weigh(node.box, level, 1, shares.reshape(along))
-            ratio = error / node.error * (base - 1)
-            blur = (spread + abs(error / node.error) * node.spread) / size * (base - 1)
-            digit = round(ratio) if np.isfinite(ratio) else -1
-            # Roundings of a right claim blur the ratio as well.
-            blur += self.balance.rounding(node.box) / size * (base - 1) / 4
-            if not 0 <= digit < base or abs(ratio - digit) > min(4 * blur, 0.25):
-                return None
-            position += digit * unit
-        return position if position < stop - start else None
-
-    def _cells_of_x(self, level: Level) -> float:
-        """Return how many shares x can tell apart at the steps of a level."""
-        return float(level.steps[-1]) / (16 * self.survey.scalar.x_eps)
-
     # --- single entries ----------------------------------------------------------------------
 
     def _named(self, node: Node) -> bool:
         """Look at the entry of a node alone; take what it holds off the node."""
         i = self._places.flat([start for start, _ in node.box])
         weight = float(self.balance.weights[i])
-        if i in self.found:
+        if i in self.found or not weight:  # a line through rows does not move all of them
             return False
         survey, findings = self.survey, self.entries.findings
         top, ratio = survey.steps.top, survey.steps.ratio

@@ -1,0 +1,74 @@
+"""Where an error is, digit by digit: positions of entries are weighed into a direction."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._report.places import Box
+from .balance import Balance, Level
+
+#: Half a cell between two digits is 8 deviations, and what is accepted a quarter of a cell: that
+#: leaves the test whether it is one entry at all its power.
+_CELL = 16.0
+#: With fewer cells, halving costs no more, and copes with several entries.
+_CELLS = 4.0
+
+
+@dataclass
+class Node:
+    """Entries in which something is wrong: a box, its error, the uncertainty, and its history."""
+
+    box: Box
+    error: float
+    spread: float
+    both: int = 0
+
+
+def decoded(balance: Balance, node: Node) -> Box | None:
+    """Return the entry, or the row or column, that all of an error is in; None if unknown."""
+    box, size = node.box, abs(node.error)
+    known = 0
+    for axis, (start, stop) in enumerate(node.box):
+        if stop - start == 1:
+            continue
+        position = _position(balance, node, axis, size)
+        if position is not None:
+            box = (*box[:axis], (start + position, start + position + 1), *box[axis + 1 :])
+            known += 1
+    return box if known else None
+
+
+def _position(balance: Balance, node: Node, axis: int, size: float) -> int | None:
+    """Return where along an axis of a node the error is, by its digits."""
+    start, stop = node.box[axis]
+    best = None
+    for level in balance.levels:
+        blur = balance.spread(node.box, level) + node.spread
+        cells = min(size / (_CELL * max(blur, 1e-300)), _cells_of_x(balance, level))
+        if cells >= _CELLS:
+            cost = level.steps.size * math.ceil(math.log(stop - start) / math.log(cells))
+            if best is None or cost < best[0]:
+                best = cost, level, cells
+    if best is None:
+        return None
+    _, level, cells = best
+    position = 0
+    along = [1] * len(node.box)
+    along[axis] = stop - start
+    for unit, base, shares in balance.digits(stop - start, cells):
+        error, spread = balance.weigh(node.box, level, 1, shares.reshape(along))
+        ratio = error / node.error * (base - 1)
+        blur = (spread + abs(error / node.error) * node.spread) / size * (base - 1)
+        digit = round(ratio) if np.isfinite(ratio) else -1
+        # Roundings of a right claim blur the ratio as well.
+        blur += balance.rounding(node.box) / size * (base - 1) / 4
+        if not 0 <= digit < base or abs(ratio - digit) > min(4 * blur, 0.25):
+            return None
+        position += digit * unit
+    return position if position < stop - start else None
+
+
+def _cells_of_x(balance: Balance, level: Level) -> float:
+    """Return how many shares x can tell apart at the steps of a level."""
+    return float(level.steps[-1]) / (16 * balance.survey.scalar.x_eps)
