@@ -40,7 +40,7 @@ def _leave_zero(scalar: Scalarized, moves: np.ndarray, g: np.ndarray, eps: float
     unseen = np.isfinite(scalar.size) and not whole > least
     for part in scalar.parts if unseen or precision.least_move < 1 else []:
         size, move = scalar.magnitude[part], moves[part]
-        # An x0 whose square is less than the rounding of 1, as in `_stationary.hidden`; beside
+        # An x0 whose square is less than the rounding of 1, as in `stationary.hidden`; beside
         # others, one that is less than their last digit.
         small = float(np.sqrt(eps)) if unseen else eps * rms(size)
         near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)

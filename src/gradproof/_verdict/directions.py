@@ -29,7 +29,7 @@ from .row_lines import RowLines, reach
 from .rows_seen import Seen
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
-#: gives up (`_locate.CALLS_ALLOWED`), and they resolve every entry to the last.
+#: gives up (`search.CALLS_ALLOWED`), and they resolve every entry to the last.
 FEW = 300
 #: What a right gradient may cost, however many entries it has.
 _CALLS = 40
@@ -139,7 +139,7 @@ class Directions(Settling):
         Whether integrating the claim along a direction did not help.
     row : str
         The name of a row that is off as a whole.
-    looks : Looks
+    looks : Measurements
         Measures along directions.
     """
 

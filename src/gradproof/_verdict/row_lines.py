@@ -70,7 +70,7 @@ class RowLines:
     ----------
     survey : Survey
         The problem.
-    looks : Looks
+    looks : Measurements
         Measures along directions.
     """
 

@@ -30,7 +30,7 @@ def wrong_row(
 
     Parameters
     ----------
-    looks : Looks
+    looks : Measurements
         Measures along directions.
     measured : Measured
         The line that convicts.
