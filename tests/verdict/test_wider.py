@@ -181,3 +181,33 @@ def test_a_check_that_is_interrupted_there():
     with pytest.raises(Interrupted) as caught:
         verify_jac(func, softmax_jac, x, seed=0)
     assert caught.value.report.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.library("jax")
+@pytest.mark.parametrize("modes", [("fwd",), ("rev",)])
+def test_a_drop_in_looks_no_further_where_single_precision_has_spoken(modes):
+    """A straight-through rule passes nowhere, and no rule that is right in float32 alone."""
+    import jax
+    import jax.numpy as jnp
+
+    from gradproof import Inconclusive, WrongDerivative
+    from gradproof.compat.jax import check_grads
+
+    @jax.custom_jvp
+    def rounded(x):
+        return jnp.round(x * 4) / 4
+
+    rounded.defjvp(lambda x, t: (rounded(*x), *t))
+    x = jnp.asarray([1, 0.75, 1, 1.25, 0.5, 2], dtype=jnp.float16)
+    with pytest.raises(Inconclusive):
+        check_grads(rounded, (1.1 * x,), 1, modes=modes)
+    factors = jnp.where(jnp.arange(6) == 2, 1.5, 1)
+
+    @jax.custom_jvp
+    def another(x):
+        y = x**2
+        return (y if x.dtype == jnp.float16 else (y - 1) * factors + 1).sum()
+
+    another.defjvp(lambda x, t: (another(*x), (2 * x[0] * factors.astype(x[0].dtype) * t[0]).sum()))
+    with pytest.raises(WrongDerivative):
+        check_grads(another, (x,), 1, modes=modes)

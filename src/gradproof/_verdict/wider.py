@@ -27,7 +27,8 @@ _VALUES = (
     "measured with values of func in single precision, since those in half precision did not tell"
 )
 _CONFIRMED = "values of func in single precision say the same"
-_NONE = "half precision did not tell, and there are no values in single precision to tell by"
+_OFF = "at far finer steps values of func in single precision do not bear the claim out"
+_NONE = "there are no values in single precision to tell a claim in half precision by"
 _ANOTHER = "func returns something else there, beside x0"
 
 
@@ -83,9 +84,9 @@ class Look:
         if wide is None:
             return None, [] if failed else [f"{_NONE}: {wider.why}"]
         if self._off(first, wide):
-            return None, [_CONFIRMED] if failed else []
+            return None, [_CONFIRMED if failed else _OFF]
         if not wider.same(self.options.rng(10), self._places(first)):
-            return None, [] if failed else [f"{_NONE}: {_ANOTHER}"]
+            return None, [f"{_NONE}: {_ANOTHER}"]
         second = self.judged(wide, replace(self.options, rtol=first.rtol), wide.eps)
         return second, [_CONFIRMED] if failed and second.verdict is Verdict.FAIL else []
 
@@ -153,3 +154,8 @@ class Look:
         """Return func's change across x0, and the displacement."""
         (up, plus), (down, minus) = (wide.at(sign * displacement) for sign in (1.0, -1.0))
         return up - down, plus - minus
+
+
+def settled(report: Report) -> bool:
+    """Tell whether values in single precision spoke against a claim, or are not those of func."""
+    return any(remark.startswith((_CONFIRMED, _OFF, _NONE)) for remark in report.remarks)

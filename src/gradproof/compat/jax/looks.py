@@ -13,6 +13,7 @@ from ..._report.report import Report
 from ..._report.verdicts import Verdict
 from ..._vectors.point import Point
 from ..._verdict.options import Options
+from ..._verdict.wider import settled as told_apart
 from .digits import Numbers, beyond_digits
 from .still import hides_a_slope, stands_still
 from .values import LeafValues
@@ -130,7 +131,7 @@ def looked(
             return first.claim, _with_leaves(look, values, first, options)
         report = replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
     wide = widened(values).values if widens else values
-    if wide is None:
+    if wide is None or (widens and told_apart(report)):
         return first.claim, report
     for size in (1.0, *_NEAR) if widens else _NEAR:
         again = look(wide, replace(options, rtol=report.rtol), size)
