@@ -197,7 +197,7 @@ def test_kinks_of_a_line_are_no_noise(seed):
     g = ((x > kink) - np.sin(x)).astype(float)
     scalar = Scalarized(Values(func, Point((x,), 0, None), None), np.ones(1))
     survey = Survey(scalar, lambda _: g, g, 2.0**-23, 5e-3, rng)
-    survey.settled([survey.line(survey.signs()) for _ in range(2)])
+    survey.settled([survey.across() for _ in range(2)])
     assert survey.sigma < 4 * survey.floor
 
 

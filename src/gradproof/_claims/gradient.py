@@ -9,6 +9,7 @@ from .._backends.registry import Backend, is_array
 from .._backends.typing import Function
 from .._vectors.callables import noted
 from .._vectors.held import kept, writes_to_input, wrote
+from .._vectors.passes import moved_for_claim
 from .._vectors.point import Point
 from .matching import flat_claim
 
@@ -42,7 +43,9 @@ class Claim(abc.ABC):
     def __init__(self, func: Function, point: Point) -> None:
         self._func, self.point = func, point
         self.calls, self.eps = 0, 0.0
-        self.at_x0 = self._gradient(point.copies_for_claim(), "at x0")
+        found = self._gradient(point.copies_for_claim(), "at x0")
+        # It may be an array of the user's own, that later calls write to.
+        self.at_x0 = found if found.base is None and found.flags.owndata else found.copy()
 
     def hold(self, entries: np.ndarray) -> None:
         """Hold fixed the entries for which there is no number, where func has none either."""
@@ -52,7 +55,7 @@ class Claim(abc.ABC):
     def near(self, displacement: np.ndarray) -> np.ndarray | None:
         """Return the gradient at x0 plus a displacement; None if the claim fails there."""
         try:
-            return self._gradient(self.point.moved(displacement, for_claim=True), "near x0")
+            return self._gradient(moved_for_claim(self.point, displacement), "near x0")
         except Exception:
             return None
 

@@ -37,7 +37,7 @@ def matched(
     found = []
     for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
         at = f" at leaf {leaf.path}" if leaf.path else ""
-        array = as_numbers(backend, value, f"{name}{at}")
+        array = as_numbers(backend, value, f"{name}{at}", narrow=not rows)
         # A claim sees a number as it was given, func as an array of one entry.
         fits = [rows + leaf.shape, rows + tuple(given.shape)]
         if not rows:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .._numerics.blocks import LONG, blocks, stored, times
 from .._numerics.rungs import Rungs
-from .._numerics.scales import largest
+from .._numerics.scales import largest_of
 
 #: Places on either side of x0 where a claim is asked how far it strays. Where a chord is off by
 #: some error, they are off by as much in the mean, hardly ever all of them by less than half of it.
@@ -39,12 +41,24 @@ class NearClaim:
         claimed = rungs.claimed.copy()
         for j, h in enumerate(rungs.h):
             for side, sign in enumerate((1.0, -1.0)):
-                d = sign * h * direction
                 for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-                    there = self._claimed(node * d)
-                    change = np.nan if there is None else (self._scaled(there) - self.g) @ d
+                    change = self._change(direction, sign * h, node)
                     claimed[side, j] += weight * change
         return replace(rungs, claimed=claimed)
+
+    def _change(self, direction: np.ndarray, step: float, node: float) -> float:
+        """Return by how much the claim along a step differs from x0 at some node of it."""
+        if direction.size <= LONG:
+            d = step * direction
+            there = self._claimed(node * d)
+            return np.nan if there is None else float((self._scaled(there) - self.g) @ d)
+        there = self._claimed(times(direction, step * node))
+        if there is None:
+            return np.nan
+        return step * sum(
+            float((self._scaled(there[p].astype(float)) - self.g[p]) @ direction[p].astype(float))
+            for p in blocks(direction.size)
+        )
 
     def there(self, displacement: np.ndarray) -> Any:
         """Return the claim at a displaced point, None where it has none."""
@@ -153,16 +167,16 @@ class NearClaim:
         self._claimed(displacement)
 
     def rounding_by_ulps(self, ulp: np.ndarray) -> Any:
-        """Return by how much each entry changes at least where x0 moves by `ulp`; it is used up."""
+        """Return by how much each entry changes at least where x0 moves by `ulp`."""
         least: Any = None
-        for _ in range(2):
-            there = self._claimed(ulp)
-            if there is not None and np.isfinite(largest(there)):
-                change = self._scaled(there)  # it may be an array of the user's own
-                change -= self.g
-                np.abs(change, out=change)
-                least = change if least is None else np.minimum(least, change, out=least)
-                del change
+        for sign in (1.0, -1.0):
+            there = self._claimed(times(ulp, sign))
+            if there is not None and np.isfinite(largest_of(there.size, there.__getitem__)):
+                least = stored(there.size, partial(self._changed, there, least))
             del there  # before the claim is called again
-            np.negative(ulp, out=ulp)
         return np.zeros_like(self.g) if least is None else least
+
+    def _changed(self, there: np.ndarray, least: np.ndarray | None, part: slice) -> Any:
+        """Return by how much a part of the claim changed, or some other change that is less."""
+        change = np.abs(self._scaled(there[part].astype(float, copy=False)) - self.g[part])
+        return change if least is None else np.minimum(least[part], change)

@@ -2,11 +2,13 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
+from .._vectors.passes import displaced, is_long
 from .._vectors.point import Point
 from .._vectors.span import Span
 from .outcomes import Known
@@ -90,6 +92,43 @@ class Displaced(Results):
                 self._known[key] = values, happened
             yield values, happened
             del happened  # as long as x0
+
+    @property
+    def long(self) -> bool:
+        """Whether `on_line` is to be had: of one value, by very many entries."""
+        return self.at_x0.size == 1 and self.entrywise and is_long(self.point)
+
+    def on_line(
+        self,
+        direction: np.ndarray,
+        steps: list[float],
+        told: Callable[[int, slice, np.ndarray], None],
+    ) -> Iterator[np.ndarray]:
+        """
+        Yield func at steps along a direction, x0 being displaced in one pass for each of them.
+
+        Parameters
+        ----------
+        direction : ndarray of shape (n,)
+            Sliced, and nothing else is done with it.
+        steps : list of float
+            How far to go along it, in order.
+        told : callable
+            Is told, before func is called, the place of a step in the list, a part of the entries,
+            and the displacement that happened to these, in memory that is written over.
+
+        Yields
+        ------
+        ndarray of shape (1,)
+            NaN if func failed.
+        """
+        point = self.point
+        assert isinstance(point, Point)
+        points = (
+            displaced(point, direction, step, partial(told, k)) for k, step in enumerate(steps)
+        )
+        for outcome in self.calls.each(self._function, points):
+            yield self._numbers(outcome)
 
     def again(self, count: int) -> np.ndarray:
         """Return func at x0, called anew so many times, or as often as the budget allows."""

@@ -1,18 +1,17 @@
 """What rounding makes of a claim, and what is compared with where nothing is claimed."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._numerics.blocks import blocks
-from .._numerics.scales import largest, rms, rms_of
-from .units import Line, Units, product
+from .._numerics.blocks import by_parts, norm, stored
+from .._numerics.scales import inside, largest, largest_of, rms, rms_of
+from .units import Line, Units
 
 
 def least_slopes(units: Units, lines: list[Line]) -> tuple[float, float]:
     """Return, for a claim of zero, a slope per move that func has at least, and one to see."""
-    shown = [np.abs(r.changes).max(axis=0) / (r.h * np.linalg.norm(w)) for w, r in lines]
+    shown = [np.abs(r.changes).max(axis=0) / (r.h * norm(w.size, w.__getitem__)) for w, r in lines]
     moved = np.concatenate(shown)
     moved = moved[np.isfinite(moved) & (moved > 0)]
     least = float(moved.min()) if moved.size else 0.0
@@ -34,31 +33,38 @@ def claim_noise(units: Units, by_ulps: np.ndarray) -> Any:
     more than what has to be resolved: a claim that rounding alone moves further is itself the
     defect, unless its dtype has no more digits.
     """
-    in_full, scales, eps = units.precision.rounding_in_full, units.scales, units.eps
-    found = np.empty_like(units.g)
-    for part in units.scalar.parts:
-        rounding, move, own = by_ulps[part], units.move[part], found[part]
-        np.multiply(rounding, move, out=own)
-        claim, resolved = scales.claim[part], scales.resolved[part]
-        most, per_unit = largest(claim), largest(units.g[part])
-        if in_full:
-            per_x, per_move = rms(rounding), np.inf
-        else:
-            # What others share with it: not what kinks on x0 make of tied entries, which change on
-            # both sides; per move or per unit of x, whichever is less, as with the scales.
-            few = np.empty(own.size, dtype=bool)
-            for here in blocks(own.size):
-                few[here] = own[here] < 0.5 * units.res * resolved[here]
-            per_x = rms_of(own.size, partial(product, rounding, few))
-            per_move = rms_of(own.size, partial(product, own, few))
-        for here in blocks(own.size):
-            unit = move[here]
-            total = np.maximum(own[here], np.minimum(per_x * unit, per_move))
-            total += np.abs(claim[here]) * eps
-            total *= units.precision.claim_margin
-            whole = per_unit * unit
-            total += (whole if in_full else np.minimum(whole, most)) * eps
-            if not in_full:
-                np.minimum(total, 0.5 * units.res * resolved[here], out=total)
-            own[here] = total
-    return found
+    in_full, margin = units.precision.rounding_in_full, units.precision.claim_margin
+    scales, eps = units.scales, units.eps
+    shared = [_shared(units, by_ulps, part) for part in units.scalar.parts]
+
+    def rounding(k: int, at: slice) -> Any:
+        (per_x, per_move), per_unit, most = shared[k]
+        unit = units.move[at]
+        total = np.maximum(by_ulps[at] * unit, np.minimum(per_x * unit, per_move))
+        total += np.abs(scales.claim[at]) * eps
+        total *= margin
+        whole = per_unit * unit
+        total += (whole if in_full else np.minimum(whole, most)) * eps
+        return total if in_full else np.minimum(total, 0.5 * units.res * scales.resolved[at])
+
+    return stored(units.g.size, by_parts(units.scalar.parts, rounding))
+
+
+def _shared(
+    units: Units, by_ulps: np.ndarray, part: slice
+) -> tuple[tuple[float, float], float, float]:
+    """Return what entries of a leaf share: of an ulp, and of the claim's last operations."""
+    ulps, move = by_ulps[part], units.move[part]
+    n, claim = inside(part, units.scales.claim)
+    sizes = largest(units.g[part]), largest_of(n, claim)
+    if units.precision.rounding_in_full:
+        return (rms(ulps), np.inf), *sizes
+    # What others share with it: not what kinks on x0 make of tied entries, which change on both
+    # sides; per move or per unit of x, whichever is less, as with the scales.
+    _, resolved = inside(part, units.scales.resolved)
+
+    def few(at: slice) -> Any:
+        return ulps[at] * move[at] < 0.5 * units.res * resolved(at)
+
+    per_x = rms_of(n, lambda at: ulps[at] * few(at))
+    return (per_x, rms_of(n, lambda at: ulps[at] * move[at] * few(at))), *sizes

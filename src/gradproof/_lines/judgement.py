@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numerics.blocks import product
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import Rungs
 from .cancellation import CANCELS, cancels
@@ -98,7 +99,7 @@ class Flagged:
     @cached_property
     def direction(self) -> Any:
         """The displacement of x at a step of 1."""
-        return self.entry.direction if self.entry else self.weights * self.survey.move
+        return self.entry.direction if self.entry else product(self.weights, self.survey.move)
 
     def asks(self, holds: Callable[[Entry, Estimate], str]) -> str:
         """Return what a question of single entries finds."""

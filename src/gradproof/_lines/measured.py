@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
-from .._numerics.blocks import drawn, norm
+from .._numerics.blocks import half_weights, norm, product
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.least_squares import pooled
 from .._numerics.noise import noise_level
@@ -112,15 +111,11 @@ class Measurements:
     def random(self) -> Measured:
         """Look along a random direction in which all entries move."""
         survey = self.survey
-        # Half precision has 1024 sizes between 1 and 2: two equal errors cancel along all of three
-        # directions once in 1e10.
-        n, uniform = survey.g.size, partial(survey.rng.uniform, 1, 2)
+        n = survey.g.size
         # Where noise is a quarter of what must be seen.
         visible = survey.res * _TYPICAL * norm(n, survey.scales.resolved.__getitem__)
         steps = self._steps(visible)
-        weights = drawn(n, uniform, np.float16)
-        weights *= drawn(n, partial(survey.rng.choice, [-1.0, 1.0]), np.float16)
-        return self._along(weights, steps, None)
+        return self._along(half_weights(n, survey.rng), steps, None)
 
     def along(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Any = ""
@@ -157,7 +152,8 @@ class Measurements:
         survey, ratio = self.survey, self.survey.steps.ratio
         if survey.scalar.left() < 2 * RUNGS:
             raise BudgetSpent
-        rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
+        direction = product(weights, survey.move)
+        rungs = survey.scalar.ladder(survey.g, direction, steps)
         measured = self.measured(weights, rungs, aim)
         if not measured.resolved and aim is not None and survey.precision.designs:
             measured = self._integrated(measured)
@@ -170,13 +166,13 @@ class Measurements:
             more = min(rungs.h[0] * ratio**4, survey.steps.top) / np.array([1.0, ratio])
             if not noisy or more[1] <= 1.1 * rungs.h[0]:
                 more = rungs.h[-1] / ratio ** np.array([1.0, 2.0])
-            rungs = rungs.joined(survey.scalar.ladder(survey.g, weights * survey.move, more))
+            rungs = rungs.joined(survey.scalar.ladder(survey.g, direction, more))
             measured = self.measured(weights, rungs, aim)
         return measured
 
     def _integrated(self, measured: Measured) -> Measured:
         """Return a line along which the claim is integrated, at large steps, if that shows more."""
-        survey, direction = self.survey, measured.weights * self.survey.move
+        survey, direction = self.survey, product(measured.weights, self.survey.move)
         step = survey.steps.top * survey.rng.uniform(0.9, 1.0)
         for _ in range(_HALVINGS):
             # Asked of the claim alone: how far its integral can be trusted.
@@ -204,13 +200,13 @@ class Measurements:
     def again(self, measured: Measured) -> Rungs:
         """Return another ladder along a direction, without a common step."""
         if measured.integrated:
-            direction = measured.weights * self.survey.move
+            direction = product(measured.weights, self.survey.move)
             return self._far(direction, 0.93 * measured.integrated)
         return self.near(measured)
 
     def near(self, measured: Measured) -> Rungs:
         """Return a ladder down to fine steps, with the claim as it is at x0."""
-        survey, direction = self.survey, measured.weights * self.survey.move
+        survey, direction = self.survey, product(measured.weights, self.survey.move)
         steps = self.base.h / np.sqrt(self.base.h[0] / self.base.h[1])
         if survey.scalar.left() < 2 * steps.size:
             raise BudgetSpent

@@ -1,11 +1,10 @@
 """How far each entry of x moves, and by which power of two func and claim are scaled."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from .._numerics.blocks import blocks, dot
+from .._numerics.blocks import absolute, blocks, dot
 from .._numerics.precision import Precision
 from .._numerics.scales import largest, moves_by_leaf, rms, shortest_moves
 from .scalarized import Scalarized
@@ -36,13 +35,16 @@ def _leave_zero(scalar: Scalarized, moves: np.ndarray, g: np.ndarray, eps: float
     """
     precision = Precision.of(eps)
     least = precision.hidden * eps * scalar.size
-    whole = dot(g.size, partial(_absolute, g), partial(_absolute, moves))
+    whole = dot(g.size, partial(absolute, g), partial(absolute, moves))
     unseen = np.isfinite(scalar.size) and not whole > least
+    sizes = scalar.magnitude
     for part in scalar.parts if unseen or precision.least_move < 1 else []:
-        size, move = scalar.magnitude[part], moves[part]
+        size, move = sizes[part], moves[part]
         # An x0 whose square is less than the rounding of 1, as in `stationary.hidden`; beside
         # others, one that is less than their last digit.
         small = float(np.sqrt(eps)) if unseen else eps * rms(size)
+        if not any(((size[p] > 0) & (size[p] < small)).any() for p in blocks(size.size)):
+            continue
         near = (size > 0) & (size < small) & (np.abs(g[part]) * move <= least)
         if near.any():
             # No farther than where the claim alone would move func by all of its size.
@@ -58,7 +60,8 @@ def exponent_of(size: float, move: np.ndarray, g: np.ndarray) -> int:
         own = g[part]
         there = np.isfinite(own) & (own != 0)
         if there.any():
-            exponents = np.frexp(own[there])[1] + np.frexp(move[part][there])[1]
+            where = slice(None) if there.all() else there
+            exponents = np.frexp(own[where])[1] + np.frexp(move[part][where])[1]
             sizes.append(int(exponents.max()))
     # The claim itself has to stay a number, where x0 has next to no size.
     most = max(largest(g[part]) for part in blocks(g.size)) if g.size else 0.0
@@ -69,7 +72,3 @@ def exponent_of(size: float, move: np.ndarray, g: np.ndarray) -> int:
 def largest_moved(g: np.ndarray, move: np.ndarray) -> float:
     """Return the largest of some slopes per move."""
     return max((largest(g[part] * move[part]) for part in blocks(g.size)), default=0.0)
-
-
-def _absolute(values: np.ndarray, part: slice) -> Any:
-    return np.abs(values[part])

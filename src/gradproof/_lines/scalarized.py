@@ -2,14 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._evaluation.values import Values
-from .._numerics.blocks import BLOCK, blocks, dot
+from .._numerics.blocks import LONG, absolute, blocks, dot, sizes_or_ones, stacked
 from .._numerics.rungs import Rungs
 
 #: In units in which f is about 1: what squares to infinity is no slope, but a wall.
@@ -18,6 +17,9 @@ _WALL = 1e150
 #: operation of NumPy on 2^14 of them takes ten times (2.7 us) what its call does (0.3 us), so that
 #: with more of them no calls are left to be saved.
 _TOGETHER = 2**14
+
+#: Sides and places of steps.
+Places = list[tuple[int, int]]
 
 
 class Scalarized:
@@ -56,7 +58,7 @@ class Scalarized:
         self.eps, self.output_eps = values.eps, values.output_eps
         self.x_eps = values.point.eps / values.reach
         self.exponent = 0
-        self.size = float(self._size(values.at_x0))
+        self.size = float(self.size_of(values.at_x0))
 
     @property
     def magnitude(self) -> Any:
@@ -81,9 +83,9 @@ class Scalarized:
     def rescale(self, exponent: int) -> None:
         """From now on, return the changes of func times ``2**exponent``."""
         self.exponent = exponent
-        self.size = float(self._size(self.values.at_x0))
+        self.size = float(self.size_of(self.values.at_x0))
 
-    def _size(self, values: np.ndarray) -> Any:
+    def size_of(self, values: np.ndarray) -> Any:
         """Return the 2-norm of weighted values, of those in the last axis."""
         with np.errstate(over="ignore"):  # far beyond x0 and its values: nothing is seen from there
             weighted = np.ldexp(values * self.weights, self.exponent)
@@ -92,7 +94,7 @@ class Scalarized:
             share = weighted / np.where(largest, largest, 1.0)[..., None]
             return largest * np.sqrt(np.vecdot(share, share))
 
-    def _share(self, changed: np.ndarray) -> Any:
+    def share_of(self, changed: np.ndarray) -> Any:
         """Return what share of the 2-norm of weighted values some of them have, in each row."""
         size = np.square(np.ldexp(self.values.at_x0 * self.weights, self.exponent))
         total = float(size.sum())
@@ -120,30 +122,17 @@ class Scalarized:
 
     def ladder(self, claim: np.ndarray, direction: np.ndarray, steps: np.ndarray) -> Rungs:
         """Return what `claim` leaves unexplained along a direction, at falling steps."""
-        changes, size, claimed, share = np.empty((4, 2, steps.size))
         if self.point.fixed is not None:
             direction = np.where(self.point.fixed, 0.0, direction)
-        weight = _weights(claim, direction)
-        whole = dot(claim.size, weight, partial(_absolute, direction))
-        moved = np.ones((2, steps.size))
+        known = any((claim[part] * direction[part]).any() for part in blocks(claim.size))
+        weight = sizes_or_ones(claim, known=known)
+        whole = dot(claim.size, weight, partial(absolute, direction))
         # The finest first: what func keeps of its last call is then furthest from x0.
         places = [(side, j) for j in range(steps.size)[::-1] for side in (0, 1)]
-        moves = ((-1.0) ** side * steps[j] * direction for side, j in places)
-        found = self.values.many(moves, overwrite=True)
-        # A few at a time where they are short: then an operation costs more than its numbers.
-        together = max(1, _TOGETHER // max(claim.size + self.weights.size, 1))
-        for start in range(0, len(places), together):
-            at = tuple(np.transpose(places[start : start + together]))
-            values, happened = map(_stacked, zip(*itertools.islice(found, together), strict=True))
-            claimed[at] = np.vecdot(happened, claim)
-            if claim.size <= BLOCK:
-                share[at] = np.vecdot(np.abs(happened), weight(slice(None)))
-            else:
-                share[at] = [dot(claim.size, weight, partial(_absolute, by)) for by in happened]
-            del happened  # as long as x0
-            changes[at], size[at] = self.change(values), self._size(values)
-            if self.weights.size > 1:
-                moved[at] = self._share(values != self.values.at_x0)
+        measure = _in_passes if self.values.long else _by_moves
+        changes, size, claimed, share, moved = measure(
+            self, claim, direction, steps, places, known=known
+        )
         with np.errstate(all="ignore"):  # nowhere to go, or beyond the largest number
             share /= whole * steps
         # A step is what happened of it; where x has no digits for it, there is no rung.
@@ -167,19 +156,59 @@ class Scalarized:
         return self.ladder(claim, direction, steps)
 
 
-def _weights(claim: np.ndarray, direction: np.ndarray) -> Callable[[slice], Any]:
-    """Return what tells, of a part of x0, how much each entry counts for a step."""
-    known = any((claim[part] * direction[part]).any() for part in blocks(claim.size))
-    if claim.size <= BLOCK:
-        all_of_them = np.abs(claim) if known else np.ones_like(claim)
-        return all_of_them.__getitem__
-    return lambda part: np.abs(claim[part]) if known else np.ones(part.stop - part.start)
+def _by_moves(
+    scalar: Scalarized,
+    claim: np.ndarray,
+    direction: np.ndarray,
+    steps: Any,
+    places: Places,
+    *,
+    known: bool,
+) -> np.ndarray:
+    """Return changes, sizes, what was claimed, how far it went, and what share changed."""
+    found = np.ones((5, 2, steps.size))
+    changes, size, claimed, share, moved = found
+    weight = sizes_or_ones(claim, known=known)
+    moves = ((-1.0) ** side * steps[j] * direction for side, j in places)
+    points = scalar.values.many(moves, overwrite=True)
+    # A few at a time where they are short: then an operation costs more than its numbers.
+    together = max(1, _TOGETHER // max(claim.size + scalar.weights.size, 1))
+    for start in range(0, len(places), together):
+        at = tuple(np.transpose(places[start : start + together]))
+        values, happened = map(stacked, zip(*itertools.islice(points, together), strict=True))
+        claimed[at] = np.vecdot(happened, claim)
+        if claim.size <= LONG:
+            share[at] = np.vecdot(np.abs(happened), weight(slice(None)))
+        else:
+            share[at] = [dot(claim.size, weight, partial(absolute, by)) for by in happened]
+        del happened  # as long as x0
+        changes[at], size[at] = scalar.change(values), scalar.size_of(values)
+        if scalar.weights.size > 1:
+            moved[at] = scalar.share_of(values != scalar.values.at_x0)
+    return found
 
 
-def _absolute(values: np.ndarray, part: slice) -> Any:
-    return np.abs(values[part])
+def _in_passes(
+    scalar: Scalarized,
+    claim: np.ndarray,
+    direction: np.ndarray,
+    steps: Any,
+    places: Places,
+    *,
+    known: bool,
+) -> np.ndarray:
+    """Return the same of a func of one value, in one pass over the entries for each step."""
+    found = np.ones((5, 2, steps.size))
+    changes, size, claimed, share, _ = found
+    claimed[:], share[:] = 0.0, 0.0
 
+    def told(k: int, part: slice, happened: np.ndarray) -> None:
+        if known:
+            happened *= claim[part]
+            claimed[places[k]] += np.add.reduce(happened)
+        share[places[k]] += np.add.reduce(np.abs(happened, out=happened))
 
-def _stacked(rows: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return rows as one array; a single one, which may be long, is not copied."""
-    return rows[0][None] if len(rows) == 1 else np.stack(rows)
+    signed = [float((-1.0) ** side * steps[j]) for side, j in places]
+    for at, values in zip(places, scalar.values.on_line(direction, signed, told), strict=True):
+        changes[at], size[at] = scalar.change(values), scalar.size_of(values)
+    return found

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
+from .._numerics.blocks import norm
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._vectors.layout import leaf_of
@@ -127,7 +128,7 @@ def _alone(survey: Survey, weights: np.ndarray, rungs: Rungs, slope: float) -> b
     crossed = 3 * weights.size * float(rungs.h[-1]) / STEP_OF_STAIRS
     if rungs.changes[:, -1].any() and crossed < _HARDLY:
         return False
-    share = slope / float(np.linalg.norm(weights))
+    share = slope / norm(weights.size, weights.__getitem__)
     step = max(16 * survey.rounding / (0.3 * 2 * share), 4 * survey.scalar.x_eps)
     if step > survey.precision.stair:
         return True

@@ -5,12 +5,9 @@ How large claim and moves are, how noisy func and claim are, up to which step fu
 from all of these the step of the first difference of every entry.
 """
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
-from .._numerics.blocks import drawn
+from .._numerics.blocks import LONG, blocks, product, single_weights
 from .._numerics.extrapolation import NOTHING, estimate
 from .._numerics.noise import grain, noise_bound, noise_level
 from .._numerics.rungs import Rungs
@@ -53,19 +50,25 @@ class Survey(Units):
 
     def aligned(self) -> Line:
         """Return the line along which all entries move as the claim says that func grows."""
-        return self.line(self._aligned_signs())
-
-    def _aligned_signs(self) -> Any:
+        if self.g.size > LONG:
+            weights = single_weights(self.g.size, self.rng)
+            for part in blocks(self.g.size):
+                own, g = weights[part], self.g[part]
+                np.copyto(own, np.copysign(own, g), where=g != 0)
+            return self._line(weights)
         signs = self.signs()
         np.copyto(signs, np.sign(self.g), where=self.g != 0)
-        return signs
+        return self._line(self.rng.uniform(1, 2, self.g.size) * signs)
 
-    def line(self, signs: np.ndarray) -> Line:
-        """Return a line along which all entries move, with the given signs."""
-        # Magnitudes of 1 to 2: no entry has a small weight, and no two errors cancel for sure.
-        weights = drawn(self.g.size, partial(self.rng.uniform, 1, 2))
-        weights *= signs
-        del signs
+    def across(self) -> Line:
+        """Return a line along which all entries move with random signs."""
+        if self.g.size > LONG:
+            return self._line(single_weights(self.g.size, self.rng))
+        signs = self.signs()
+        return self._line(self.rng.uniform(1, 2, self.g.size) * signs)
+
+    def _line(self, weights: np.ndarray) -> Line:
+        """Return a line. Of weights from 1 to 2 none is small, no two errors cancel for sure."""
         steps = self.steps.line
         if not self.precision.near:
             # Beside a pole func bends within 1 / claim: where eight rungs would end far above the
@@ -74,9 +77,10 @@ class Survey(Units):
             excess = claimed / max(64 * self.eps * self.scalar.size, 1e-300)
             lower = min(max(excess, 1.0), max(steps[-1] / self.scalar.x_eps, 1.0))
             steps = steps * 2.0 ** -np.floor(np.log2(lower))
-        rungs = self.scalar.ladder(self.g, weights * self.move, steps)
+        direction = product(weights, self.move)
+        rungs = self.scalar.ladder(self.g, direction, steps)
         if self.precision.near:
-            rungs = self._down_to_smooth(weights * self.move, rungs)
+            rungs = self._down_to_smooth(direction, rungs)
         return weights, rungs
 
     def _down_to_smooth(self, direction: np.ndarray, rungs: Rungs) -> Rungs:

@@ -1,18 +1,26 @@
 """What is large and what is small: units for moves of x, and for errors of a gradient."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .blocks import blocks
+from .blocks import blocks, by_parts, lazy, stored
 from .precision import Precision
+
+#: Entries that stand for all where these are four times as many.
+_SAMPLE = 2**18
 
 
 def largest(values: np.ndarray) -> float:
     """Return the largest magnitude; NaN if there is one."""
     return float(np.maximum(np.max(values, initial=0.0), -np.min(values, initial=0.0)))
+
+
+def largest_of(size: int, values: Callable[[slice], np.ndarray]) -> float:
+    """Return the largest magnitude of an array that is made block by block; NaN if there is one."""
+    return float(np.max([largest(values(part)) for part in blocks(size)], initial=0.0))
 
 
 def rms(values: np.ndarray) -> float:
@@ -22,7 +30,7 @@ def rms(values: np.ndarray) -> float:
 
 def rms_of(size: int, values: Callable[[slice], np.ndarray]) -> float:
     """Return the root mean square of an array that is made block by block."""
-    most = float(np.max([largest(values(part)) for part in blocks(size)], initial=0.0))
+    most = largest_of(size, values)
     if most == 0 or not np.isfinite(most):
         return most
     total = 0.0
@@ -40,20 +48,22 @@ def moves(x: np.ndarray, eps: float) -> np.ndarray:
     much smaller than the others are moved on the scale of these, or on one of their own.
     """
     precision = Precision.of(eps)
-    size = np.abs(x)
     typical = rms(x)
     at_zero = min(typical, 1.0) or 1.0
-    own = np.where(size > 0, size, at_zero)
-    apart = (size > 0) & (size < precision.own_scale * typical)
-    return np.where(apart, own, np.maximum(own, precision.least_move * typical))
+
+    def made(part: slice) -> Any:
+        size = np.abs(x[part]).astype(float, copy=False)
+        own = np.where(size > 0, size, at_zero)
+        apart = (size > 0) & (size < precision.own_scale * typical)
+        return np.where(apart, own, np.maximum(own, precision.least_move * typical))
+
+    return stored(x.size, made)
 
 
 def moves_by_leaf(x: np.ndarray, parts: Iterable[slice], eps: float) -> np.ndarray:
     """Return the same of several leaves, each on a scale of its own."""
-    found = np.empty_like(x)
-    for part in parts:
-        found[part] = moves(x[part], eps)
-    return found
+    found = [moves(x[part], eps) for part in parts]
+    return found[0] if len(found) == 1 else np.concatenate([np.empty(0, x.dtype), *found])
 
 
 def shortest_moves(x: np.ndarray, eps: float, backend: Any) -> Any:
@@ -66,13 +76,22 @@ def shortest_moves(x: np.ndarray, eps: float, backend: Any) -> Any:
     if not backend.flushes:
         return 0.0
     least = Precision.of(eps).least_normal
-    small = np.abs(x) < 4 * least
-    return np.where(small, least / eps, 0.0) if small.any() else 0.0
+    if not any((np.abs(x[part]) < 4 * least).any() for part in blocks(x.size)):
+        return 0.0
+    return np.where(np.abs(x) < 4 * least, least / eps, 0.0)
 
 
-def _median(values: np.ndarray) -> float:
-    """Return the lower median size of what is not zero: the larger of two excuses no other."""
-    there = np.abs(values)
+def _median(part: slice, values: Callable[[Any], np.ndarray]) -> float:
+    """
+    Return the lower median size of what is not zero: the larger of two excuses no other.
+
+    Of very many entries a sample tells it: its rank is then off by a thousandth.
+    """
+    n = part.stop - part.start
+    if n > 4 * _SAMPLE:
+        there = np.abs(values(np.random.default_rng(0).integers(part.start, part.stop, _SAMPLE)))
+    else:
+        there = np.abs(values(part))
     if not there.all():
         there = there[there > 0]
     if not there.size:
@@ -117,31 +136,31 @@ class Scales:
         Return the scales with a share of the root mean square of a leaf below which all is nothing.
 
         Per move or per unit of x, whichever is less, as of all scales. An error of such an entry is
-        material from there on only. (The arrays, which are as long as x0, are written to.)
+        material from there on only.
         """
+        move, claim = self.move, self.claim
         nothing = tuple(
-            (part, share * rms(self.claim[part]), share * rms(g[part])) for part in parts
+            (part, share * rms_of(*inside(part, claim)), share * rms_of(*inside(part, g)))
+            for part in parts
         )
-        found = replace(self, nothing=nothing)
-        for at, least in found._negligible():
-            own = np.where(np.abs(self.claim[at]) <= least, least / rtol, 0.0)
-            for scale in (self.material, self.resolved):
-                np.maximum(scale[at], own, out=scale[at])
-        return found
 
-    def _negligible(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield blocks of entries, and the claims per move that are nothing there."""
-        for part, per_move, per_x in self.nothing:
-            for here in blocks(part.stop - part.start):
-                at = slice(part.start + here.start, part.start + here.stop)
-                yield at, np.minimum(per_move, per_x * self.move[at])
+        def own(k: int, at: slice) -> np.ndarray:
+            least = np.minimum(nothing[k][1], nothing[k][2] * move[at])
+            return np.where(np.abs(claim[at]) <= least, least / rtol, 0.0)
+
+        floor = by_parts(parts, own)
+        whole = self.material  # the other arrays of these scales are not to be kept by it
+        material = lazy(g.size, lambda at: np.maximum(whole[at], floor(at)))
+        resolved = stored(g.size, lambda at: np.maximum(self.resolved[at], floor(at)))
+        return Scales(self.move, self.claim, material, resolved, nothing)
 
     @property
     def negligible(self) -> np.ndarray:
         """Which entries are claimed to be nothing beside the others."""
         found = np.zeros(self.claim.shape, dtype=bool)
-        for at, least in self._negligible():
-            found[at] = np.abs(self.claim[at]) <= least
+        for part, per_move, per_x in self.nothing:
+            least = np.minimum(per_move, per_x * self.move[part])
+            found[part] = np.abs(self.claim[part]) <= least
         return found
 
 
@@ -175,27 +194,37 @@ def scales(
     hidden : float
         A claim per move of which the size need not be seen, however large the others are.
     """
-    claim = g * move
-    if floor or not claim.any():
+
+    def claimed(at: Any) -> Any:
+        return g[at].astype(float, copy=False) * move[at]
+
+    claim = lazy(g.size, claimed)
+    if floor or not any(claimed(part).any() for part in blocks(g.size)):
         material, resolved = (np.broadcast_to(slope, g.shape) for slope in floor or (0.0, 0.0))
         return Scales(move, claim, material, resolved)
-    medians = {part.start: (_median(claim[part]), _median(g[part])) for part in parts}
+    medians = {p.start: (_median(p, claimed), _median(p, g.__getitem__)) for p in parts}
     # A leaf whose claim is zero, or rounding of one that is (a bias before a normalisation), has no
     # scale: a slope that matters nowhere else matters not here. Unless that is all that there is.
-    zero = {p.start for p in parts if largest(claim[p]) <= nothing}
+    zero = {p.start for p in parts if largest_of(*inside(p, claim)) <= nothing}
     if len(zero) < len(parts):
         medians.update(dict.fromkeys(zero, (0.0, 0.0)))
     least = [min((m[k] for m in medians.values() if m[k]), default=0.0) for k in (0, 1)]
-    material, resolved = np.empty_like(claim), np.empty_like(claim)
-    for part in parts:
-        own, unit = claim[part], move[part]
-        per_move, per_x = (m or low for m, low in zip(medians[part.start], least, strict=True))
-        move_rms, x_rms = rms(own), rms(g[part])
-        for here in blocks(own.size):
-            at = slice(part.start + here.start, part.start + here.stop)
-            least_here = np.minimum(per_move, per_x * unit[here])
-            material[at] = np.maximum(np.abs(own[here]), least_here)
-            typical = np.minimum(move_rms, x_rms * unit[here])
-            least_seen = np.minimum(ordinary * typical, hidden)
-            resolved[at] = np.maximum(material[at], least_seen)
-    return Scales(move, claim, material, resolved)
+    middle = [[m or low for m, low in zip(medians[p.start], least, strict=True)] for p in parts]
+    mean = [(rms_of(*inside(p, claim)), rms_of(*inside(p, g))) for p in parts]
+
+    def of_material(k: int, at: slice) -> Any:
+        per_move, per_x = middle[k]
+        return np.maximum(np.abs(claimed(at)), np.minimum(per_move, per_x * move[at]))
+
+    def of_resolved(k: int, at: slice) -> Any:
+        per_move, per_x = mean[k]
+        typical = np.minimum(per_move, per_x * move[at])
+        return np.maximum(of_material(k, at), np.minimum(ordinary * typical, hidden))
+
+    resolved = stored(g.size, by_parts(parts, of_resolved))
+    return Scales(move, claim, lazy(g.size, by_parts(parts, of_material)), resolved)
+
+
+def inside(part: slice, values: Any) -> tuple[int, Callable[[slice], np.ndarray]]:
+    """Return the size of a part of an array, and what returns slices of it."""
+    return part.stop - part.start, lambda at: values[part.start + at.start : part.start + at.stop]

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._backends.registry import Backend, backend_of, is_array
 from .._backends.typing import Array, Function
+from .._numerics.blocks import same_numbers
 from .layout import flat_numbers
 
 
@@ -137,8 +138,8 @@ def same(backend: Backend, one: Array, other: Array) -> bool:
 
 def wrote(backend: Backend, handed: list[Array], expected: np.ndarray) -> bool:
     """Tell whether arrays that were handed over no longer are a flat vector of numbers."""
-    return backend.mutable and not np.array_equal(
-        flat_numbers(backend.to_host(handed)), expected, equal_nan=True
+    return backend.mutable and not same_numbers(
+        flat_numbers(backend.to_host(handed), narrow=True), expected
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .._numerics.blocks import LONG
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -94,8 +96,12 @@ def leaf_of(leaves: list[Leaf], i: int) -> Leaf:
     return next(leaf for leaf in leaves if leaf.where.start <= i < leaf.where.stop)
 
 
-def flat_numbers(host: list[Any]) -> np.ndarray:
-    """Return arrays of the host as one flat vector of float64; imaginary parts after real ones."""
+def flat_numbers(host: list[Any], *, narrow: bool = False) -> np.ndarray:
+    """
+    Return arrays of the host as one flat vector of float64; imaginary parts after real ones.
+
+    Very many numbers, if they may be `narrow`, in single precision if that is theirs.
+    """
     parts = []
     for value in host:
         array = np.asarray(value).reshape(-1)
@@ -105,6 +111,13 @@ def flat_numbers(host: list[Any]) -> np.ndarray:
             parts.append(array)
     if not parts:
         return np.empty(0)
+    if narrow and sum(part.size for part in parts) > LONG:
+        single = all(part.dtype in (np.float16, np.float32) for part in parts)
+        return (
+            np.concatenate(parts, dtype=np.float32 if single else np.float64)
+            if len(parts) > 1
+            else parts[0].astype(np.float32 if single else np.float64, copy=False)
+        )
     if len(parts) == 1:  # itself, if it is of float64: for who does not write to it
         return np.asarray(parts[0], dtype=np.float64)
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])

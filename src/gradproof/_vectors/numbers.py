@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.registry import Backend
+from .._numerics.blocks import LONG
 from .callables import _is_complex
 from .hints import of_pair
 from .paths import listed
@@ -94,8 +95,12 @@ def _refuse(dtype: Any, name: str) -> None:
     raise TypeError(msg)
 
 
-def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
-    """Return what a claim has for one leaf as an array of the host, real or complex."""
+def as_numbers(backend: Backend, value: Any, name: str, *, narrow: bool = False) -> np.ndarray:
+    """
+    Return what a claim has for one leaf as an array of the host, real or complex.
+
+    In double precision; very many numbers, if they may be `narrow`, in single if that is theirs.
+    """
     what = backend.no_derivative(value)
     if what:
         msg = (
@@ -124,4 +129,6 @@ def as_numbers(backend: Backend, value: Any, name: str) -> np.ndarray:
             "an array of numbers; expected a dense array or a list of numbers."
         )
         raise TypeError(msg)
+    if narrow and array.size > LONG and array.dtype == np.float32:
+        return array
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)

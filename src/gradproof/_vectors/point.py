@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.typing import Array, Function
+from .._numerics.blocks import LONG
 from .._numerics.precision import Precision
 from .hints import of_exception
 from .primals import Primals
@@ -225,7 +226,14 @@ class Point(Primals):
         return of_exception(err, self.arguments, self.given)
 
     def slopes(self, gradients: list[np.ndarray]) -> np.ndarray:
-        """Return gradients by the leaves, on the host, as slopes along each real number."""
+        """
+        Return gradients by the leaves, on the host, as slopes along each real number.
+
+        Those of one leaf with very many entries in their own memory and precision.
+        """
+        (leaf, *others), (array, *_) = self.leaves, gradients
+        if self.x.size > LONG and not others and not leaf.complex and self.fixed is None:
+            return np.asarray(array.real).reshape(-1)
         slopes = np.empty(self.x.size)
         for leaf, array in zip(self.leaves, gradients, strict=True):
             own = slopes[leaf.where]

@@ -238,7 +238,7 @@ class Primals:
 
     def numbers(self, arrays: list[Array]) -> np.ndarray:
         """Return arrays like the leaves as a flat vector."""
-        return flat_numbers(self.backend.to_host(arrays))
+        return flat_numbers(self.backend.to_host(arrays), narrow=True)
 
     def _make_held(self, names: list[str]) -> Held:
         """Return what is not moved, of arguments with these names."""

@@ -18,6 +18,7 @@ from .._lines.judgement import (
 )
 from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.survey import Survey
+from .._numerics.blocks import product
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
@@ -94,7 +95,7 @@ class Settling:
         if self.hopeless:
             return measured
         rungs = measured.rungs.both().part(slice(0, 2 * RUNGS))
-        rungs = survey.near.integrated(rungs, measured.weights * survey.move)
+        rungs = survey.near.integrated(rungs, product(measured.weights, survey.move))
         e, _ = survey.estimate(rungs, 0.0)
         better = replace(measured, e=e)
         if not better.resolved or suspicious(e, measured.common, DOUBT):

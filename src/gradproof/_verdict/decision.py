@@ -191,7 +191,7 @@ class Decision:
         # Where noise is sure to rule, a second line has little to add.
         enough = (survey.precision.designs or self.directions > 0) and survey.g.any()
         if survey.g.size > 1 and not enough:
-            lines.append(survey.line(survey.signs()))
+            lines.append(survey.across())
         if len(lines) > 1 and not survey.g.any() and whole_is_wrong(survey, found, *lines[1]):
             self.failed = True
             return _WHOLE

@@ -8,7 +8,7 @@ but for the same few calls however many there are. Where a direction disagrees, 
 
 import math
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.stationary import STATIONARY, bends, claims_nothing
 from .._lines.survey import Survey
 from .._lines.units import Line
+from .._numerics.blocks import Made
 from .._numerics.noise import noise_level
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import are_off, in_common, listed
@@ -229,9 +230,9 @@ class Directions(Settling):
         survey.lines = [(nothing, rungs) for _, rungs in survey.lines]
         lines.clear()
         for part in ("claim", "material", "resolved"):  # one after the other, each in its place
-            shorter = getattr(scales, part).astype(np.float32)
-            survey.scales = scales = replace(scales, **{part: shorter})
-        survey.claim_rounding = survey.claim_rounding.astype(np.float32)
+            shorter: Any = {part: _shorter(getattr(scales, part))}
+            survey.scales = scales = replace(scales, **shorter)
+        survey.claim_rounding = _shorter(survey.claim_rounding)
         survey.release_memory()
 
     # --- judging -----------------------------------------------------------------------------
@@ -250,3 +251,10 @@ class Directions(Settling):
         filled, common = ("", "") if self.blocks else in_common(leaves, wrong)
         places = filled or listed(place_of(box, survey) for box in boxes)
         return f"{text}, {_AGAIN}: {places}" + (f" (all in {common})" if common else "")
+
+
+def _shorter(values: np.ndarray) -> np.ndarray:
+    """Return numbers in single precision; as they are if they need no memory of their own."""
+    if isinstance(values, Made) or not any(values.strides):
+        return values
+    return values.astype(np.float32, copy=False)

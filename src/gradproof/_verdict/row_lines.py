@@ -20,6 +20,7 @@ from .._evaluation.outcomes import BudgetSpent
 from .._lines.evidence import DOUBT, suspicious
 from .._lines.measured import Measured, Measurements
 from .._lines.survey import Survey
+from .._numerics.scales import inside
 from .._report.reach import LeafReach
 from .._vectors.leaf_rows import Rows, rows_of
 from .rows_seen import MISS, Seen
@@ -53,12 +54,13 @@ def moved_as_claimed(survey: Survey, part: Part) -> np.ndarray:
 
 def _seen(survey: Survey, rows: Rows) -> Seen:
     where, scales, fixed = rows.leaf.where, survey.scales, survey.scalar.point.fixed
+    (_, claim), (_, resolved) = (inside(where, a) for a in (scales.claim, scales.resolved))
 
     def square(part: slice) -> np.ndarray:
-        found = np.square(scales.resolved[where][part], dtype=float)
+        found = np.square(resolved(part), dtype=float)
         return found if fixed is None else np.where(fixed[where][part], 0.0, found)
 
-    own = rows.sums(lambda part: np.abs(scales.claim[where][part]))
+    own = rows.sums(lambda part: np.abs(claim(part)))
     return Seen(rows, own, np.sqrt(rows.sums(square)))
 
 
