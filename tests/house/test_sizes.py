@@ -9,7 +9,7 @@ SOURCE = Path(gradproof.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 #: Lines of a module, and of a function without its docstring: beyond, cut it by what it is about.
-LONGEST_MODULE, LONGEST_FUNCTION = 310, 62
+LONGEST_MODULE, LONGEST_FUNCTION = 303, 60
 #: Methods of a class, those that Python itself asks for (`__init__`, `__eq__`, ...) not counted.
 MOST_METHODS = 12
 #: Protocols, which are long because what they stand for is asked many things: an array library, and
