@@ -65,7 +65,12 @@ def integral():
 def single_entries():
     """A line crosses the jumps of all entries; one entry meets its own alone."""
     x = (2 * np.random.default_rng(2).normal(size=16)).astype("float16")
-    return (lambda x: (x - np.floor(x)).sum()), np.ones_like, x, lambda x: -np.ones_like(x)
+
+    def func(x):
+        assert x.dtype == "float16"  # nor is there a wider one that would tell
+        return (x - np.floor(x)).sum()
+
+    return func, np.ones_like, x, lambda x: -np.ones_like(x)
 
 
 def rounding():
@@ -140,7 +145,8 @@ def test_coarse_steps_alone(monkeypatch):
     """Rows of sorted numbers add up their kinks, which three neighbouring steps may say alike."""
     import torch
 
-    def func(x):  # bfloat16 has ties by itself
+    def func(x):  # has ties by itself, and no wider dtype that would tell
+        assert x.dtype == torch.bfloat16
         return x.float().sort(-1).values.to(x.dtype)
 
     def vjp(x, ct):
