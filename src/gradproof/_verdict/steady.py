@@ -9,6 +9,13 @@ from .._numerics.rungs import NOISE
 #: Two draws of one noise differ by this many of its deviations at most: NOISE of one draw, the root
 #: of two for a difference, and two since the deviation is known to a factor of two.
 _ANOTHER = 2 * 2**0.5 * NOISE
+#: What is said of either.
+_AGAIN = "is another one at x0 when it is called there again"
+
+
+def depends_on_calls(remarks: tuple[str, ...]) -> bool:
+    """Tell whether remarks are among those on what depends on calls."""
+    return any(_AGAIN in remark for remark in remarks)
 
 
 def func_depends_on_calls(survey: Survey) -> str:
@@ -23,7 +30,7 @@ def func_depends_on_calls(survey: Survey) -> str:
     if change <= _ANOTHER * survey.sigma:
         return ""
     return (
-        f"func is another one at x0 when it is called there again, by {change / survey.sigma:.0e} "
+        f"func {_AGAIN}, by {change / survey.sigma:.0e} "
         "times its noise: what it returns depends on its earlier calls. Does it return, or compute "
         "from, memory that another call has written to?"
     )
@@ -45,7 +52,7 @@ def claim_depends_on_calls(survey: Survey, far: float) -> str:
     if change <= survey.rtol:
         return ""
     return (
-        f"the claim is another one at x0 when it is called there again, by {change:.0e} of its "
+        f"the claim {_AGAIN}, by {change:.0e} of its "
         "size: it depends on earlier calls, of itself or of func. Does it use what func has kept?"
     )
 
