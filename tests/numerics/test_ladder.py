@@ -19,6 +19,7 @@ from gradproof._numerics.one_sided import at_an_edge, one_sided
 from gradproof._numerics.precision import HALF
 from gradproof._numerics.rungs import Rungs
 from gradproof._numerics.scales import moves, scales
+from gradproof._numerics.streams import Streams
 from gradproof._vectors.point import Point
 from gradproof._verdict.designs import Designs
 
@@ -196,7 +197,7 @@ def test_kinks_of_a_line_are_no_noise(seed):
 
     g = ((x > kink) - np.sin(x)).astype(float)
     scalar = Scalarized(Values(func, Point((x,), 0, None), None), np.ones(1))
-    survey = Survey(scalar, lambda _: g, g, 2.0**-23, 5e-3, rng)
+    survey = Survey(scalar, lambda _: g, g, 2.0**-23, 5e-3, Streams(seed))
     survey.settled([survey.across() for _ in range(2)])
     assert survey.sigma < 4 * survey.floor
 

@@ -84,7 +84,7 @@ class Columns(abc.ABC):
 
     def rounding_by_ulps(self, survey: Any) -> Any:
         """Return by how much rounding of x0 moves the rows, root mean square, of shape (m,)."""
-        ulp = survey.signs() * survey.scalar.point.eps * survey.scalar.magnitude
+        ulp = survey.signs("claim rounding") * survey.scalar.point.eps * survey.scalar.magnitude
         least = np.full(self.shape[0], np.inf)
         for sign in (1.0, -1.0):
             there = self.there(sign * ulp)

@@ -52,7 +52,7 @@ def _apart(survey: Survey) -> np.ndarray:
     """Return a displacement by ulps in which entries that are equal move both ways."""
     scalar, signs = survey.scalar, np.empty_like(survey.move)
     for part in scalar.parts:
-        drawn = survey.rng.permutation(part.stop - part.start)
+        drawn = survey.rng("order of equals").permutation(part.stop - part.start)
         order = drawn[np.argsort(scalar.x[part][drawn], kind="stable")]
         signs[part][order] = np.where(np.arange(order.size) % 2, -1.0, 1.0)
     return np.asarray(signs * scalar.point.eps * scalar.magnitude)
@@ -82,7 +82,7 @@ def _lines(survey: Survey) -> list[np.ndarray]:
         for part in survey.scalar.parts:
             _, which = np.unique(group[part], return_inverse=True)
             claimed = np.bincount(which, (survey.scales.claim * along)[part])
-            chosen = survey.rng.choice([-1.0, 1.0], claimed.size)
+            chosen = survey.rng("signs of equals").choice([-1.0, 1.0], claimed.size)
             chosen = np.where(claimed != 0, np.sign(claimed), chosen)
             weights[part] = chosen[which] * along[part]
         lines.append(weights)

@@ -52,7 +52,7 @@ def _by_ulps(survey: Survey, direction: np.ndarray, error: float) -> bool:
     more moves are tried; and the median entry's tells of one that they leave as it is.
     """
     point, hopeful = survey.scalar.point, False
-    ulps = Ulps(point.base.magnitude, survey.eps, survey.rng)
+    ulps = Ulps(point.base.magnitude, survey.eps, survey.rng("cancellation"))
     most = np.zeros_like(survey.move)
     for k in range(_DRAWS):
         if k >= _FEW and not hopeful:

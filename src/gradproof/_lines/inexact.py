@@ -164,4 +164,5 @@ def _largest(survey: Survey) -> float:
 
 def _drawn(survey: Survey) -> Any:
     """Return a random move of all entries, of one to two moves each."""
-    return survey.signs() * survey.rng.uniform(1, 2, survey.g.size) * survey.move
+    sizes = survey.rng("sizes of a solver's moves").uniform(1, 2, survey.g.size)
+    return survey.signs("a solver's moves") * sizes * survey.move

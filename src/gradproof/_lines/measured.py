@@ -115,7 +115,7 @@ class Measurements:
         # Where noise is a quarter of what must be seen.
         visible = survey.res * _TYPICAL * norm(n, survey.scales.resolved.__getitem__)
         steps = self._steps(visible)
-        return self._along(half_weights(n, survey.rng), steps, None)
+        return self._along(half_weights(n, survey.rng("directions")), steps, None)
 
     def along(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Any = ""
@@ -146,7 +146,7 @@ class Measurements:
         last = max(last, 4 * NOISE * math.sqrt(0.5) * survey.sigma / max(visible, 1e-300))
         steps = min(last * ratio ** (RUNGS - 1), survey.steps.top) / ratio ** np.arange(RUNGS)
         # A random factor, so that no function is resonant with the steps.
-        return np.asarray(steps * 2 ** survey.rng.uniform(-0.5, 0.0))
+        return np.asarray(steps * 2 ** survey.rng("steps of directions").uniform(-0.5, 0.0))
 
     def _along(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Measured:
         survey, ratio = self.survey, self.survey.steps.ratio
@@ -173,7 +173,7 @@ class Measurements:
     def _integrated(self, measured: Measured) -> Measured:
         """Return a line along which the claim is integrated, at large steps, if that shows more."""
         survey, direction = self.survey, product(measured.weights, self.survey.move)
-        step = survey.steps.top * survey.rng.uniform(0.9, 1.0)
+        step = survey.steps.top * survey.rng("integrals").uniform(0.9, 1.0)
         for _ in range(_HALVINGS):
             # Asked of the claim alone: how far its integral can be trusted.
             doubt = survey.near.doubt(step * direction) / step

@@ -52,7 +52,7 @@ def _single(survey: Survey) -> bool:
         if scalar.values.left() < 1:
             return False
         # No round numbers: these would leave short ones in every precision.
-        weights = sign * _FAR * survey.rng.uniform(1, 2, survey.move.size)
+        weights = sign * _FAR * survey.rng("precision").uniform(1, 2, survey.move.size)
         values, _ = scalar.values.at(weights * survey.move)
         found.append(values)
     every = np.concatenate(found)

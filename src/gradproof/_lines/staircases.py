@@ -75,7 +75,7 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     A few entries also stand still where func rounds inside of it; on a staircase most do.
     """
     passed = np.flatnonzero((findings.state == PASS) & (survey.g != 0))
-    few = survey.rng.permutation(passed)[:_FEW]
+    few = survey.rng("passed once more").permutation(passed)[:_FEW]
     findings.state[few] = OPEN  # if the budget ends before
     still = [
         int(i)
@@ -133,6 +133,6 @@ def _alone(survey: Survey, weights: np.ndarray, rungs: Rungs, slope: float) -> b
     if step > survey.precision.stair:
         return True
     step = min(step, 4 * STEP_OF_STAIRS)
-    i = int(survey.rng.integers(survey.g.size))
+    i = int(survey.rng("staircase").integers(survey.g.size))
     alone = survey.scalar.entry_ladder(survey.g, i, float(survey.move[i]), np.array([step]))
     return not alone.changes.any()

@@ -95,5 +95,5 @@ def hidden(survey: Survey) -> bool:
     if not (small or survey.g.any()) or values.left() < 1:
         return False
     # As far as the first step of a ladder; rounding to a result has a deviation of 0.3 of its unit.
-    moved, _ = scalar.at(values.point.farther(survey.signs() / 32))
+    moved, _ = scalar.at(values.point.farther(survey.signs("hidden") / 32))
     return bool(abs(moved) > _MOVES * max(survey.sigma, 0.3 * scalar.output_eps * scalar.size))

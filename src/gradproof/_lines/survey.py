@@ -51,21 +51,21 @@ class Survey(Units):
     def aligned(self) -> Line:
         """Return the line along which all entries move as the claim says that func grows."""
         if self.g.size > LONG:
-            weights = single_weights(self.g.size, self.rng)
+            weights = single_weights(self.g.size, self.rng("aligned line"))
             for part in blocks(self.g.size):
                 own, g = weights[part], self.g[part]
                 np.copyto(own, np.copysign(own, g), where=g != 0)
             return self._line(weights)
-        signs = self.signs()
+        signs = self.signs("aligned line")
         np.copyto(signs, np.sign(self.g), where=self.g != 0)
-        return self._line(self.rng.uniform(1, 2, self.g.size) * signs)
+        return self._line(self.rng("aligned line").uniform(1, 2, self.g.size) * signs)
 
     def across(self) -> Line:
         """Return a line along which all entries move with random signs."""
         if self.g.size > LONG:
-            return self._line(single_weights(self.g.size, self.rng))
-        signs = self.signs()
-        return self._line(self.rng.uniform(1, 2, self.g.size) * signs)
+            return self._line(single_weights(self.g.size, self.rng("second line")))
+        signs = self.signs("second line")
+        return self._line(self.rng("second line").uniform(1, 2, self.g.size) * signs)
 
     def _line(self, weights: np.ndarray) -> Line:
         """Return a line. Of weights from 1 to 2 none is small, no two errors cancel for sure."""
@@ -181,14 +181,15 @@ class Survey(Units):
         noisy = self.sigma > 16 * self.floor and not self.grain
         if low >= high and noisy and self.g.size > 1 and not self.precision.designs:
             size = np.argsort(np.abs(self.scales.claim))
-            for i in {int(size[(size.size - 1) // 2]), int(self.rng.integers(size.size))}:
+            any_one = int(self.rng("noise of an entry").integers(size.size))
+            for i in {int(size[(size.size - 1) // 2]), any_one}:
                 rungs = self.scalar.entry_ladder(self.g, i, float(self.move[i]), self.steps.line)
                 self.sigma = min(self.sigma, noise_bound(rungs, self.floor))
             low, high = self._room(lines)
         top, ratio = self.steps.top, self.steps.ratio
         steps = [np.sqrt(low * high)] if low < high else [min(ratio * low, top), low]
         # A random factor, so that no function is resonant with the steps.
-        factor = 2 ** self.rng.uniform(-0.5, 0.5)
+        factor = 2 ** self.rng("first step").uniform(-0.5, 0.5)
         return [float(min(step, top / ratio**j) * factor) for j, step in enumerate(steps)], high
 
     @property

@@ -13,6 +13,7 @@ from .._numerics.noise import noise_level
 from .._numerics.precision import COARSEST, Format, Found, Precision
 from .._numerics.rungs import Rungs
 from .._numerics.scales import Scales, largest, scales
+from .._numerics.streams import Streams
 from .moves import exponent_of, largest_moved, moves_of
 from .roughness import Roughness
 from .scalarized import Scalarized
@@ -43,8 +44,8 @@ class Units:
         Machine epsilon of the coarsest dtype involved.
     rtol : float
         The relative error that matters.
-    rng : numpy.random.Generator
-        For the directions.
+    rng : Streams
+        For what is drawn: each consumer draws from a stream of its own.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Units:
         g: np.ndarray,
         eps: float,
         rtol: float,
-        rng: "np.random.Generator",  # not evaluated: numpy.random is slow to import
+        rng: Streams,
     ) -> None:
         self.scalar, self.eps, self.rtol, self.rng = scalar, eps, rtol, rng
         self.precision = Precision.of(eps)
@@ -103,11 +104,12 @@ class Units:
         """Drop what is needed for measuring anew alone: an array as long as x0."""
         self._rounding_by_ulps = None
 
-    def signs(self) -> Any:
-        """Return a random sign for each entry."""
+    def signs(self, consumer: str) -> Any:
+        """Return a random sign for each entry, for a consumer of random numbers."""
+        rng = self.rng(consumer)
         if self.g.size > LONG:  # a tenth of the time
-            return drawn(self.g.size, lambda n: 1.0 - 2.0 * self.rng.integers(2, size=n))
-        return self.rng.choice([-1.0, 1.0], self.g.size)
+            return drawn(self.g.size, lambda n: 1.0 - 2.0 * rng.integers(2, size=n))
+        return rng.choice([-1.0, 1.0], self.g.size)
 
     def look_near(self) -> None:
         """Learn, once, by how much an ulp of x0 moves the claim; the scales are to come anew."""
@@ -125,12 +127,13 @@ class Units:
     def ulps(self) -> Any:
         """Return a move of each entry by an ulp, in a random direction."""
         if self.g.size > LONG and not any(leaf.complex for leaf in self.scalar.point.leaves):
-            signs = drawn(self.g.size, lambda n: self.rng.integers(2, size=n), np.int8)
+            rng = self.rng("claim rounding")
+            signs = drawn(self.g.size, lambda n: rng.integers(2, size=n), np.int8)
             signs *= 2
             signs -= 1
             x, eps = self.scalar.x, self.scalar.point.eps
             return Made(self.g.size, lambda at: signs[at] * (eps * np.abs(x[at].astype(float))))
-        ulps = self.signs()
+        ulps = self.signs("claim rounding")
         ulps *= self.scalar.point.eps
         ulps *= self.scalar.magnitude
         return ulps

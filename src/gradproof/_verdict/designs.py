@@ -147,7 +147,7 @@ class Designs:
         self.shrink = np.ones(survey.g.size)
         least = 2 * survey.scalar.x_eps
         for _ in range(_HALVINGS):
-            d = step * self.shrink * survey.signs() * survey.move
+            d = step * self.shrink * survey.signs("shrink") * survey.move
             curvature, doubt = survey.near.curvature(d, survey.move)
             rough = doubt[block] > self.visible[block] / 8 + survey.claim_rounding[block]
             if not rough.any():
@@ -224,7 +224,7 @@ class Designs:
         """
         parts = np.arange(which.size)
         if which.size > _BLOCK:
-            parts = self.survey.rng.permutation(parts)
+            parts = self.survey.rng("blocks of designs").permutation(parts)
         error, idle, still = np.empty(which.size), [], []
         for part in np.array_split(parts, -(-which.size // _BLOCK)):
             error[part], none, same = self._block(step, which[part], rows, integrate=integrate)
@@ -241,13 +241,14 @@ class Designs:
         rows = design.shape[0]
         if survey.scalar.left() < 2 * rows:
             raise BudgetSpent
-        signs = design[:, survey.rng.permutation(rows)] * survey.rng.choice([-1.0, 1.0], rows)
-        signs *= survey.rng.choice([-1.0, 1.0], (rows, 1))
+        rng = survey.rng("designs")
+        signs = design[:, rng.permutation(rows)] * rng.choice([-1.0, 1.0], rows)
+        signs *= rng.choice([-1.0, 1.0], (rows, 1))
         matrix, y, same = np.empty((rows, n)), np.empty(rows), 0
         move = np.zeros(survey.g.size)
         for k, row in enumerate(signs[:, :n]):
             # Magnitudes differ a little, so that no two rows round to the same lattice points.
-            size = step * survey.rng.uniform(0.8, 1.25)
+            size = step * rng.uniform(0.8, 1.25)
             move[block] = size * row * (self.shrink * survey.move)[block]
             f_up, up = survey.scalar.at(move)
             f_down, down = survey.scalar.at(-move)

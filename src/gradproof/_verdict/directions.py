@@ -107,7 +107,7 @@ def in_part(survey: Survey, line: Line, whole: float) -> bool:
     balance = Balance(survey, weights, rungs, e.value, 0.0)
     shares = np.zeros(balance.shape)
     for axis, length in enumerate(balance.shape):
-        pieces = survey.rng.permutation(np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
+        pieces = survey.rng("balance").permutation(np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
         along = [1] * len(balance.shape)
         along[axis] = length
         shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)

@@ -69,14 +69,16 @@ def _of_gradient(
 ) -> Report:
     scalar = Scalarized(values, u)
     tolerance = options.tolerance(eps)
-    survey = Survey(scalar, claim.near, claim.at_x0, eps, tolerance, options.rng())
+    survey = Survey(scalar, claim.near, claim.at_x0, eps, tolerance, options.streams())
     share, spent = survey.rtol / survey.res, 2 * survey.steps.line.size
     count = number_of(options.directions, survey.g.size, share, spent)
 
     def again(side: Side) -> Decision:
         there, near = side.near(claim.near), claim.near(side.shift)
         assert near is not None
-        beside = Survey(Scalarized(side.values, u), there, near, eps, tolerance, options.rng(8))
+        beside = Survey(
+            Scalarized(side.values, u), there, near, eps, tolerance, options.streams("beside")
+        )
         return Decision(beside, count, rows=options.directions == "auto")
 
     def sides() -> Sides:
@@ -122,9 +124,9 @@ def _of_columns(
     claim, columns = claimed
     tolerance = options.tolerance(eps)
 
-    def decision(values: Values, columns: Columns, stream: int) -> Decision:
+    def decision(values: Values, columns: Columns, part: str) -> Decision:
         near, g = columns.near(u), columns.weighted(u)
-        survey = Survey(Scalarized(values, u), near, g, eps, tolerance, options.rng(stream))
+        survey = Survey(Scalarized(values, u), near, g, eps, tolerance, options.streams(part))
         return Decision(survey, each=EachValue(columns))
 
     def there(displacement: np.ndarray) -> Any:
@@ -132,12 +134,12 @@ def _of_columns(
         return None if found is None else found.numbers()
 
     def again(side: Side) -> Decision:
-        return decision(side.values, Shifted(columns, side.shift), 8)
+        return decision(side.values, Shifted(columns, side.shift), "beside")
 
     def sides() -> Sides:
         return Sides(values, columns.numbers(), there, eps, options.rng(7))
 
-    judged = beside_a_tie(Judged.of(decision(values, columns, 0)), sides, again)
+    judged = beside_a_tie(Judged.of(decision(values, columns, "lines")), sides, again)
     _say_fewer_digits(judged)
     flat = worst_of_columns(judged.survey, judged.findings)
     made = claim.calls, columns.eps, claim.products

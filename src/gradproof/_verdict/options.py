@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._numerics.streams import Streams
 from .._vectors.validation import real_number, whole_number
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ class Options:
             directions = whole_number("directions", directions, 1, expected)
         return Options(rtol, budget, seed, directions)
 
-    def rng(self, stream: int = 0) -> "np.random.Generator":
+    def rng(self, stream: int) -> "np.random.Generator":
         """Return a generator; another one for each stream."""
-        from numpy.random import default_rng
+        return Streams(self.seed).new(str(stream))
 
-        return default_rng([self.seed, stream] if stream else self.seed)
+    def streams(self, part: str = "lines") -> Streams:
+        """Return a stream for each consumer of random numbers in a part of a check."""
+        return Streams(self.seed, part)
 
     def tolerance(self, eps: float) -> float:
         """Return the relative error that matters in the coarsest dtype involved."""

@@ -46,7 +46,7 @@ def moved_as_claimed(survey: Survey, part: Part) -> np.ndarray:
     for seen, numbers in part:
         where = seen.rows.leaf.where
         g = survey.g[where]
-        signs = survey.rng.choice([-1.0, 1.0], g.size)
+        signs = survey.rng("row lines").choice([-1.0, 1.0], g.size)
         np.copyto(signs, np.sign(g), where=g != 0)
         weights[where] += (signs * seen.rows.spread(numbers)).astype(np.float16)
     return weights
@@ -138,7 +138,7 @@ class RowLines:
                 return
             wanted = int(np.ceil(min(float(seen.reach[dark].max()), 1e3) ** 2))
             count = min(max(wanted, 1), _PARTS, dark.size)
-            for some in np.array_split(self.survey.rng.permutation(dark), count):
+            for some in np.array_split(self.survey.rng("parts").permutation(dark), count):
                 self._look([(seen, some)])
 
     def _suspicious(self) -> bool:
@@ -150,8 +150,8 @@ class RowLines:
         numbered = []
         for seen, which in part:
             numbers = np.zeros(seen.size.size)
-            numbers[which] = self.survey.rng.uniform(1, 2, which.size)
-            numbers[which] *= self.survey.rng.choice([-1.0, 1.0], which.size)
+            rng = self.survey.rng("row lines")
+            numbers[which] = rng.uniform(1, 2, which.size) * rng.choice([-1.0, 1.0], which.size)
             numbered.append((seen, numbers))
         sizes = np.concatenate([seen.size[which] for seen, which in part])
         if sizes.size:
@@ -178,7 +178,7 @@ class RowLines:
                 return
             if self._suspicious():
                 return
-            weights = survey.signs().astype(np.float16)
+            weights = survey.signs("signs of rows").astype(np.float16)
             weights *= there
             # Three lines miss a normal number below a quarter of its deviation once in a hundred.
             self._measured(weights, least / 4)
@@ -232,7 +232,9 @@ class RowLines:
                 own = np.full(move.size, move.min()) if constant else survey.scalar.x[where]
                 own = own / move
                 along = rows.sums((own * survey.scales.claim[where]).__getitem__)
-                numbers = survey.rng.uniform(1, 2, rows.count) * np.where(along < 0, -1.0, 1.0)
+                numbers = survey.rng("scaled rows").uniform(1, 2, rows.count) * np.where(
+                    along < 0, -1.0, 1.0
+                )
                 weights[where] = own * rows.spread(numbers)
                 claimed += float(numbers @ along)
             if weights.any():

@@ -213,7 +213,7 @@ class Search:
     def _is_block(self, box: Box, least: int) -> bool:
         """Tell whether entries of a box are wrong in a block, which then is named."""
         size = size_of(box)
-        rng = self.survey.rng
+        rng = self.survey.rng("blocks")
         sample = {self._places.inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
         wrong = [i for i in sorted(sample) if self._places.is_wrong(i)]
         if len(wrong) < min(least, len(sample)):
