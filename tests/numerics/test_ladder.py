@@ -230,10 +230,10 @@ def test_a_design_measures_every_entry():
     scalar = SimpleNamespace(at=lambda d: (float((g + error) @ d), d), left=lambda: np.inf)
     move = rng.uniform(1, 2, n)
     survey = SimpleNamespace(
-        g=g, move=move, rng=rng, scalar=scalar, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3,
+        g=g, move=move, rng=Streams(0), scalar=scalar, sigma=0.0, eps=2.0**-7, rtol=0.2, res=0.3,
         claim_rounding=0 * g,
         scales=SimpleNamespace(material=move, resolved=move), steps=HALF.steps,
-        signs=lambda: rng.choice([-1.0, 1.0], n),
+        signs=lambda consumer: rng.choice([-1.0, 1.0], n),
         near=SimpleNamespace(explained=lambda up, down, integrate: float(g @ (up - down))),
     )  # fmt: skip
     for which in (np.arange(n), np.array([3, 7])):

@@ -111,17 +111,18 @@ class TestKinks:
         report = verify_grad(lambda x: (x + np.floor(8 * x)).sum(), np.ones_like, x)
         assert report.verdict is not Verdict.FAIL, str(report)
 
-    @pytest.mark.parametrize("seed", [2, 3, 4, 6])
-    def test_sawtooth(self, seed):
+    def test_sawtooth(self):
         """Lines and designs of half precision cross the jumps of all entries."""
-        x = (2 * np.random.default_rng(seed).normal(size=16)).astype(np.float16)
 
         def func(x):
             return (x - np.floor(x)).sum()
 
-        report = verify_grad(func, np.ones_like, x)
-        assert report.verdict is not Verdict.FAIL, str(report)
-        assert verify_grad(func, lambda x: -np.ones_like(x), x).verdict is Verdict.FAIL
+        failed = 0
+        for seed in range(12):  # of 60, 2 right ones fail
+            x = (2 * np.random.default_rng(seed).normal(size=16)).astype(np.float16)
+            failed += verify_grad(func, np.ones_like, x).verdict is Verdict.FAIL
+            assert verify_grad(func, lambda x: -np.ones_like(x), x).verdict is Verdict.FAIL
+        assert failed <= 1
 
 
 @pytest.mark.parametrize("seed", [0, 1, 3])
@@ -330,23 +331,26 @@ class TestPathologies:
         assert ("ValueError: out of the domain" in str(report)) is (distance < 0.01)
         assert verify_grad(func, lambda x: 2 / (x - 1), x).verdict is Verdict.FAIL
 
-    @pytest.mark.parametrize("seed", [5, 12, 13])
-    def test_some_ulps_from_the_edge(self, seed):
+    def test_some_ulps_from_the_edge(self):
         """All steps of the lines lead out of the domain: they know nothing of truncation."""
-        rng = np.random.default_rng(seed)
-        x = (1 - 2.0**-23 * rng.integers(1, 2000, 8)).astype(np.float32)
-        middle = np.argsort(-x)[4]  # the median entry of the gradient
 
         def wrong(x):
             g = -1 / (1 - x)
-            g[middle] *= np.float32(1.01)
+            g[np.argsort(-x)[4]] *= np.float32(1.01)  # the median entry of the gradient
             return g
 
         def func(x):
             return np.log(1 - x).sum()
 
-        assert verify_grad(func, lambda x: -1 / (1 - x), x).ok
-        assert verify_grad(func, wrong, x).verdict is not Verdict.PASS
+        passed = 0
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            x = (1 - 2.0**-23 * rng.integers(1, 2000, 8)).astype(np.float32)
+            right = verify_grad(func, lambda x: -1 / (1 - x), x)
+            assert right.verdict is not Verdict.FAIL, str(right)
+            assert verify_grad(func, wrong, x).verdict is not Verdict.PASS
+            passed += right.ok
+        assert passed >= 4  # of 60, 36 do; others have entries within an ulp or two of the edge
 
     @pytest.mark.parametrize("power", [1.1, 1.2, 1.5])
     def test_power_at_the_edge(self, power):
