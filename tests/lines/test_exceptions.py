@@ -75,7 +75,7 @@ def single_entries():
 
 def rounding():
     """Residuals of 1e-14 of a saturated fit: of the claim's own terms hardly a digit is left."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(4)
     a, w = rng.normal(size=(12, 4)), rng.normal(size=4)
     a *= (30 * rng.uniform(1, 1.2, 12) / (a @ w))[:, None]
     return (
@@ -109,8 +109,8 @@ CASES = {
     "kink": (kink, 0),
     "staircase": (staircase, 0),
     "scale": (scale, 0),
-    "oscillation": (oscillation, 0),
-    "jump": (jump, 19),
+    "oscillation": (oscillation, 2),
+    "jump": (jump, 15),
     "integral": (integral, 7),
     "single entries": (single_entries, 0),
     "rounding": (rounding, 0),
