@@ -153,12 +153,12 @@ def test_coarse_steps_alone(monkeypatch):
         return torch.func.vjp(func, x)[1](ct)[0]
 
     x = torch.tensor(np.random.default_rng(1).normal(size=(20, 33))).to(torch.bfloat16)
-    assert verify_vjp(func, vjp, x, seed=1, pullback=False).verdict is not Verdict.FAIL
-    wrong = verify_vjp(func, lambda x, ct: -vjp(x, ct), x, seed=1, pullback=False)
+    assert verify_vjp(func, vjp, x, seed=7, pullback=False).verdict is not Verdict.FAIL
+    wrong = verify_vjp(func, lambda x, ct: -vjp(x, ct), x, seed=7, pullback=False)
     assert wrong.verdict is Verdict.FAIL
     others = tuple(each for each in judgement.EXCEPTIONS if each.name != "coarse steps alone")
     monkeypatch.setattr(judgement, "EXCEPTIONS", others)
-    assert verify_vjp(func, vjp, x, seed=1, pullback=False).verdict is Verdict.FAIL
+    assert verify_vjp(func, vjp, x, seed=7, pullback=False).verdict is Verdict.FAIL
 
 
 def test_none_is_without_a_test():

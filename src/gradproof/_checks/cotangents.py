@@ -33,7 +33,7 @@ def of_positive(values: Values, claim: Vjp, options: Options, report: Report) ->
     of all of them alike; what is left of it is too little for the digits of half precision. Where
     all weights are positive it counts in full. (Signs of the Jacobian may cancel there, so that one
     does not stand for the other.) A difference along one line, of values in single precision, tells
-    where a look is worth its calls. Of those only a fail counts.
+    where a look is worth its calls. Of those only a fail counts, and none at a kink.
     """
     drowns = Precision.of(values.eps).designs and values.at_x0.size > 1
     if not drowns or report.verdict is Verdict.FAIL or report.interrupted:
@@ -45,8 +45,11 @@ def of_positive(values: Values, claim: Vjp, options: Options, report: Report) ->
     except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
         return replace(report, interrupted=True)
     claim.calls = other.calls
-    wrong = again is not None and (again.verdict is Verdict.FAIL or again.interrupted)
-    return again if wrong else None
+    if again is None or not (again.verdict is Verdict.FAIL or again.interrupted):
+        return None
+    # At a tie or a kink, one-sided slopes of half precision are those of several valid claims.
+    kinks = any(np.isfinite(one.flat["right"]).any() for one in (report, again))
+    return None if kinks and not again.interrupted else again
 
 
 def _agrees(values: Values, claim: Vjp, options: Options) -> bool:
