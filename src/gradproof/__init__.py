@@ -1,5 +1,6 @@
 """Tells whether a hand-written derivative is right, on NumPy, JAX and PyTorch arrays."""
 
+from ._checks.against import verify_against
 from ._checks.autodiff import verify_autodiff
 from ._checks.gradient import verify_grad
 from ._checks.hessian import verify_hess, verify_hvp
@@ -23,6 +24,7 @@ __all__ = [
     "__version__",
     "approx_fprime",
     "check_grad",
+    "verify_against",
     "verify_autodiff",
     "verify_grad",
     "verify_hess",

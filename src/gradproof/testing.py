@@ -13,6 +13,7 @@ from typing import ParamSpec
 
 from . import (
     Report,
+    verify_against,
     verify_autodiff,
     verify_grad,
     verify_hess,
@@ -23,6 +24,7 @@ from . import (
 )
 
 __all__ = [
+    "assert_against",
     "assert_autodiff",
     "assert_grad",
     "assert_hess",
@@ -63,6 +65,7 @@ def _asserting(verify: Callable[_P, Report]) -> Callable[_P, Report]:
     return assertion
 
 
+assert_against = _asserting(verify_against)
 assert_autodiff = _asserting(verify_autodiff)
 assert_grad = _asserting(verify_grad)
 assert_hess = _asserting(verify_hess)

@@ -12,9 +12,9 @@ import numpy as np
 
 from .numpy import NumPyBackend
 from .pytrees import Flat, flattened, one
-from .standard.autodiff import Leafwise
 from .standard.backend import StandardBackend
 from .standard.directions import SHORTEST
+from .standard.precisions import Leafwise
 
 Backend = StandardBackend
 __all__ = [

@@ -37,6 +37,7 @@ class Contents:
     advice: str = ""
     interrupted: bool = False
     scope: Scope = NOTHING
+    accuracy: tuple[tuple[str, float], ...] = ()
     measured_in: str = ""
 
     def __post_init__(self) -> None:

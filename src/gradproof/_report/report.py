@@ -89,6 +89,9 @@ class Report(Contents):
         What the verdict is about: the leaves that were ``checked``, those that were ``held`` fixed
         and why, at how many cotangents or tangents ``products`` were checked, and what was
         ``not_checked``, as a mode that func does not have.
+    accuracy : tuple of (str, float)
+        Of a comparison with a reference: how many times the error of the reference in its own
+        dtype each result has.
     """
 
     def __bool__(self) -> NoReturn:
@@ -122,6 +125,7 @@ class Report(Contents):
             "reach": None if self.reach is None else self.reach.to_dict(),
             "interrupted": self.interrupted,
             "scope": self.scope.to_dict(),
+            "accuracy": {name: _plain(k) for name, k in self.accuracy},
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":

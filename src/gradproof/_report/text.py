@@ -24,8 +24,7 @@ def in_lines(report: Contents) -> str:
         *_measured(report),
         *_other_checks(report),
         *([f"  {report.scope}"] if str(report.scope) else []),
-        f"  errors above {report.rtol:.1e} matter ({report.dtype}); {report.nfev} calls of func, "
-        f"{report.ngev} of the claim; seed={report.seed}",
+        _cost(report),
     ]
     if report.compile_time:
         lines.append(f"  func was compiled for batches in {report.compile_time:.1f} s")
@@ -34,6 +33,20 @@ def in_lines(report: Contents) -> str:
     if len(remarks) > 6:
         lines.append(f"  ... and {len(remarks) - 6} more remarks")
     return "\n".join(lines)
+
+
+def _cost(report: Contents) -> str:
+    """Return the line on what matters, and what was called how often."""
+    if report.accuracy:
+        numbers = ", ".join(f"{name} {k:.2g}" for name, k in report.accuracy if math.isfinite(k))
+        return (
+            f"  times the error of the reference itself in {report.dtype}: {numbers or 'none'}\n"
+            f"  {report.nfev} calls of func, {report.ngev} of the reference; seed={report.seed}"
+        )
+    return (
+        f"  errors above {report.rtol:.1e} matter ({report.dtype}); {report.nfev} calls of func, "
+        f"{report.ngev} of the claim; seed={report.seed}"
+    )
 
 
 def in_one_line(report: Contents) -> str:

@@ -4,14 +4,15 @@ import functools
 import math
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..standard.autodiff import Leafwise
 from ..standard.directions import SHORTEST, Directions
+from ..standard.precisions import Leafwise
 from ..typing import Array, Function
 from . import fused
 from .arrays import float_dtype, replicated
@@ -40,6 +41,19 @@ class JAXBackend(JAXCalls):
     def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
         outputs, pullback = jax.vjp(func, leaves)
         return outputs, lambda cotangents: pullback(cotangents)[0]
+
+    def widest_numbers(self) -> AbstractContextManager[Any]:
+        if hasattr(jax, "enable_x64"):
+            context: AbstractContextManager[Any] = jax.enable_x64(True)  # noqa: FBT003  # its name differs
+            return context
+        from jax.experimental import enable_x64  # before JAX 0.8
+
+        return enable_x64()
+
+    def rounded(self, func: Leafwise, leaves: list[Any], unit: float, seed: int) -> list[Any]:
+        from .rounded import rounded
+
+        return rounded(func, leaves, unit, seed)
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
         return jax.jvp(func, (leaves,), (tangents,))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..standard.autodiff import Leafwise
+from ..standard.precisions import Leafwise
 from ..typing import Array, Function
 from . import fused, programs
 from .arrays import ROWS, JAXArrays, weak

@@ -1,16 +1,12 @@
 """Automatic differentiation, as far as a library has it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ..typing import Function
-from .calls import Calls
-
-#: A function of a list of arrays that returns a list of arrays.
-Leafwise = Callable[[list[Any]], list[Any]]
+from .precisions import Leafwise, Precisions
 
 
-class Autodiff(Calls):
+class Autodiff(Precisions):
     """Derivatives that a library computes itself; the array API standard has none."""
 
     def fixed_tangent(self, leaf: Any) -> Any:

@@ -5,17 +5,18 @@ from typing import Any
 
 import torch
 
-from ..standard.autodiff import Leafwise
 from ..standard.directions import SHORTEST, Directions
+from ..standard.precisions import Leafwise
 from ..typing import Array
 from . import forward
 from .calls import TorchCalls
+from .precisions import TorchPrecisions
 
 # Entries that are worked on at once, on a CPU: fewer cost more in calls than in memory.
 _BLOCK = 2**16
 
 
-class TorchBackend(TorchCalls):
+class TorchBackend(TorchPrecisions, TorchCalls):
     """PyTorch tensors, on any device."""
 
     def all_nonzero(self, x: Any) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..standard.autodiff import Leafwise
+from ..standard.precisions import Leafwise
 from ..unheard import unheard
 
 # torch has one dual level in a process, whichever thread entered it: checks in several threads

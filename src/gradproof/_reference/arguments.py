@@ -1,0 +1,111 @@
+"""The arguments of two implementations: what is moved, what is rounded, and what stays as it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .._backends.registry import Backend, taken_apart
+from .._backends.typing import Function
+from .._vectors.callables import argument_names
+from .._vectors.validation import positions
+
+
+class Arguments:
+    """
+    Positional and keyword arguments as a list of floating arrays, and the way back.
+
+    Parameters
+    ----------
+    functions : tuple of callable
+        The first of them that has names for its arguments says what they are called.
+    primals : tuple
+        Positional arguments: arrays and pytrees of them.
+    kwargs : dict
+        Keyword arguments.
+    argnums : int, tuple of int or None
+        By which of the primals derivatives are taken; None for all that have floating arrays.
+
+    Attributes
+    ----------
+    arrays : list of array
+        The floating arrays among all of them.
+    moved : list of int
+        Those of them by which derivatives are taken.
+    names : list of str
+        What each is called.
+    """
+
+    def __init__(
+        self,
+        functions: tuple[Function, ...],
+        primals: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        argnums: int | tuple[int, ...] | None,
+    ) -> None:
+        self.backend: Backend
+        self.backend, self._flat = taken_apart((primals, kwargs))
+        leaves = self._flat.leaves
+        self._floating = [i for i, leaf in enumerate(leaves) if self._is_floating(leaf)]
+        self.arrays = [leaves[i] for i in self._floating]
+        chosen = range(len(primals)) if argnums is None else positions(argnums, len(primals))
+        chosen = (chosen,) if isinstance(chosen, int) else tuple(chosen)
+        tops = [_top(self._flat.paths[i]) for i in self._floating]
+        self.moved = [k for k, top in enumerate(tops) if top in chosen]
+        every = [argument_names(function, len(primals)) for function in functions]
+        nameless = [f"args[{i}]" for i in range(len(primals))]
+        called = next((names for names in every if names != nameless), nameless)
+        self.names = [_name(self._flat.paths[i], called) for i in self._floating]
+        if not self.arrays:
+            msg = (
+                "verify_against got no floating array among its arguments: there is nothing to "
+                "compare at. Expected arrays of NumPy, JAX or PyTorch."
+            )
+            raise TypeError(msg)
+
+    def _is_floating(self, leaf: Any) -> bool:
+        array = self.backend.leaf(leaf)
+        if array is not None and "complex" in str(array.dtype):
+            msg = "verify_against got a complex argument; expected real floating numbers."
+            raise TypeError(msg)
+        return array is not None
+
+    def value(self, func: Function) -> Any:
+        """Return what a function returns at x0."""
+        primals, kwargs = self._flat.rebuild(list(self._flat.leaves))
+        return func(*primals, **kwargs)
+
+    def call(self, func: Function, *, has_aux: bool) -> Callable[[list[Any]], list[Any]]:
+        """Return a function of all floating arrays, which returns its floating results."""
+
+        def of(arrays: list[Any]) -> list[Any]:
+            leaves = list(self._flat.leaves)
+            for i, array in zip(self._floating, arrays, strict=True):
+                leaves[i] = array
+            primals, kwargs = self._flat.rebuild(leaves)
+            value = func(*primals, **kwargs)
+            return self.results(value[0] if has_aux else value)[1]
+
+        return of
+
+    def results(self, value: Any) -> tuple[list[str], list[Any]]:
+        """Return the floating arrays of a result, and the path of each."""
+        flat = self.backend.flatten(value)
+        pairs = zip(flat.paths, flat.leaves, strict=True)
+        found = [(path, leaf) for path, leaf in pairs if self._is_floating(leaf)]
+        return [path for path, _ in found], [leaf for _, leaf in found]
+
+
+def _top(path: str) -> int | None:
+    """Return the number of the positional argument that a path begins in; None of a keyword."""
+    if not path.startswith("[0]"):
+        return None
+    return int(path[4 : path.index("]", 4)])
+
+
+def _name(path: str, called: list[str]) -> str:
+    """Return a path by the name of its argument."""
+    if not path.startswith("[0]"):
+        inner = path[len("[1]") :]  # of a keyword: ['name'] and what is inside of it
+        key, rest = inner[1 : inner.index("]")], inner[inner.index("]") + 1 :]
+        return key.strip("'\"") + rest
+    end = path.index("]", 4)
+    return called[int(path[4:end])] + path[end + 1 :]

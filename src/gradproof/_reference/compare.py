@@ -1,0 +1,104 @@
+"""From the runs of two implementations to what is said of each of their results."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._numerics.precision import Precision
+from .arguments import Arguments
+from .neighbours import POINTS
+from .runs import Runs
+from .scale import Sample
+from .statistics import Judged
+
+#: exp and rsqrt are off by up to two units in the last place; half precision has them of single.
+_FUNCTIONS = 4.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result: its name and dtype, its claim and truth at x0, and what is said of it."""
+
+    name: str
+    dtype: str
+    claim: Any
+    truth: Any
+    judged: Judged
+    sample: Sample
+
+
+def unit_of(backend: Any, array: Any) -> float:
+    """Return the largest relative rounding of one operation in the dtype of an array."""
+    eps = float(backend.eps(array.dtype))
+    return eps / 2 * (1.0 if Precision.of(eps).widens else _FUNCTIONS)
+
+
+def compared(runs: Runs, names: list[str]) -> list[Result]:
+    """Return what is said of each result of two implementations."""
+    backend, xp = runs.backend, runs.backend.xp
+    claims = [runs.claim(k) for k in range(POINTS)]
+    truths = [runs.truth(k) for k in range(POINTS)]
+    narrow = [runs.narrow(k) for k in range(POINTS)]
+    units = [max(runs.unit, unit_of(backend, array)) for array in claims[0]]
+    largest = max(units)
+    drawn = list(runs.rounded(largest))
+    scaled = list(runs.scaled(largest))
+    beside = _beside(runs)
+    dtypes = [str(array.dtype).rpartition(".")[2] for array in claims[0]]
+    found = []
+    for i, name in enumerate(names):
+        dtype = truths[0][i].dtype
+        truth = [xp.astype(one[i], dtype) for one in truths]
+        low = [xp.astype(one[i], dtype) for one in narrow]
+        claim = [xp.astype(one[i], dtype) for one in claims]
+        there = xp.ones_like(truth[0], dtype=xp.bool)
+        for one in (*truth, *low):
+            there = there & xp.isfinite(one)
+        kept = there
+        for one in claim:
+            kept = kept & xp.isfinite(one)
+
+        def only(array: Any, kept: Any = kept) -> Any:
+            return xp.where(kept, array, xp.zeros_like(array))
+
+        share = units[i] / largest
+        t0 = only(truth[0])
+        sample = Sample(
+            units[i],
+            [only(one) for one in truth],
+            [only(one - t) for one, t in zip(claim, truth, strict=True)],
+            [only(one - t) for one, t in zip(low, truth, strict=True)],
+            [only(one[i] - truth[0]) * share for one in drawn],
+            [only(one[i] - truth[0]) * share for one in scaled],
+            kept,
+            int(xp.sum(there & ~kept)),
+        )
+        others = [
+            (other, only(array))
+            for other, array in beside
+            if other != name and tuple(array.shape) == tuple(t0.shape)
+        ]
+        found.append(
+            Result(name, dtypes[i], claim[0], truth[0], Judged(xp, sample, others), sample)
+        )
+    return found
+
+
+def _beside(runs: Runs) -> list[tuple[str, Any]]:
+    """Return arguments and cotangents, with a mean square of 1: in which mistakes may be seen."""
+    point, xp = runs.wide(runs.points[0]), runs.backend.xp
+    names = runs.arguments.names
+    several = [*zip(names, point.arrays, strict=True)]
+    several += [("the cotangent", array) for array in point.cotangents]
+    found = []
+    for name, array in several:
+        finite = xp.where(xp.isfinite(array), array, xp.zeros_like(array))
+        size = float(xp.sqrt(xp.mean(finite * finite))) if finite.size else 0.0
+        if size:
+            found.append((name, finite / size))
+    return found
+
+
+def names_of(arguments: Arguments, paths: list[str], order: int) -> list[str]:
+    """Return what each result is called: the values of func, and its vjp by each argument."""
+    values = [f"value{path}" for path in paths]
+    return values + ([f"vjp by {arguments.names[i]}" for i in arguments.moved] if order else [])

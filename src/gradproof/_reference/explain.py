@@ -1,0 +1,130 @@
+"""What kind of mistake a failed result has: one of the formula, or a loss of accuracy."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .compare import Result, compared
+from .neighbours import POINTS
+from .runs import Runs
+from .statistics import JUMP
+
+#: Dtypes that single precision tells nothing of, and its rounding as that of a result.
+_LONG, _SINGLE = ("float32", "float64"), 2.0**-22
+#: The rounding of TF32, and of bfloat16, in which matrix products of float32 may be computed.
+COARSER = {"tf32": 2.0**-11, "bfloat16": 2.0**-8}
+#: Errors of a precision are up to twice its roundings; the next coarser one's are 8 times as large.
+_ALIKE = 2.0
+
+
+def accuracy_lost(runs: Runs, results: list[Result], failed: list[int]) -> set[int]:
+    """
+    Return which of the failed results are right in single precision: they lose accuracy.
+
+    A mistake stays as it is in every precision; an error by rounding shrinks with it. The bound is
+    half way between the two, in logarithms.
+    """
+    if all(results[i].dtype in _LONG for i in failed):
+        return set()
+    try:
+        single = runs.in_single()
+    except Exception:  # a kernel for half precision alone
+        return set()
+    xp, found = runs.backend.xp, set()
+    for i in failed:
+        result = results[i]
+        if result.sample.lost:
+            continue
+        truth = result.sample.truth[0]
+        there = xp.astype(single[i], truth.dtype) - truth
+        there = xp.where(result.sample.compared, there, xp.zeros_like(there))
+        # In roundings, so that what is small is not hidden behind what is large.
+        before = _size(xp, result.sample.error[0] / result.judged.scale)
+        after = _size(xp, there / result.judged.scale)
+        if after < math.sqrt(_SINGLE / result.sample.unit) * before:
+            found.add(i)
+    return found
+
+
+def _size(xp: Any, array: Any) -> float:
+    return float(xp.sqrt(xp.sum(array * array)))
+
+
+def precision_inside(again: Callable[[float], Runs], names: list[str]) -> str:
+    """
+    Return the name of a coarser precision by which float32 results are right; empty if none is.
+
+    Parameters
+    ----------
+    again : callable
+        Takes a rounding, and returns runs in which it is declared.
+    names : list of str
+        Of the results.
+    """
+    for name, unit in COARSER.items():
+        found = compared(again(unit), names)
+        every = [result.judged for result in found]
+        if not any(judged.findings or judged.size > _ALIKE for judged in every):
+            return name
+    return ""
+
+
+def races(runs: Runs, results: list[Result]) -> dict[int, str]:
+    """
+    Return what to say of results that are another one when func is called again.
+
+    What is far off at some points only is either that, or a discontinuity within an ulp of x0.
+    """
+    xp, found = runs.backend.xp, {}
+    for k in range(POINTS):
+        far = {}
+        for i, result in enumerate(results):
+            # Not beside its own scatter, which is that of the jump.
+            far_off = xp.abs(result.judged.z[k]) > JUMP * max(1.0, result.judged.kappa)
+            jumps = far_off & ~result.judged.wrong()
+            if bool(xp.any(jumps)):
+                far[i] = jumps
+        if not far:
+            continue
+        again = runs.claim(k)
+        for i, jumps in far.items():
+            sample = results[i].sample
+            error = xp.astype(again[i], sample.truth[k].dtype) - sample.truth[k]
+            other = jumps & (error != sample.error[k])
+            if bool(xp.any(other)):
+                n = int(xp.sum(other))
+                found[i] = f"not reproducible: called again, {n} entries are others"
+    return found
+
+
+def explained(
+    first: Runs, results: list[Result], names: list[str], runs: Callable[[float], Runs]
+) -> tuple[dict[int, str], set[int]]:
+    """
+    Return what else is wrong with results, and those that are off by their accuracy alone.
+
+    Parameters
+    ----------
+    first : Runs
+        What the results came of.
+    results : list of Result
+        As they were judged.
+    names : list of str
+        Of the results.
+    runs : callable
+        Takes a rounding, and returns runs in which it is declared.
+    """
+    said = races(first, results)
+    failed = [i for i, result in enumerate(results) if result.judged.findings and i not in said]
+    if not failed:
+        return said, set()
+    lost = accuracy_lost(first, results, failed)
+    if all(result.dtype == "float32" for result in results) and not first.unit:
+        name = precision_inside(runs, names)
+        for i in failed if name else []:
+            k = results[i].judged.accuracy
+            said[i] = (
+                f"as in {name}: {k:.2g} times the error of float32; if that is meant, "
+                f"say so by precision={name!r}"
+            )
+    return said, lost

@@ -1,0 +1,169 @@
+"""What is said of a comparison: a check for each result, and numbers for each entry."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._report.reach import LeafReach, Reach
+from .._report.report import Report
+from .._report.verdicts import Check, Verdict
+from .._vectors.layout import flat_numbers, layout
+from .._vectors.scope import Part, Scope
+from .compare import Result
+from .errors import ENTRY
+from .runs import Runs
+from .statistics import SLOPPY
+
+_GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+def report_of(
+    runs: Runs,
+    results: list[Result],
+    said: dict[int, str],
+    lost: set[int],
+    seed: int,
+    max_k: float | None,
+) -> Report:
+    """
+    Return the report on a comparison.
+
+    Parameters
+    ----------
+    runs : Runs
+        What was called.
+    results : list of Result
+        What was compared.
+    said : dict of int to str
+        What else is wrong with a result.
+    lost : set of int
+        Results that are off by a loss of accuracy alone.
+    seed : int
+        Repeats the check.
+    max_k : float or None
+        How many times the error of the reference a right result may have.
+    """
+    checks = [
+        _check(result, said.get(i, ""), max_k, lost=i in lost) for i, result in enumerate(results)
+    ]
+    verdict = min((check.verdict for check in checks), key=_GRAVITY.index)
+    wrong = [check for check in checks if check.verdict is verdict]
+    dtype = _dtype_of(results)
+    if verdict is Verdict.PASS:
+        reason = f"every entry agrees with the reference, up to rounding in {dtype}"
+    else:
+        worst = max(wrong, key=lambda check: _size_of(results, check))
+        reason = f"{worst.name}: {worst.text}"
+    bad = {i for i, check in enumerate(checks) if check.verdict is Verdict.FAIL}
+    reach = _reach(results)
+    products = ("vjp at 1 cotangent at each of 4 points",) if len(results) > 1 else ()
+    backend, arguments = runs.backend, runs.arguments
+    return Report(
+        verdict=verdict,
+        reason=reason,
+        remarks=_remarks(results, lost),
+        rtol=max(result.sample.unit for result in results),
+        resolved=max(result.sample.unit for result in results),
+        whole=max((leaf.whole for leaf in reach.leaves), default=math.inf),
+        dtype=dtype,
+        nfev=runs.calls,
+        ngev=runs.reference_calls,
+        seed=seed,
+        flat=_flat(backend, results, bad),
+        leaves=tuple(layout([r.name for r in results], [r.claim for r in results])),
+        checks=tuple(checks),
+        reach=reach,
+        scope=Scope(
+            tuple(
+                Part(arguments.names[i], tuple(arguments.arrays[i].shape)) for i in arguments.moved
+            ),
+            (),
+            products,
+        ),
+        accuracy=tuple((result.name, result.judged.accuracy) for result in results),
+    )
+
+
+def _check(result: Result, said: str, max_k: float | None, *, lost: bool) -> Check:
+    judged, k = result.judged, result.judged.accuracy
+    if not judged.n and not result.sample.lost:
+        text = "the reference is finite in none of its entries: nothing was compared"
+        return Check(result.name, Verdict.INCONCLUSIVE, text)
+    if said:
+        return Check(result.name, Verdict.FAIL, said)
+    loss = f"a loss of accuracy, {k:.2g} times the error of the reference in its dtype"
+    if max_k is not None and k > max_k:
+        return Check(result.name, Verdict.FAIL, f"{loss}; max_k={max_k:g}")
+    if judged.findings and not lost:
+        return Check(result.name, Verdict.FAIL, "; ".join(f.text for f in judged.findings[:3]))
+    if lost or judged.kappa > SLOPPY:
+        return Check(result.name, Verdict.PASS, f"right, with {loss}")
+    return Check(result.name, Verdict.PASS, f"{k:.2g} times the error of the reference")
+
+
+def _size_of(results: list[Result], check: Check) -> float:
+    """Return how many roundings the largest finding on a result is."""
+    judged = next(result.judged for result in results if result.name == check.name)
+    return max((finding.size for finding in judged.findings), default=0.0)
+
+
+def _remarks(results: list[Result], lost: set[int]) -> tuple[str, ...]:
+    found = []
+    for i, result in enumerate(results):
+        judged, name = result.judged, result.name
+        if i in lost or judged.kappa > SLOPPY:
+            found.append(
+                f"{name}: a loss of accuracy, {judged.accuracy:.2g} times the error of the "
+                "reference in its dtype; max_k= sets a limit"
+            )
+        left = math.prod(result.claim.shape) - judged.n - result.sample.lost
+        if left and judged.n:
+            found.append(f"{name}: {left} entries, where the reference is not finite, not compared")
+    return tuple(found)
+
+
+def _dtype_of(results: list[Result]) -> str:
+    return max(results, key=lambda result: result.sample.unit).dtype
+
+
+def _reach(results: list[Result]) -> Reach:
+    leaves = []
+    for result in results:
+        if result.judged.n:
+            whole, entry = result.judged.reach
+            leaves.append(LeafReach(result.name, tuple(result.claim.shape), whole, (), entry))
+    return Reach(max((leaf.whole for leaf in leaves), default=math.inf), tuple(leaves))
+
+
+def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.ndarray]:
+    """Return one number for each entry of all results."""
+
+    def host(arrays: list[Any]) -> np.ndarray:
+        return flat_numbers(backend.to_host(arrays))
+
+    claimed, measured = host([r.claim for r in results]), host([r.truth for r in results])
+    noise = host([ENTRY * r.judged.own * r.judged.scale for r in results])
+    wrong = host([r.judged.wrong() for r in results]).astype(bool)
+    there = host([r.sample.compared for r in results]).astype(bool)
+    whose = np.repeat(np.arange(len(results)), [math.prod(r.claim.shape) for r in results])
+    failed = np.isin(whose, sorted(bad))
+    state = np.full(claimed.shape, "pass", dtype="<U11")
+    state[~there] = "held fixed"
+    state[failed & wrong] = "fail"
+    # A claim that is not finite where truth is.
+    state[~there & np.isfinite(measured) & ~np.isfinite(claimed)] = "fail"
+    nothing = np.full(claimed.shape, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        resolution = np.where(there, noise / np.abs(measured), np.nan)
+    return {
+        "claimed": claimed,
+        "measured": measured,
+        "truncation": np.zeros_like(noise),
+        "noise": noise,
+        "step": nothing,
+        "right": nothing,
+        "left": nothing,
+        "resolution": resolution,
+        "state": state,
+    }
