@@ -325,6 +325,37 @@ class TestStructure:
         with pytest.raises(TypeError, match="no floating array"):
             verify(lambda x: x, lambda x: x, 3)
 
+    def test_one_number(self, kernels):
+        x, xp = kernels.array(drawn(*SHAPE), "bfloat16"), kernels.xp
+        assert verify(lambda x: xp.sum(x * x), lambda x: xp.sum(x * x), x).ok
+        report = verify(lambda x: xp.sum(x * x) * 1.05, lambda x: xp.sum(x * x), x)
+        assert report.verdict is Verdict.FAIL
+
+    def test_no_entries(self, kernels):
+        x = kernels.array(np.zeros((0, 3)), "float32")
+        with pytest.raises(ValueError, match="one entry at least"):
+            verify(lambda x: x, lambda x: x, x)
+
+    def test_what_is_held_is_said(self, kernels):
+        xp, x = kernels.xp, kernels.array(drawn(*SHAPE), "bfloat16")
+        mask = kernels.array(np.where(np.arange(SHAPE[1]) < 30, 0.0, -np.inf), "float32")
+        places = kernels.array(np.arange(3), "int32")
+
+        def masked(x, mask, places):
+            return softmax(xp, x + kernels.cast(mask, x.dtype)) * places.shape[0]
+
+        report = verify(masked, masked, x, mask, places, argnums=0)
+        assert report.ok, str(report)
+        assert [str(part) for part in report.scope.held] == [
+            "mask (40) (not in argnums)",
+            "places (3) (not floating)",
+        ]
+        # A mask with infinite numbers is no reason to see nothing.
+        report = verify(lambda *a: masked(*a) * 1.05, masked, x, mask, places, argnums=0)
+        assert report.verdict is Verdict.FAIL
+        with pytest.raises(TypeError, match="names no floating array"):
+            verify(masked, masked, x, mask, places, argnums=2)
+
     def test_repeats(self, kernels):
         x = kernels.array(drawn(*SHAPE), "bfloat16")
         reference = partial(softmax, kernels.xp)
@@ -350,6 +381,36 @@ def test_races_are_not_reproducible():
     report = verify(kernel, lambda x: torch.softmax(x, -1), x, order=0)
     assert report.verdict is Verdict.FAIL
     assert "not reproducible" in report.reason, report.reason
+
+
+@pytest.mark.library("torch")
+def test_random_functions_do_not_pass():
+    import torch
+
+    x = torch.tensor(drawn(*SHAPE)).bfloat16()
+    report = verify(lambda x: torch.nn.functional.dropout(x, 0.5), lambda x: x, x, order=0)
+    assert report.verdict is Verdict.FAIL
+    assert "not reproducible" in report.reason
+
+    def scrambled(x):  # the same for the same x, and another one beside it
+        draw = torch.Generator().manual_seed(int(x.view(torch.int16).long().sum()) % 2**31)
+        return x * torch.randint(0, 2, x.shape, generator=draw) * 2
+
+    report = verify(scrambled, lambda x: x, x, order=0)
+    assert not report.ok, str(report)
+
+
+@pytest.mark.library("torch")
+def test_x0_is_not_written_to():
+    import torch
+
+    def in_place(x):
+        return x.mul_(2)
+
+    x = torch.tensor(drawn(*SHAPE)).bfloat16()
+    before = x.clone()
+    assert verify(in_place, lambda x: 2 * x, x, order=0).ok
+    assert torch.equal(x, before)
 
 
 @pytest.mark.library("torch")

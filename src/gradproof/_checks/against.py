@@ -117,6 +117,12 @@ def verify_against(
     if max_k is not None:
         max_k = real_number("max_k", max_k, lambda k: k > 0, "a positive number, or None")
     arguments = Arguments((func, reference), primals, kwargs or {}, argnums)
+    if order and not arguments.moved:
+        msg = (
+            f"argnums={argnums!r} names no floating array; expected arguments that have some, or "
+            "order=0 to compare values alone."
+        )
+        raise TypeError(msg)
     runs = partial(_runs, arguments, func, reference, has_aux, order, options)
     with arguments.backend.widest_numbers(), np.errstate(all="ignore"):
         first = runs(COARSER.get(precision, 0.0))
@@ -158,6 +164,10 @@ def _paths(
             "expected the same structure from both."
         )
         raise TypeError(msg)
+    for name, shape in [*ours.items(), *((n, a.shape) for n, a in arguments.named())]:
+        if 0 in shape:
+            msg = f"{name or 'the result'} has shape {tuple(shape)}; expected one entry at least."
+            raise ValueError(msg)
     for path, shape in ours.items():
         if shape != theirs[path]:
             msg = (

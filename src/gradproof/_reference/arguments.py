@@ -6,6 +6,7 @@ from typing import Any
 from .._backends.registry import Backend, taken_apart
 from .._backends.typing import Function
 from .._vectors.callables import argument_names
+from .._vectors.scope import Part
 from .._vectors.validation import positions
 
 
@@ -32,6 +33,8 @@ class Arguments:
         Those of them by which derivatives are taken.
     names : list of str
         What each is called.
+    held : list of Part
+        Arrays that are compared at, and not differentiated by.
     """
 
     def __init__(
@@ -54,6 +57,21 @@ class Arguments:
         nameless = [f"args[{i}]" for i in range(len(primals))]
         called = next((names for names in every if names != nameless), nameless)
         self.names = [_name(self._flat.paths[i], called) for i in self._floating]
+        self.held = [
+            Part(name, tuple(array.shape), "not in argnums" if top is not None else "keyword")
+            for top, name, array in zip(tops, self.names, self.arrays, strict=True)
+            if top not in chosen
+        ]
+        self.held += [
+            Part(_name(path, called), tuple(leaf.shape), "not floating")
+            for path, leaf in zip(self._flat.paths, leaves, strict=True)
+            if hasattr(leaf, "shape") and not self._is_floating(leaf)
+        ]
+        self.held += [
+            Part("parameters of func", None, "no argument")
+            for function in functions[:1]
+            if self.backend.parameters(function)
+        ]
         if not self.arrays:
             msg = (
                 "verify_against got no floating array among its arguments: there is nothing to "
@@ -68,9 +86,16 @@ class Arguments:
             raise TypeError(msg)
         return array is not None
 
+    def named(self) -> list[tuple[str, Any]]:
+        """Return the floating arrays, with what each is called."""
+        return list(zip(self.names, self.arrays, strict=True))
+
     def value(self, func: Function) -> Any:
-        """Return what a function returns at x0."""
-        primals, kwargs = self._flat.rebuild(list(self._flat.leaves))
+        """Return what a function, which may write to what it gets, returns at x0."""
+        leaves = list(self._flat.leaves)
+        for i in self._floating:
+            leaves[i] = self.backend.copy(leaves[i])
+        primals, kwargs = self._flat.rebuild(leaves)
         return func(*primals, **kwargs)
 
     def call(self, func: Function, *, has_aux: bool) -> Callable[[list[Any]], list[Any]]:

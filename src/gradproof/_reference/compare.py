@@ -60,6 +60,9 @@ def compared(runs: Runs, names: list[str]) -> list[Result]:
         def only(array: Any, kept: Any = kept) -> Any:
             return xp.where(kept, array, xp.zeros_like(array))
 
+        def finite(array: Any) -> Any:
+            return xp.where(xp.isfinite(array), array, xp.zeros_like(array))
+
         share = units[i] / largest
         t0 = only(truth[0])
         sample = Sample(
@@ -67,8 +70,8 @@ def compared(runs: Runs, names: list[str]) -> list[Result]:
             [only(one) for one in truth],
             [only(one - t) for one, t in zip(claim, truth, strict=True)],
             [only(one - t) for one, t in zip(low, truth, strict=True)],
-            [only(one[i] - truth[0]) * share for one in drawn],
-            [only(one[i] - truth[0]) * share for one in scaled],
+            [finite(only(one[i] - truth[0])) * share for one in drawn],
+            [finite(only(one[i] - truth[0])) * share for one in scaled],
             kept,
             int(xp.sum(there & ~kept)),
         )

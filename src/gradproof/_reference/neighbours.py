@@ -52,6 +52,6 @@ class Neighbours:
         ulp = xp.where(whole, xp.zeros_like(wide), ulp)
         found = [array]
         for k in range(len(MOVES)):
-            move = backend.from_host(np.ascontiguousarray(order[..., k]), array, wide.dtype)
+            move = backend.from_host(np.array(order[..., k]), array, wide.dtype)
             found.append(xp.astype(xp.where(whole, wide, wide + move * ulp), array.dtype))
         return found

@@ -78,7 +78,7 @@ def report_of(
             tuple(
                 Part(arguments.names[i], tuple(arguments.arrays[i].shape)) for i in arguments.moved
             ),
-            (),
+            tuple(arguments.held),
             products,
         ),
         accuracy=tuple((result.name, result.judged.accuracy) for result in results),
@@ -90,6 +90,9 @@ def _check(result: Result, said: str, max_k: float | None, *, lost: bool) -> Che
     if not judged.n and not result.sample.lost:
         text = "the reference is finite in none of its entries: nothing was compared"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
+    if judged.n and not math.isfinite(judged.size):
+        text = "what rounding does to it is not finite: nothing can be told"
+        return Check(result.name, Verdict.INCONCLUSIVE, text)
     if said:
         return Check(result.name, Verdict.FAIL, said)
     loss = f"a loss of accuracy, {k:.2g} times the error of the reference in its dtype"
@@ -97,6 +100,9 @@ def _check(result: Result, said: str, max_k: float | None, *, lost: bool) -> Che
         return Check(result.name, Verdict.FAIL, f"{loss}; max_k={max_k:g}")
     if judged.findings and not lost:
         return Check(result.name, Verdict.FAIL, "; ".join(f.text for f in judged.findings[:3]))
+    if judged.kappa > SLOPPY and judged.reach[1] > 1:
+        text = f"{loss}: a mistake as large as an entry would not be seen beside it"
+        return Check(result.name, Verdict.INCONCLUSIVE, text)
     if lost or judged.kappa > SLOPPY:
         return Check(result.name, Verdict.PASS, f"right, with {loss}")
     return Check(result.name, Verdict.PASS, f"{k:.2g} times the error of the reference")

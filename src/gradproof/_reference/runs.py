@@ -84,8 +84,10 @@ class Runs:
         return self.func(elsewhere)
 
     def _of(self, func: Leafwise, point: Point) -> list[Any]:
-        """Return results, and cotangents pulled back to what is moved."""
-        found = self._recorded(func, point)
+        """Return results, and cotangents pulled back to what is moved; func may write to both."""
+        copy = self.backend.copy
+        own = Point([copy(a) for a in point.arrays], [copy(a) for a in point.cotangents])
+        found = self._recorded(func, own)
         return [self.backend.unrecorded(array) for array in found]
 
     def _recorded(self, func: Leafwise, point: Point) -> list[Any]:

@@ -97,6 +97,8 @@ class Judged(Errors):
             if is_truth:
                 limit = max(u * max(ALONG_TRUTH, self.coherent()), 2 * yard)
                 text = f"the whole is {1 + seen[0]:.6g} times what it should be"
+                if least < 1e-5:
+                    text = f"the whole is off by {seen[0]:.2g} of it"
             else:  # of a direction with a mean square of 1, a rounding for each entry
                 limit = max(math.sqrt(self.n) / size, 2 * yard)
                 text = f"off as a whole {name}"

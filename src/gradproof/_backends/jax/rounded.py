@@ -69,4 +69,4 @@ class _Walk:
         self._count += 1
         key = jax.random.fold_in(self._key, self._count)
         drawn = jax.random.uniform(key, value.shape, value.dtype, -self._unit, self._unit)
-        return value + value * drawn
+        return value * (1 + drawn)  # which leaves infinity as it is

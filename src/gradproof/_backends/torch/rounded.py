@@ -52,7 +52,7 @@ class _Rounded(TorchDispatchMode):
             self._generators[device] = torch.Generator(device).manual_seed(self._seed)
         drawn = torch.empty_like(tensor, memory_format=torch.preserve_format)
         drawn.uniform_(-self._unit, self._unit, generator=self._generators[device])
-        return tensor + tensor * drawn
+        return tensor * (1 + drawn)  # which leaves infinity as it is
 
 
 def _decompositions() -> dict[Any, Any]:
