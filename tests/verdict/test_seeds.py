@@ -88,7 +88,11 @@ def seeds_for(arrays: Any) -> range:
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1.5, "fail"), (-1.0, "fail")])
 def test_one_verdict(plain, name, factor, verdict):
     check = Problems(plain).checks(factor)[name]
-    assert {str(check(seed).verdict) for seed in seeds_for(plain)} == {verdict}
+    found = [str(check(seed).verdict) for seed in seeds_for(plain)]
+    # In half precision one of 80 is open.
+    left = 1 if plain.dtype in ("float16", "bfloat16") else 0
+    assert set(found) <= {verdict, "inconclusive"}
+    assert found.count("inconclusive") <= left
 
 
 @pytest.mark.parametrize("plain", PLAIN)
