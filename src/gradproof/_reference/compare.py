@@ -47,9 +47,9 @@ def compared(runs: Runs, names: list[str]) -> list[Result]:
     found = []
     for i, name in enumerate(names):
         dtype = truths[0][i].dtype
-        truth = [xp.astype(one[i], dtype) for one in truths]
-        low = [xp.astype(one[i], dtype) for one in narrow]
-        claim = [xp.astype(one[i], dtype) for one in claims]
+        truth, low, claim, others_drawn, others_scaled = (
+            _taken(xp, several, i, dtype) for several in (truths, narrow, claims, drawn, scaled)
+        )
         there = xp.ones_like(truth[0], dtype=xp.bool)
         for one in (*truth, *low):
             there = there & xp.isfinite(one)
@@ -70,8 +70,8 @@ def compared(runs: Runs, names: list[str]) -> list[Result]:
             [only(one) for one in truth],
             [only(one - t) for one, t in zip(claim, truth, strict=True)],
             [only(one - t) for one, t in zip(low, truth, strict=True)],
-            [finite(only(one[i] - truth[0])) * share for one in drawn],
-            [finite(only(one[i] - truth[0])) * share for one in scaled],
+            [finite(only(one - truth[0])) * share for one in others_drawn],
+            [finite(only(one - truth[0])) * share for one in others_scaled],
             kept,
             int(xp.sum(there & ~kept)),
         )
@@ -83,6 +83,14 @@ def compared(runs: Runs, names: list[str]) -> list[Result]:
         found.append(
             Result(name, dtypes[i], claim[0], truth[0], Judged(xp, sample, others), sample)
         )
+    return found
+
+
+def _taken(xp: Any, several: list[list[Any]], i: int, dtype: Any) -> list[Any]:
+    """Return one result of several runs, which are rid of it: each is as long as x0."""
+    found = [xp.astype(one[i], dtype) for one in several]
+    for one in several:
+        one[i] = None
     return found
 
 

@@ -56,6 +56,8 @@ class Judged(Errors):
         super().__init__(xp, sample)
         self._beside = beside
         self.findings = list(self._found()) if self.n else []
+        self._beside = []
+        self.release()
 
     def _found(self) -> Iterator[Finding]:
         xp = self._xp
@@ -85,7 +87,7 @@ class Judged(Errors):
 
     def _whole(self) -> Iterator[Finding]:
         xp, u = self._xp, self._sample.unit
-        theirs = self.theirs()
+        theirs = self.theirs
         for name, direction, is_truth in self._directions():
             size = float(xp.sqrt(xp.sum(direction * direction)))
             if not size:
@@ -95,7 +97,7 @@ class Judged(Errors):
             least = min(map(abs, seen)) if len({share > 0 for share in seen}) == 1 else 0.0
             error = max(self.kappa, 1.0) / size
             if is_truth:
-                limit = max(u * max(ALONG_TRUTH, self.coherent()), 2 * yard)
+                limit = max(u * max(ALONG_TRUTH, self.coherent), 2 * yard)
                 text = f"the whole is {1 + seen[0]:.6g} times what it should be"
                 if least < 1e-5:
                     text = f"the whole is off by {seen[0]:.2g} of it"
@@ -123,11 +125,11 @@ class Judged(Errors):
         # In units of the deviation that independent roundings have.
         scatter = mean_square(xp, [(one - middle) * safe for one in seen]) * len(seen) / 3
         own = math.sqrt(float(xp.mean(scatter)))
-        theirs = xp.sqrt(mean_square(xp, self.along(self.theirs(), direction, axes))) * safe
+        theirs = xp.sqrt(mean_square(xp, self.along(self.theirs, direction, axes))) * safe
         deviation = xp.maximum(theirs, xp.asarray(max(self.kappa, own, 1.0), dtype=size.dtype))
         least = self.stays(seen)
         if is_truth:
-            limit = _SLICE_ALONG_TRUTH * u * max(1.0, self.coherent() / ALONG_TRUTH)
+            limit = _SLICE_ALONG_TRUTH * u * max(1.0, self.coherent / ALONG_TRUTH)
             far = least > limit
         else:
             far = least * safe / xp.sqrt(xp.where(count > 0, count, xp.ones_like(count))) > 1.5

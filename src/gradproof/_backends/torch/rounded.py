@@ -1,6 +1,7 @@
 """A function of torch with a rounding drawn for each of its operations."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,7 @@ class _Rounded(TorchDispatchMode):
         return tensor * (1 + drawn)  # which leaves infinity as it is
 
 
+@functools.cache
 def _decompositions() -> dict[Any, Any]:
     # What autograd runs on; those of a random function would draw from its stream.
     return {op: way for op, way in core_aten_decompositions().items() if "rand" not in str(op)}
