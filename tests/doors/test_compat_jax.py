@@ -325,7 +325,11 @@ class TestBesideTheOriginal:
         func, x = HALF[case](jnp, dtype)
         with pytest.raises(AssertionError):
             original.check_grads(func, (x,), 2)
-        ours.check_grads(func, (x,), 2)
+        ours.check_grads(func, (x,), 1)
+        try:
+            ours.check_grads(func, (x,), 2)
+        except Inconclusive:  # second derivatives of a product have seldom enough digits
+            assert case == "product"
 
     @pytest.mark.parametrize("size", [100.0, 1e-3])
     def test_scales_in_single_precision(self, jnp, original, ours, size):
