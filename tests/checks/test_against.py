@@ -357,6 +357,9 @@ class TestStructure:
             "mask (40) (not in argnums)",
             "places (3) (not floating)",
         ]
+        assert report.scope.not_checked == ("jvps", "derivatives of the vjp")
+        values = verify(masked, masked, x, mask, places, order=0)
+        assert values.scope.not_checked == ("derivatives",)
         # A mask with infinite numbers is no reason to see nothing.
         report = verify(lambda *a: masked(*a) * 1.05, masked, x, mask, places, argnums=0)
         assert report.verdict is Verdict.FAIL

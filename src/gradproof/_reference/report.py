@@ -57,7 +57,8 @@ def report_of(
         reason = f"{worst.name}: {worst.text}"
     bad = {i for i, check in enumerate(checks) if check.verdict is Verdict.FAIL}
     reach = _reach(results)
-    products = ("vjp at 1 cotangent at each of 4 points",) if len(results) > 1 else ()
+    vjps = any(result.name.startswith("vjp by ") for result in results)
+    products = ("vjp at 1 cotangent at each of 4 points",) if vjps else ()
     backend, arguments = runs.backend, runs.arguments
     return Report(
         verdict=verdict,
@@ -80,6 +81,7 @@ def report_of(
             ),
             tuple(arguments.held),
             products,
+            ("jvps", "derivatives of the vjp") if products else ("derivatives",),
         ),
         accuracy=tuple((result.name, result.judged.accuracy) for result in results),
     )
