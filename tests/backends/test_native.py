@@ -278,7 +278,8 @@ class TestNumPy:
             verify_jac(square, jac, x0, seed=0),
             verify_hvp(loss, lambda x, t: (factor * t).astype(narrow), x0, seed=0),
         ]
-        assert {x.dtype for x in square.seen} == {x0.dtype}
+        seen = {x.dtype for x in square.seen}  # single precision is asked where bfloat16 is open
+        assert {x0.dtype} <= seen <= {x0.dtype, np.dtype("float32")}
         reports.append(verify_grad(of_tree, by_tree, tree, seed=0))
         assert {report.verdict for report in reports} == {verdict}
         assert {report.dtype for report in reports} == {"bfloat16"}

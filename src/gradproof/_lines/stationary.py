@@ -9,6 +9,7 @@ import numpy as np
 
 from .._numerics.blocks import norm
 from .._numerics.rungs import Rungs
+from .findings import Findings
 from .moves import largest_moved
 from .survey import Survey
 
@@ -42,19 +43,12 @@ def claims_nothing(survey: Survey) -> bool:
     return bool(survey.g.size) and largest_moved(survey.g, survey.move) <= least
 
 
-def seen_together(survey: Survey, seen: float) -> bool:
-    """
-    Tell whether entries of which each claims nothing move func together along random directions.
-
-    Parameters
-    ----------
-    survey : Survey
-        The problem.
-    seen : float
-        The smallest error of entries of weight 1 that directions surely follow; infinite without.
-    """
+def seen_together(survey: Survey, found: Findings) -> bool:
+    """Tell whether entries that each claim nothing move func together, along some direction."""
+    if not np.isfinite(found.alone):  # which is known where there were directions
+        return False
     claim = survey.scales.claim
-    return seen < norm(claim.size, claim.__getitem__)
+    return found.whole < 1 or found.alone < norm(claim.size, claim.__getitem__)
 
 
 def bends(survey: Survey) -> bool:

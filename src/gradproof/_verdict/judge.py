@@ -182,7 +182,7 @@ def _report(
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "pass" and claims_nothing(survey):
         # Each row was asked that for itself.
-        if not (survey.nothing or "row" in flat or seen_together(survey, found.alone)):
+        if not (survey.nothing or "row" in flat or seen_together(survey, found)):
             verdict, reason = "inconclusive", BELOW_ROUNDING
         elif not moves(survey) and not options.stationary and hidden(survey):
             verdict, reason = "inconclusive", HIDDEN
