@@ -38,7 +38,8 @@ def _asks(node):
 
 def asked(text):
     """The lines that compare a machine epsilon with a number."""
-    return [node.lineno for node in ast.walk(ast.parse(text)) if _asks(node)]
+    nodes = ast.walk(ast.parse(text))
+    return [node.lineno for node in nodes if isinstance(node, ast.expr) and _asks(node)]
 
 
 def test_no_line_asks_which_dtype_it_has():
