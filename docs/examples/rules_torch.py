@@ -132,7 +132,7 @@ rule(
     lambda func: verify_autodiff(func, *norm, argnums=(0, 1, 2), vmap=True, seed=0),
     right=layer_norm(normalised=True),
     wrong=layer_norm(normalised=False),
-    only="args[1]",
+    only="inputs[1]",
 )
 
 # --- batch norm, training ------------------------------------------------------------------------
