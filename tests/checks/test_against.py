@@ -231,6 +231,28 @@ class TestValues:
         assert report.verdict is Verdict.FAIL
         assert "not finite" in report.reason
 
+    def test_nothing_but_nan(self, kernels):
+        x, xp = kernels.array(drawn(*SHAPE), "bfloat16"), kernels.xp
+        reference = partial(softmax, xp)
+        report = verify(lambda x: reference(x) * math.nan, reference, x)
+        assert report.verdict is Verdict.FAIL
+        assert {str(check.verdict) for check in report.checks} == {"fail"}
+        assert "960 of 960 entries are not finite" in report.reason
+
+    def test_a_reference_in_single_precision(self, kernels):
+        """Plain code often turns half precision into float32 first, and leaves it so."""
+        x, xp = kernels.array(drawn(*SHAPE), "bfloat16"), kernels.xp
+
+        def reference(x):
+            return softmax(xp, kernels.cast(x, kernels.dtype("float32")))
+
+        def kernel(x, factor=1.0):
+            return kernels.cast(reference(x) * factor, x.dtype)
+
+        assert verify(kernel, reference, x).ok
+        report = verify(partial(kernel, factor=1.03), reference, x)
+        assert report.verdict is Verdict.FAIL
+
     def test_nothing_to_compare(self, kernels):
         x, xp = kernels.array(-np.abs(drawn(*SHAPE)) - 0.1, "float32"), kernels.xp
         report = verify(lambda x: xp.log(x), lambda x: xp.log(x), x, order=0)
@@ -242,7 +264,7 @@ class TestValues:
         x, xp = kernels.array(np.linspace(-1.05, 4, 960).reshape(SHAPE), "float32"), kernels.xp
         report = verify(lambda x: xp.log(x), lambda x: xp.log(x), x, order=0)
         assert report.ok, str(report)
-        assert "not compared" in str(report)
+        assert "where the reference is not finite, were not compared" in report.reason
 
 
 @pytest.mark.library("torch")
@@ -268,6 +290,9 @@ class TestAccuracy:
         limited = verify(self.sums(kernels), lambda x: xp.sum(x, axis=-1), x, order=0, max_k=3)
         assert limited.verdict is Verdict.FAIL
         assert "max_k=3" in limited.reason
+        wrong = verify(self.sums(kernels, dropped=30), lambda x: xp.sum(x, axis=-1), x, order=0,
+                       max_k=3)  # fmt: skip
+        assert "max_k" not in wrong.reason  # a mistake is no loss of accuracy
 
     def test_dropped_terms_are_a_mistake(self, kernels):
         x, xp = kernels.array(np.abs(drawn(20, 300)), "bfloat16"), kernels.xp

@@ -52,6 +52,9 @@ def report_of(
     dtype = _dtype_of(results)
     if verdict is Verdict.PASS:
         reason = f"every entry agrees with the reference, up to rounding in {dtype}"
+        left = sum(map(_left, results))
+        if left:
+            reason += f"; {left}, where the reference is not finite, were not compared"
     else:
         worst = max(wrong, key=lambda check: _size_of(results, check))
         reason = f"{worst.name}: {worst.text}"
@@ -98,16 +101,21 @@ def _check(result: Result, said: str, max_k: float | None, *, lost: bool) -> Che
     if said:
         return Check(result.name, Verdict.FAIL, said)
     loss = f"a loss of accuracy, {k:.2g} times the error of the reference in its dtype"
-    if max_k is not None and k > max_k:
-        return Check(result.name, Verdict.FAIL, f"{loss}; max_k={max_k:g}")
     if judged.findings and not lost:
         return Check(result.name, Verdict.FAIL, "; ".join(f.text for f in judged.findings[:3]))
+    if max_k is not None and k > max_k:
+        return Check(result.name, Verdict.FAIL, f"{loss}; max_k={max_k:g}")
     if judged.kappa > SLOPPY and judged.reach[1] > 1:
         text = f"{loss}: a mistake as large as an entry would not be seen beside it"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
     if lost or judged.kappa > SLOPPY:
         return Check(result.name, Verdict.PASS, f"right, with {loss}")
     return Check(result.name, Verdict.PASS, f"{k:.2g} times the error of the reference")
+
+
+def _left(result: Result) -> int:
+    """Return how many entries were not compared."""
+    return int(math.prod(result.claim.shape)) - result.judged.n - result.sample.lost
 
 
 def _size_of(results: list[Result], check: Check) -> float:
@@ -125,7 +133,7 @@ def _remarks(results: list[Result], lost: set[int]) -> tuple[str, ...]:
                 f"{name}: a loss of accuracy, {judged.accuracy:.2g} times the error of the "
                 "reference in its dtype; max_k= sets a limit"
             )
-        left = math.prod(result.claim.shape) - judged.n - result.sample.lost
+        left = _left(result)
         if left and judged.n:
             found.append(f"{name}: {left} entries, where the reference is not finite, not compared")
     return tuple(found)

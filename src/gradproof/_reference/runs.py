@@ -102,7 +102,13 @@ class Runs:
             return func(arrays)
 
         values, pullback = self.backend.vjp(of_moved, [point.arrays[i] for i in moved])
-        return [*values, *pullback(list(point.cotangents))]
+        # A reference may return its results in another dtype than func.
+        xp = self.backend.xp
+        cotangents = [
+            xp.astype(cotangent, value.dtype)
+            for cotangent, value in zip(point.cotangents, values, strict=True)
+        ]
+        return [*values, *pullback(cotangents)]
 
     def claim(self, k: int) -> list[Any]:
         """Return what func and its rules say at point `k`."""

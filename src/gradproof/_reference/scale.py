@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-#: A rounding of at most a unit u has a mean square of u**2 / 3; two moves of x0 by a unit in the
-#: last place, 2 u, have 2 (2 u)**2 = 24 times that of one rounding, and truth at x0 is one of both.
+#: The moves of an entry have a mean square of 2 units in the last place, squared; a rounding, even
+#: over such a unit, has one of 1/12.
 _MOVES = 24.0
 #: How many samples the scale of an entry is made of: 3 neighbours, 4 of the reference, 3 drawn. One
 #: in nine parts is its neighbourhood's, which lifts a lucky small one to a third of it.

@@ -55,7 +55,7 @@ class Judged(Errors):
     def __init__(self, xp: Any, sample: Sample, beside: list[tuple[str, Any]]) -> None:
         super().__init__(xp, sample)
         self._beside = beside
-        self.findings = list(self._found()) if self.n else []
+        self.findings = list(self._found())
         self._beside = []
         self.release()
 
@@ -63,7 +63,9 @@ class Judged(Errors):
         xp = self._xp
         if self._sample.lost:
             n = self._sample.lost
-            yield Finding(f"{n} of {self.n} entries are not finite", math.inf, n)
+            yield Finding(f"{n} of {self.n + n} entries are not finite", math.inf, n)
+        if not self.n:
+            return
         wrong = self.wrong()
         count = int(xp.sum(wrong))
         if count:
@@ -77,11 +79,7 @@ class Judged(Errors):
         """Yield what errors are projected on, in roundings: words, direction, whether truth."""
         xp, sample = self._xp, self._sample
         yield "along its own values", sample.truth[0] / self.scale, True
-        yield (
-            "by a constant",
-            xp.where(sample.compared, xp.ones_like(self.z[0]), 0 * self.z[0]),
-            False,
-        )
+        yield "by a constant", xp.astype(sample.compared, self.scale.dtype), False
         for name, array in self._beside:
             yield f"by a multiple of {name}", array, False
 
