@@ -385,6 +385,8 @@ class TestStructure:
         assert report.scope.not_checked == ("jvps", "derivatives of the vjp")
         values = verify(masked, masked, x, mask, places, order=0)
         assert values.scope.not_checked == ("derivatives",)
+        pair = verify(lambda x: (x, xp.argmax(x)), lambda x: (x, xp.argmax(x)), x)
+        assert pair.scope.not_checked[-1] == "value[1] (not floating)"
         # A mask with infinite numbers is no reason to see nothing.
         report = verify(lambda *a: masked(*a) * 1.05, masked, x, mask, places, argnums=0)
         assert report.verdict is Verdict.FAIL

@@ -35,6 +35,8 @@ class Arguments:
         What each is called.
     held : list of Part
         Arrays that are compared at, and not differentiated by.
+    unseen : list of str
+        What is not compared of the results that were looked at, with the reason.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Arguments:
         kwargs: dict[str, Any],
         argnums: int | tuple[int, ...] | None,
     ) -> None:
+        self.unseen: list[str] = []
         self.backend: Backend
         self.backend, self._flat = taken_apart((primals, kwargs))
         leaves = self._flat.leaves
@@ -114,8 +117,13 @@ class Arguments:
     def results(self, value: Any) -> tuple[list[str], list[Any]]:
         """Return the floating arrays of a result, and the path of each."""
         flat = self.backend.flatten(value)
-        pairs = zip(flat.paths, flat.leaves, strict=True)
+        pairs = list(zip(flat.paths, flat.leaves, strict=True))
         found = [(path, leaf) for path, leaf in pairs if self._is_floating(leaf)]
+        self.unseen = [
+            f"value{path} (not floating)"
+            for path, leaf in pairs
+            if leaf is not None and not self._is_floating(leaf)
+        ]
         return [path for path, _ in found], [leaf for _, leaf in found]
 
 

@@ -84,7 +84,10 @@ def report_of(
             ),
             tuple(arguments.held),
             products,
-            ("jvps", "derivatives of the vjp") if products else ("derivatives",),
+            (
+                *(("jvps", "derivatives of the vjp") if products else ("derivatives",)),
+                *arguments.unseen,
+            ),
         ),
         accuracy=tuple((result.name, result.judged.accuracy) for result in results),
     )
