@@ -186,6 +186,15 @@ def calibration(session: nox.Session) -> None:
 
 
 @nox.session
+def references(session: nox.Session) -> None:
+    """Count right and wrong verdicts on kernels beside references; not of the default set."""
+    install(session, "torch")
+    # Without arguments, what the page in the docs shows.
+    chosen = session.posargs or ["--write"]
+    session.run("python", "-m", "tests.references", *chosen, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Check thousands of random functions and claims; not part of the default set."""
     install(session, "test", "torch", "jax")
