@@ -482,3 +482,107 @@ class TestNumPy:
     def test_vjps_need_a_library_that_differentiates(self):
         with pytest.raises(TypeError, match="no automatic differentiation"):
             verify(np.sin, np.sin, drawn(5))
+
+
+@pytest.mark.library("torch")
+class TestLegitimateRounding:
+    """Right kernels that each part of the scale of errors is there for."""
+
+    def check(self, kernel, reference, x, **options):
+        report = verify(kernel, reference, x, **options)
+        assert report.ok, str(report)
+        assert "loss of accuracy" not in str(report)
+
+    def test_roundings_do_not_stay_at_neighbours(self):
+        """Partial sums in bfloat16: alike at one point, they are others at each neighbour."""
+        import torch
+
+        def sums(x):
+            total = x[:, 0]
+            for k in range(1, x.shape[1]):
+                total = total + x[:, k]
+            return total
+
+        for seed in range(3):
+            x = torch.tensor(drawn(200, 12, seed=seed)).bfloat16()
+            self.check(sums, lambda x: x.sum(-1), x, order=0)
+
+    def test_terms_that_cancel_inside(self):
+        """A saturated softmax: of its rule's terms hardly one is left, as no input shows."""
+        import torch
+
+        class Softmax(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                y = torch.softmax(12 * x.float(), -1).to(x.dtype)
+                ctx.save_for_backward(y)
+                return y
+
+            @staticmethod
+            def backward(ctx, ct):
+                (y,) = ctx.saved_tensors
+                return 12 * (y * (ct - (y * ct).sum(-1, keepdim=True)))
+
+        x = torch.tensor(drawn(*SHAPE)).bfloat16()
+        self.check(Softmax.apply, lambda x: torch.softmax(12 * x, -1), x)
+
+    def test_numbers_of_few_digits(self):
+        """Below the normal numbers of float16 the reference has errors of the same size."""
+        import torch
+
+        x = torch.tensor(4 * drawn(*SHAPE) - 12).half()
+        self.check(lambda x: torch.exp(x.float()).half(), torch.exp, x, order=0)
+
+    def test_conditioning(self):
+        """An exponent that is rounded: the reference's, times a power of two, is exact."""
+        x = (np.abs(drawn(*SHAPE)) + 0.5).clip(0, 1.3).astype("float16")
+        scale = np.float16(8 / math.log(2))
+        self.check(lambda x: np.exp2(x * scale), lambda x: np.exp(8 * x), x, order=0)
+
+    @pytest.mark.parametrize("d", [7, 11])
+    def test_a_constant_that_is_rounded_once(self, d):
+        import torch
+
+        scale = 1 / math.sqrt(d)
+        low = float(torch.tensor(scale).bfloat16())
+        x = torch.tensor(drawn(*SHAPE)).bfloat16()
+        kernel = lambda x: ((x.float() * low) ** 4).to(x.dtype)  # noqa: E731
+        self.check(kernel, lambda x: (x * scale) ** 4, x, order=0)
+
+
+@pytest.mark.library("torch")
+class TestWithinRounding:
+    """Mistakes of which each entry is within its rounding, or next to it."""
+
+    def test_of_any_shape(self):
+        import torch
+
+        x = torch.tensor(drawn(*SHAPE)).bfloat16()
+        signs = torch.tensor(np.random.default_rng(0).choice([-1.0, 1.0], SHAPE))
+        report = verify(
+            lambda x: (torch.sin(x.double()) * (1 + 0.01 * signs)).to(x.dtype),
+            torch.sin,
+            x,
+            order=0,
+        )
+        assert report.verdict is Verdict.FAIL
+        assert "alike at all points" in report.reason
+
+    def test_along_an_argument(self):
+        import torch
+
+        class Tanh(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return torch.tanh(x)
+
+            @staticmethod
+            def backward(ctx, ct):
+                x = ctx.saved_tensors[0].double()
+                return (ct * (1 - torch.tanh(x) ** 2) + 0.003 * x).to(ct.dtype)
+
+        x = torch.tensor(drawn(*SHAPE)).bfloat16()
+        report = verify(Tanh.apply, torch.tanh, x)
+        assert report.verdict is Verdict.FAIL
+        assert "by a multiple of" in report.reason
