@@ -1,36 +1,42 @@
 """A verdict on a function against another implementation of it: a kernel and its reference."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._backends.typing import Function
 from .._reference.arguments import Arguments
-from .._reference.compare import compared, names_of
+from .._reference.compare import compared
 from .._reference.explain import COARSER, explained
-from .._reference.report import report_of
-from .._reference.runs import Runs
+from .._reference.forward import FORWARD, cut, forward_code
+from .._reference.layouts import other_layouts
+from .._reference.products import Products
+from .._reference.report import Found, report_of
+from .._reference.runs import Runs, at_unlike_point
 from .._report.report import Report
 from .._vectors.callables import checked_callable
 from .._vectors.validation import chosen, flags, keywords, real_number, whole_number
 from .._verdict.options import Options
 
+_MODES = ("vjp", "jvp")
+_ORDER = "0 for values alone, 1 for vjps and jvps as well, 2 for vjps of the vjp too"
+
 
 def verify_against(
     func: Function,
-    reference: Function,
+    reference: Function | str,
     *primals: Any,
     argnums: int | tuple[int, ...] | None = None,
     kwargs: dict[str, Any] | None = None,
     has_aux: bool = False,
     order: int = 1,
+    modes: tuple[str, ...] | None = None,
     precision: str = "auto",
     max_k: float | None = None,
     seed: int | None = None,
 ) -> Report:
     """
-    Tell whether a function computes what a reference computes, and its vjp that of the reference.
+    Tell whether a function computes what a reference computes, and its derivatives are those of it.
 
     For kernels with a backward pass of their own, of any size: every entry of every result is
     compared, without a tolerance, in a handful of calls. The reference, in plain operations that
@@ -44,9 +50,12 @@ def verify_against(
     func : callable
         Called as ``func(*primals, **kwargs)`` with arrays of NumPy, JAX or PyTorch. Returns an
         array, or a pytree of them.
-    reference : callable
+    reference : callable or 'forward'
         Takes the same arguments and returns the same structure, in operations that the library
-        differentiates, and in any floating dtype.
+        differentiates, and in any floating dtype. 'forward' is func itself without its rules: the
+        function that a `jax.custom_vjp` or `jax.custom_jvp` decorates, the ``forward`` of each
+        `torch.autograd.Function`, differentiated by the library. Rules that JAX and PyTorch bring
+        with them stay.
     *primals : array or pytree
         The point, in the dtype of the kernel.
     argnums : int or tuple of int, optional
@@ -55,8 +64,13 @@ def verify_against(
         Keyword arguments of both; floating arrays in them are rounded, and not differentiated by.
     has_aux : bool
         Whether both return a pair, of which the second is no output.
-    order : {1, 0}
-        1 for values and vjps, 0 for values alone, as of a kernel for inference, or with NumPy.
+    order : {1, 0, 2}
+        1 for values, vjps and jvps, 0 for values alone, as of a kernel for inference, or with
+        NumPy; 2 for derivatives of the vjp as well, by the arguments and by its cotangent.
+    modes : tuple of {'vjp', 'jvp'}, optional
+        Which products are compared. By default both, as far as there are any: a forward mode that
+        func or the reference does not have is named in the report as not checked. Asked for by
+        name, it makes the check inconclusive.
     precision : {'auto', 'tf32', 'bfloat16'}
         In which matrix products of float32 may be computed; by default in float32.
     max_k : float, optional
@@ -74,7 +88,8 @@ def verify_against(
     Raises
     ------
     TypeError
-        If there is no floating array among the arguments, or the structures of the results differ.
+        If there is no floating array among the arguments, the structures of the results differ, or
+        func's forward code, taken for the reference, cannot be differentiated.
     ValueError
         If an option is out of range, or shapes of the results differ.
 
@@ -105,53 +120,71 @@ def verify_against(
     {'value': 'pass', 'vjp by x': 'fail'}
     """
     checked_callable(func, "func")
-    checked_callable(reference, "reference")
     options = Options.checked(None, None, seed)
     (precision,) = chosen("precision", (precision,), ("auto", *COARSER))
-    order = whole_number("order", order, 0, "0 for values alone or 1 for vjps as well")
-    if order > 1:
-        msg = f"order={order}: expected 0 for values alone, or 1 for vjps as well."
+    order = whole_number("order", order, 0, _ORDER)
+    if order > len(_MODES):
+        msg = f"order={order}: expected {_ORDER}."
         raise ValueError(msg)
+    wanted = chosen("modes", _MODES if modes is None else modes, _MODES) if order else ()
     flags(has_aux=has_aux)
     keywords(kwargs)
     if max_k is not None:
         max_k = real_number("max_k", max_k, lambda k: k > 0, "a positive number, or None")
-    arguments = Arguments((func, reference), primals, kwargs or {}, argnums)
+    if reference != FORWARD:
+        checked_callable(reference, "reference", f", or {FORWARD!r}")
+    both = (func,) if isinstance(reference, str) else (func, reference)
+    arguments = Arguments(both, primals, kwargs or {}, argnums)
     if order and not arguments.moved:
         msg = (
             f"argnums={argnums!r} names no floating array; expected arguments that have some, or "
             "order=0 to compare values alone."
         )
         raise TypeError(msg)
-    runs = partial(_runs, arguments, func, reference, has_aux, order, options)
+    products = Products(arguments, wanted, order, asked=modes is not None)
     with arguments.backend.widest_numbers(), np.errstate(all="ignore"):
-        first = runs(COARSER.get(precision, 0.0))
-        names = names_of(arguments, _paths(arguments, func, reference, has_aux=has_aux), order)
-        results = compared(first, names)
-        said, lost = explained(first, results, names, runs)
-        return report_of(first, results, said, lost, options.seed, max_k)
+        return _compared(both, products, has_aux, COARSER.get(precision, 0.0), options, max_k)
 
 
-def _runs(
-    arguments: Arguments,
-    func: Function,
-    reference: Function,
-    has_aux: bool,  # noqa: FBT001  # by a partial
-    order: int,
-    options: Options,
+def _compared(
+    both: tuple[Function, ...],
+    products: Products,
+    has_aux: bool,  # noqa: FBT001  # of a public function
     unit: float,
-) -> Runs:
-    ours = arguments.call(func, has_aux=has_aux)
-    theirs = arguments.call(reference, has_aux=has_aux)
-    return Runs(arguments, ours, theirs, order, options.rng(1), unit)
+    options: Options,
+    max_k: float | None,
+) -> Report:
+    """Return the report on a function and its reference; of a function alone, its forward code."""
+    arguments = products.arguments
+    functions = [arguments.call(function, has_aux=has_aux) for function in both]
+    like = at_unlike_point(arguments, functions[0])
+    paths = _paths(arguments, both, has_aux=has_aux)
+    forward = len(both) == 1
+    if forward:
+        functions.append(forward_code(arguments, functions[0], products.order))
+    ours, theirs = functions
+    products = products.without_jvps(ours, theirs)
+    names = products.names(paths)
+
+    def runs(rounding: float) -> Runs:
+        return Runs(products, ours, theirs, like, options.rng(1), rounding)
+
+    first = runs(unit)
+    results = compared(first, names)
+    said, lost = explained(first, results, names, runs)
+    wrong = bool(said) or any(result.judged.findings for result in results)
+    checks, unseen = ([], []) if wrong else other_layouts(first, results)
+    no_truth = ""
+    if forward and first.points[0].cotangents:
+        no_truth = cut(products, theirs, first.wide(first.points[0]), options.rng(2))
+    found = Found(said, lost, tuple(checks), tuple(unseen), no_truth)
+    return report_of(first, results, found, options.seed, max_k)
 
 
-def _paths(
-    arguments: Arguments, func: Function, reference: Function, *, has_aux: bool
-) -> list[str]:
+def _paths(arguments: Arguments, both: tuple[Function, ...], *, has_aux: bool) -> list[str]:
     """Return the paths of func's results; an error if the reference has others."""
     found = []
-    for function in (func, reference):
+    for function in (both[0], both[-1]):
         value = arguments.value(function)
         if has_aux:
             value = value[0]

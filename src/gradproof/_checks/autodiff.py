@@ -13,6 +13,7 @@ from .._vectors.primals import ArgNums
 from .._vectors.tracked import tracked_point
 from .._vectors.validation import chosen, flags, whole_number
 from .._verdict.options import Options
+from .against import verify_against
 from .rules import Lacking, Rules
 
 _MODES = ("jvp", "vjp")
@@ -27,6 +28,7 @@ def verify_autodiff(
     kwargs: dict[str, Any] | None = None,
     has_aux: bool = False,
     vmap: bool = False,
+    reference: Function | str | None = None,
     rtol: float | None = None,
     directions: int | str = "auto",
     budget: int | None = None,
@@ -66,6 +68,11 @@ def verify_autodiff(
         Whether `func` returns a pair, of which the second is no output.
     vmap : bool
         Whether a rule of PyTorch has to work under ``vmap`` too; rules of JAX always have to.
+    reference : callable or 'forward', optional
+        What to compare with instead of differences of values, entry by entry: another
+        implementation, or func's own forward code, differentiated by the library. The check is then
+        that of `verify_against`, which takes a handful of calls of any number of entries, and none
+        of the options below but `seed`.
     rtol : float, optional
         The relative error that matters, as in `verify_grad`.
     directions : {'auto', 'all'} or int
@@ -106,6 +113,11 @@ def verify_autodiff(
     fail
     """
     checked_callable(func, "func")
+    if reference is not None:
+        given = {"vmap": vmap, "rtol": rtol, "directions": directions, "budget": budget}
+        _refuse_beside_reference({**given, **evaluation})
+        how: dict[str, Any] = {"argnums": argnums, "order": order, "modes": modes, "seed": seed}
+        return verify_against(func, reference, *primals, kwargs=kwargs, has_aux=has_aux, **how)
     options = Options.checked(rtol, budget, seed, directions)
     settings = Settings.checked(evaluation)
     lacking: Lacking = "said" if modes is None else "unsure"
@@ -130,6 +142,17 @@ def verify_autodiff(
             deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules, lacking=lacking
         )
     return whole(rules.report())
+
+
+def _refuse_beside_reference(given: dict[str, Any]) -> None:
+    defaults = {"vmap": False, "rtol": None, "directions": "auto", "budget": None}
+    for name, value in given.items():
+        if name not in defaults or value != defaults[name]:
+            msg = (
+                f"{name}={value!r:.40} together with a reference; expected one of both: a "
+                "comparison with a reference takes no differences of func."
+            )
+            raise ValueError(msg)
 
 
 def _refuse_untracked(values: Values) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._numerics.precision import Precision
-from .arguments import Arguments
 from .neighbours import POINTS
 from .runs import Runs
 from .scale import Sample
@@ -97,9 +96,10 @@ def _taken(xp: Any, several: list[list[Any]], i: int, dtype: Any) -> list[Any]:
 def _beside(runs: Runs) -> list[tuple[str, Any]]:
     """Return arguments and cotangents, with a mean square of 1: in which mistakes may be seen."""
     point, xp = runs.wide(runs.points[0]), runs.backend.xp
-    names = runs.arguments.names
-    several = [*zip(names, point.arrays, strict=True)]
+    several = [*zip(runs.arguments.names, point.arrays, strict=True)]
     several += [("the cotangent", array) for array in point.cotangents]
+    several += [("the tangent", array) for array in point.tangents]
+    several += [("the cotangent of the vjp", array) for array in point.weights]
     found = []
     for name, array in several:
         finite = xp.where(xp.isfinite(array), array, xp.zeros_like(array))
@@ -107,9 +107,3 @@ def _beside(runs: Runs) -> list[tuple[str, Any]]:
         if size:
             found.append((name, finite / size))
     return found
-
-
-def names_of(arguments: Arguments, paths: list[str], order: int) -> list[str]:
-    """Return what each result is called: the values of func, and its vjp by each argument."""
-    values = [f"value{path}" for path in paths]
-    return values + ([f"vjp by {arguments.names[i]}" for i in arguments.moved] if order else [])

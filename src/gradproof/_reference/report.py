@@ -1,6 +1,7 @@
 """What is said of a comparison: a check for each result, and numbers for each entry."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,43 @@ from .._vectors.layout import flat_numbers, layout
 from .._vectors.scope import Part, Scope
 from .compare import Result
 from .errors import ENTRY
+from .products import Products
 from .runs import Runs
 from .statistics import SLOPPY
 
+#: The order of derivatives of the vjp.
+_SECOND = 2
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
+@dataclass(frozen=True)
+class Found:
+    """
+    What is said of a comparison beside its numbers.
+
+    Attributes
+    ----------
+    said : dict of int to str
+        What else is wrong with a result.
+    lost : set of int
+        Results that are off by a loss of accuracy alone.
+    checks : tuple of Check
+        Of other layouts.
+    unseen : tuple of str
+        What was not checked, with the reason.
+    cut : str
+        Why the derivative of the reference is none to compare with; empty if it is one.
+    """
+
+    said: dict[int, str]
+    lost: set[int]
+    checks: tuple[Check, ...] = ()
+    unseen: tuple[str, ...] = ()
+    cut: str = ""
+
+
 def report_of(
-    runs: Runs,
-    results: list[Result],
-    said: dict[int, str],
-    lost: set[int],
-    seed: int,
-    max_k: float | None,
+    runs: Runs, results: list[Result], found: Found, seed: int, max_k: float | None
 ) -> Report:
     """
     Return the report on a comparison.
@@ -35,18 +60,15 @@ def report_of(
         What was called.
     results : list of Result
         What was compared.
-    said : dict of int to str
-        What else is wrong with a result.
-    lost : set of int
-        Results that are off by a loss of accuracy alone.
+    found : Found
+        What else is known.
     seed : int
         Repeats the check.
     max_k : float or None
         How many times the error of the reference a right result may have.
     """
-    checks = [
-        _check(result, said.get(i, ""), max_k, lost=i in lost) for i, result in enumerate(results)
-    ]
+    each = [_check(result, i, found, max_k) for i, result in enumerate(results)]
+    checks = [*each, *found.checks, *_asked(runs)]
     verdict = min((check.verdict for check in checks), key=_GRAVITY.index)
     wrong = [check for check in checks if check.verdict is verdict]
     dtype = _dtype_of(results)
@@ -58,15 +80,13 @@ def report_of(
     else:
         worst = max(wrong, key=lambda check: _size_of(results, check))
         reason = f"{worst.name}: {worst.text}"
-    bad = {i for i, check in enumerate(checks) if check.verdict is Verdict.FAIL}
+    bad = {i for i, check in enumerate(each) if check.verdict is Verdict.FAIL}
     reach = _reach(results)
-    vjps = any(result.name.startswith("vjp by ") for result in results)
-    products = ("vjp at 1 cotangent at each of 4 points",) if vjps else ()
     backend, arguments = runs.backend, runs.arguments
     return Report(
         verdict=verdict,
         reason=reason,
-        remarks=_remarks(results, lost),
+        remarks=_remarks(results, found.lost),
         rtol=max(result.sample.unit for result in results),
         resolved=max(result.sample.unit for result in results),
         whole=max((leaf.whole for leaf in reach.leaves), default=math.inf),
@@ -83,18 +103,46 @@ def report_of(
                 Part(arguments.names[i], tuple(arguments.arrays[i].shape)) for i in arguments.moved
             ),
             tuple(arguments.held),
-            products,
-            (
-                *(("jvps", "derivatives of the vjp") if products else ("derivatives",)),
-                *arguments.unseen,
-            ),
+            _products(runs.products),
+            (*_left_out(runs.products), *arguments.unseen, *found.unseen),
         ),
         accuracy=tuple((result.name, result.judged.accuracy) for result in results),
     )
 
 
-def _check(result: Result, said: str, max_k: float | None, *, lost: bool) -> Check:
-    judged, k = result.judged, result.judged.accuracy
+def _asked(runs: Runs) -> list[Check]:
+    """Return the check of a mode that was asked for, and is not there."""
+    products = runs.products
+    if not (products.lacking and products.asked):
+        return []
+    return [Check("jvp", Verdict.INCONCLUSIVE, f"{products.lacking}: nothing was compared")]
+
+
+def _products(products: Products) -> tuple[str, ...]:
+    """Return what was looked at, in words."""
+    each = "at each of 4 points"
+    words = {"vjp": f"vjp at 1 cotangent {each}", "jvp": f"jvp at 1 tangent {each}"}
+    second = (f"vjp of the vjp at 1 cotangent {each}",) if products.order > 1 else ()
+    return (*(words[mode] for mode in products.modes), *second)
+
+
+def _left_out(products: Products) -> tuple[str, ...]:
+    """Return what was not looked at, in words."""
+    if not products.order:
+        return ("derivatives",)
+    found = ["vjps"] if "vjp" not in products.modes else []
+    if products.lacking:
+        found.append(f"jvps ({products.lacking})")
+    elif "jvp" not in products.modes:
+        found.append("jvps")
+    return (*found, *(("derivatives of the vjp",) if products.order < _SECOND else ()))
+
+
+def _check(result: Result, i: int, found: Found, max_k: float | None) -> Check:
+    judged, k, lost = result.judged, result.judged.accuracy, i in found.lost
+    said = found.said.get(i, "")
+    if found.cut and not result.name.startswith("value"):
+        return Check(result.name, Verdict.INCONCLUSIVE, found.cut)
     if not judged.n and not result.sample.lost:
         text = "the reference is finite in none of its entries: nothing was compared"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
@@ -123,8 +171,8 @@ def _left(result: Result) -> int:
 
 def _size_of(results: list[Result], check: Check) -> float:
     """Return how many roundings the largest finding on a result is."""
-    judged = next(result.judged for result in results if result.name == check.name)
-    return max((finding.size for finding in judged.findings), default=0.0)
+    own = [result.judged.findings for result in results if result.name == check.name]
+    return max((finding.size for found in own for finding in found), default=0.0)
 
 
 def _remarks(results: list[Result], lost: set[int]) -> tuple[str, ...]:

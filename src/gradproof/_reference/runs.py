@@ -1,23 +1,29 @@
 """What the claim, the reference, and the reference with other roundings say at each point."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from .arguments import Arguments
 from .neighbours import POINTS, Neighbours
+from .products import Leafwise, Point, Products
 
-Leafwise = Callable[[list[Any]], list[Any]]
 #: Runs of the reference with a rounding drawn for each operation.
 DRAWN = 3
 
 
-@dataclass(frozen=True)
-class Point:
-    """One of the points: floating arguments, and cotangents of the results."""
+def at_unlike_point(arguments: Arguments, func: Leafwise) -> list[Any]:
+    """
+    Return func's results at an unlike point, at which it is to be called first.
 
-    arrays: list[Any]
-    cotangents: list[Any]
+    A cache that is filled there shows at x0; one that is filled at a neighbour would not.
+    """
+    xp = arguments.backend.xp
+    return func(
+        [
+            xp.roll(array, 1, axis=-1) * 0.75 if len(array.shape) else array * 0.75
+            for array in arguments.arrays
+        ]
+    )
 
 
 class Runs:
@@ -26,14 +32,14 @@ class Runs:
 
     Parameters
     ----------
-    arguments : Arguments
-        At x0.
+    products : Products
+        What is compared of both functions.
     func, reference : callable
         From floating arrays to floating results.
-    order : int
-        0 for values alone, 1 for vjps as well.
+    results : list of array
+        What func returns: like its results are its cotangents.
     rng : numpy.random.Generator
-        For cotangents, neighbours and roundings.
+        For cotangents, tangents, neighbours and roundings.
     unit : float
         The rounding of a declared precision, 0 for that of each dtype.
 
@@ -47,113 +53,81 @@ class Runs:
 
     def __init__(
         self,
-        arguments: Arguments,
+        products: Products,
         func: Leafwise,
         reference: Leafwise,
-        order: int,
+        results: list[Any],
         rng: Any,
         unit: float = 0.0,
     ) -> None:
-        self.arguments, self.func, self.reference = arguments, func, reference
-        self.backend, self._order, self._rng = arguments.backend, order, rng
-        self.unit, self.calls, self.reference_calls = unit, 0, 0
-        first = self._unlike()
-        cotangents = [self._drawn(array) for array in first] if order else []
+        self.products, self.func, self.reference = products, func, reference
+        self.arguments = products.arguments
+        self.backend, self._rng = self.arguments.backend, rng
+        self.unit, self.calls, self.reference_calls = unit, 1, 0
+        x0 = self._drawn(results)
         near = Neighbours(self.backend, rng, unit)
-        arrays = [near.of(array) for array in arguments.arrays]
-        beside = [near.of(array) for array in cotangents]
-        self.points = [
-            Point([own[k] for own in arrays], [own[k] for own in beside]) for k in range(POINTS)
-        ]
+        several = [near.of(array) for array in x0.flat()]
+        self.points = [x0.like([own[k] for own in several]) for k in range(POINTS)]
 
-    def _drawn(self, like: Any) -> Any:
+    def _drawn(self, results: list[Any]) -> Point:
+        """Return x0, with what is drawn for the products."""
+        arrays, products = self.arguments.arrays, self.products
+        moved = [arrays[i] for i in self.arguments.moved]
+
+        def like(several: list[Any], *, wanted: bool) -> list[Any]:
+            return [self._one(array) for array in several] if wanted else []
+
+        return Point(
+            arrays,
+            like(results, wanted="vjp" in products.modes or products.order > 1),
+            like(moved, wanted="jvp" in products.modes),
+            like(moved, wanted=products.order > 1),
+        )
+
+    def _one(self, like: Any) -> Any:
         return self.backend.from_host(self._rng.normal(size=tuple(like.shape)), like)
 
-    def _unlike(self) -> list[Any]:
-        """
-        Call func at an unlike point, and return its results there.
-
-        A cache that is filled there shows at x0; one that is filled at a neighbour would not.
-        """
-        xp = self.backend.xp
-        elsewhere = [
-            xp.roll(array, 1, axis=-1) * 0.75 if len(array.shape) else array * 0.75
-            for array in self.arguments.arrays
-        ]
+    def at(self, point: Point) -> list[Any]:
+        """Return what func and its rules say at a point."""
         self.calls += 1
-        return self.func(elsewhere)
-
-    def _of(self, func: Leafwise, point: Point) -> list[Any]:
-        """Return results, and cotangents pulled back to what is moved; func may write to both."""
-        copy = self.backend.copy
-        own = Point([copy(a) for a in point.arrays], [copy(a) for a in point.cotangents])
-        found = self._recorded(func, own)
-        return [self.backend.unrecorded(array) for array in found]
-
-    def _recorded(self, func: Leafwise, point: Point) -> list[Any]:
-        if not self._order:
-            return func(point.arrays)
-        moved = self.arguments.moved
-
-        def of_moved(leaves: list[Any]) -> list[Any]:
-            arrays = list(point.arrays)
-            for i, leaf in zip(moved, leaves, strict=True):
-                arrays[i] = leaf
-            return func(arrays)
-
-        values, pullback = self.backend.vjp(of_moved, [point.arrays[i] for i in moved])
-        # A reference may return its results in another dtype than func.
-        xp = self.backend.xp
-        cotangents = [
-            xp.astype(cotangent, value.dtype)
-            for cotangent, value in zip(point.cotangents, values, strict=True)
-        ]
-        return [*values, *pullback(cotangents)]
+        return self.products.of(self.func, point)
 
     def claim(self, k: int) -> list[Any]:
         """Return what func and its rules say at point `k`."""
-        self.calls += 1
-        return self._of(self.func, self.points[k])
+        return self.at(self.points[k])
+
+    def _referred(self, point: Point) -> list[Any]:
+        self.reference_calls += 1
+        return self.products.of(self.reference, point)
 
     def narrow(self, k: int) -> list[Any]:
         """Return what the reference says at point `k`, in the dtype that it is given."""
-        self.reference_calls += 1
-        return self._of(self.reference, self.points[k])
+        return self._referred(self.points[k])
 
     def in_single(self) -> list[Any]:
         """Return what func and its rules say at x0 in single precision."""
-        xp, point = self.backend.xp, self.points[0]
-        self.calls += 1
-        single = [
-            [xp.astype(a, xp.float32) for a in part] for part in (point.arrays, point.cotangents)
-        ]
-        return self._of(self.func, Point(*single))
+        xp = self.backend.xp
+        return self.at(self.points[0].mapped(lambda array: xp.astype(array, xp.float32)))
 
     def wide(self, point: Point) -> Point:
         """Return a point in the widest dtype."""
         xp, wide = self.backend.xp, self.backend.wide
-
-        def widened(arrays: list[Any]) -> list[Any]:
-            return [xp.astype(array, wide(array)) for array in arrays]
-
-        return Point(widened(point.arrays), widened(point.cotangents))
+        return point.mapped(lambda array: xp.astype(array, wide(array)))
 
     def truth(self, k: int) -> list[Any]:
         """Return what the reference says at point `k`, in the widest dtype."""
-        self.reference_calls += 1
-        return self._of(self.reference, self.wide(self.points[k]))
+        return self._referred(self.wide(self.points[k]))
 
     def rounded(self, unit: float) -> Iterator[list[Any]]:
         """Yield what the reference says at x0 with a rounding drawn for each operation."""
         point = self.wide(self.points[0])
-        count = len(point.arrays)
 
-        def of(every: list[Any]) -> list[Any]:
-            return self._of(self.reference, Point(every[:count], every[count:]))
+        def of(arrays: list[Any]) -> list[Any]:
+            return self.products.of(self.reference, point.like(arrays))
 
         for _ in range(DRAWN):
             seed = int(self._rng.integers(2**31))
-            found = self.backend.rounded(of, [*point.arrays, *point.cotangents], unit, seed)
+            found = self.backend.rounded(of, point.flat(), unit, seed)
             if not found:  # a library whose operations cannot be followed
                 return
             self.reference_calls += 1
@@ -163,7 +137,6 @@ class Runs:
         """Yield what the reference says at x0 with one argument at a time scaled by a rounding."""
         point = self.wide(self.points[0])
         for i in range(len(point.arrays)):
-            self.reference_calls += 1
             arrays = list(point.arrays)
             arrays[i] = arrays[i] * (1 + unit)
-            yield self._of(self.reference, Point(arrays, point.cotangents))
+            yield self._referred(Point(arrays, *point.parts[1:]))

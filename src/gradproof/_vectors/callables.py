@@ -13,10 +13,10 @@ def bound(func: Function, args: tuple[Any, ...]) -> Function:
     return (lambda x: func(x, *args)) if args else func
 
 
-def checked_callable(func: Any, name: str) -> None:
+def checked_callable(func: Any, name: str, other: str = "") -> None:
     """Raise a TypeError if `func`, the argument called `name`, cannot be called."""
     if not callable(func):
-        msg = f"`{name}` must be callable; got {func!r} of type {type(func).__name__}."
+        msg = f"`{name}` must be callable{other}; got {func!r} of type {type(func).__name__}."
         raise TypeError(msg)
     if isinstance(func, type) and hasattr(func, "forward"):
         own = func.__name__

@@ -1,12 +1,13 @@
 """A function of JAX with a rounding drawn for each of its operations."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-Leafwise = Callable[[list[Any]], list[Any]]
+from ..standard.precisions import Leafwise
+from .walk import bound, run
+
 #: Operations that compute nothing: they move numbers, choose among them, or write them down.
 _EXACT = {
     "abs", "argmax", "argmin", "bitcast_convert_type", "broadcast_in_dim", "clamp", "concatenate",
@@ -21,46 +22,24 @@ _EXACT = {
 def rounded(func: Leafwise, leaves: list[Any], unit: float, seed: int) -> list[Any]:
     """Return what a function gives with such roundings."""
     closed = jax.make_jaxpr(func)(leaves)
-    flat, _ = jax.tree_util.tree_flatten(leaves)
-    walk = _Walk(unit, jax.random.key(seed))
-    return list(walk.run(closed.jaxpr, closed.consts, flat))
+    of = _Rounded(unit, jax.random.key(seed)).of
+    return run(closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(leaves), of)
 
 
-class _Walk:
-    """Evaluates a program operation by operation, and multiplies what each returns."""
+class _Rounded:
+    """Multiplies what each operation returns."""
 
     def __init__(self, unit: float, key: Any) -> None:
         self._unit, self._key, self._count = unit, key, 0
 
-    def run(self, jaxpr: Any, consts: Any, args: Any) -> list[Any]:
-        """Return the results of a program."""
-        given = zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True)
-        known: dict[Any, Any] = dict(given)
-
-        def read(var: Any) -> Any:
-            return var.val if hasattr(var, "val") else known[var]
-
-        for eqn in jaxpr.eqns:
-            found = self._of(eqn, [read(var) for var in eqn.invars])
-            known.update(zip(eqn.outvars, found, strict=True))
-        return [read(var) for var in jaxpr.outvars]
-
-    def _of(self, eqn: Any, args: list[Any]) -> list[Any]:
-        inner = next(
-            (
-                eqn.params[name]
-                for name in ("jaxpr", "call_jaxpr", "fun_jaxpr")
-                if name in eqn.params
-            ),
-            None,
-        )
+    def of(self, eqn: Any, args: list[Any]) -> list[Any]:
+        """Return the results of one operation."""
+        names = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+        inner = next((eqn.params[name] for name in names if name in eqn.params), None)
         # Loops and branches are taken whole: their results are rounded once.
         if inner is not None and eqn.primitive.name not in ("scan", "while", "cond"):
-            if hasattr(inner, "consts"):
-                return self.run(inner.jaxpr, inner.consts, args)
-            return self.run(inner, (), args)
-        found = eqn.primitive.bind(*args, **eqn.params)
-        found = list(found) if eqn.primitive.multiple_results else [found]
+            return run(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), args, self.of)
+        found = bound(eqn, args, eqn.params)
         return found if eqn.primitive.name in _EXACT else [self._once(value) for value in found]
 
     def _once(self, value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ..standard.precisions import Leafwise, Precisions
+from .plain import without_rules
 
 
 class TorchPrecisions(Precisions):
@@ -17,3 +18,6 @@ class TorchPrecisions(Precisions):
         from .rounded import rounded  # decompositions take a while to import
 
         return rounded(func, leaves, unit, seed)
+
+    def without_rules(self, func: Leafwise) -> Leafwise:
+        return without_rules(func)

@@ -46,7 +46,8 @@ class _Rounded(TorchDispatchMode):
         return torch.utils._pytree.tree_map_only(torch.Tensor, self._once, result)
 
     def _once(self, tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.is_floating_point():
+        # Tangents of constants are zeros without memory; shapes are found on the device "meta".
+        if not tensor.is_floating_point() or tensor._is_zerotensor() or tensor.is_meta:
             return tensor
         device = tensor.device
         if device not in self._generators:

@@ -1,0 +1,120 @@
+"""That a kernel gives the same however what it is handed lies in memory."""
+
+from dataclasses import replace
+from typing import Any
+
+from .._backends.foreign import of_error
+from .._report.verdicts import Check, Verdict
+from .compare import Result
+from .products import Point
+from .runs import Runs
+from .statistics import JUMP
+
+_NAME = "layout of {}"
+_WRITES = "the backward writes to its cotangent (grad_output), which others may read after it"
+_WORDS = {
+    "transposed": "not contiguous, as that of a transposed result is",
+    "expanded": "expanded (of stride 0), as that of a sum is",
+}
+
+
+def other_layouts(runs: Runs, results: list[Result]) -> tuple[list[Check], list[str]]:
+    """
+    Return checks of func in other layouts, and what could not be checked, with the reason.
+
+    A kernel that reads its cotangent as if it were contiguous is right for the one that a check
+    makes, and wrong for those that sums and transposes hand over.
+    """
+    backend, point = runs.backend, runs.points[0]
+    if not backend.layouts or not any(len(array.shape) for array in point.arrays):
+        return [], []
+    look = _Look(runs, results)
+    found = look.of_cotangents() if point.cotangents and "vjp" in runs.products.modes else []
+    if any(check.verdict is Verdict.FAIL for check in found):
+        return found, []
+    try:
+        moved = point.mapped(lambda array: backend.laid_out(array, "transposed"))
+        again = look.at(replace(moved, cotangents=point.cotangents))
+    except Exception as err:
+        return found, [f"x0 in another layout (func raises {of_error(err)})"]
+    what = f"func assumes contiguous arguments: for those that are {_WORDS['transposed']}, "
+    what += "the same numbers, it gives"
+    return [*found, look.same("x0", what, look.first, again)], []
+
+
+class _Look:
+    """Values and vjps of func at x0, in several layouts."""
+
+    def __init__(self, runs: Runs, results: list[Result]) -> None:
+        self._runs, self._results = runs, results
+        modes = ("vjp",) if "vjp" in runs.products.modes else ()
+        self._products = replace(runs.products, modes=modes, order=len(modes))
+        self.first = [result.claim for result in results]
+
+    def at(self, point: Point) -> list[Any]:
+        """Return them at a point whose arrays are used as they are."""
+        self._runs.calls += 1
+        return self._products.at(self._runs.func, point)
+
+    def of_cotangents(self) -> list[Check]:
+        """Return the check of layouts of the cotangent."""
+        runs, copy = self._runs, self._runs.backend.copy
+        point, lay = runs.points[0], runs.backend.laid_out
+        for layout in runs.backend.layouts:
+            what = "the backward assumes a contiguous cotangent (grad_output): for one that is "
+            what += f"{_WORDS[layout]}, "
+            laid = [lay(copy(array), layout) for array in point.cotangents]
+            expected, writes = self.first, False
+            if layout == "expanded":
+                plain = [_contiguous(runs.backend, array) for array in laid]
+                expected, writes = self._plain(replace(point.mapped(copy), cotangents=plain))
+                if writes:
+                    return [Check(_NAME.format("the cotangent"), Verdict.FAIL, _WRITES)]
+            try:
+                again = self.at(replace(point.mapped(copy), cotangents=laid))
+            except Exception as err:
+                text = f"{what}it raises {of_error(err)}"
+                return [Check(_NAME.format("the cotangent"), Verdict.FAIL, text)]
+            what += "the same numbers, it gives"
+            check = self.same("the cotangent", what, expected, again)
+            if check.verdict is Verdict.FAIL:
+                return [check]
+        return [check]
+
+    def _plain(self, point: Point) -> tuple[list[Any], bool]:
+        """Return them, and whether the cotangents were written to."""
+        xp, copy = self._runs.backend.xp, self._runs.backend.copy
+        before = [copy(array) for array in point.cotangents]
+        found = self.at(point)
+        pairs = zip(before, point.cotangents, strict=True)
+        return found, any(bool(xp.any(one != other)) for one, other in pairs)
+
+    def same(self, name: str, what: str, expected: list[Any], again: list[Any]) -> Check:
+        """
+        Return the check that results agree but for their rounding.
+
+        Up to half of the digits of the largest, as other sums are in other orders; and what is all
+        rounding, as the vjp of a softmax is for a constant, may be another one.
+        """
+        xp, name = self._runs.backend.xp, _NAME.format(name)
+        for result, one, other in zip(self._results, expected, again, strict=False):
+            wide, judged = result.truth.dtype, result.judged
+            one, other = xp.astype(one, wide), xp.astype(other, wide)
+            apart = xp.where(xp.isfinite(one), other - one, xp.zeros_like(one))
+            roundings = _rms(xp, apart / judged.scale)
+            size = max(
+                _rms(xp, xp.where(xp.isfinite(a), a, xp.zeros_like(a))) for a in (one, other)
+            )
+            share = _rms(xp, apart) / size if size else 0.0
+            if not share <= result.sample.unit**0.5 and not roundings <= JUMP * judged.kappa:
+                text = f"{what} another {result.name}, by {share:.2g} of it"
+                return Check(name, Verdict.FAIL, text)
+        return Check(name, Verdict.PASS, "makes no difference")
+
+
+def _rms(xp: Any, array: Any) -> float:
+    return float(xp.sqrt(xp.mean(array * array)))
+
+
+def _contiguous(backend: Any, array: Any) -> Any:
+    return backend.copy(array)
