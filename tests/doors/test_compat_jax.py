@@ -765,3 +765,52 @@ class TestCore:
     def test_infinite_products_without_a_warning(self, jnp):
         # What is infinite is held fixed or left out: the other entry is right.
         assert gradproof.verify_autodiff(jnp.log, jnp.asarray([0.0, 1.0]), seed=0).ok
+
+
+def compiled(jax, caplog, call):
+    """Return the names of the programs that are compiled by a call."""
+    with jax.log_compiles(), caplog.at_level("WARNING", logger="jax"):
+        caplog.clear()
+        call()
+    found = [record.getMessage() for record in caplog.records]
+    return [text.split(" in ")[0] for text in found if text.startswith("Finished XLA compilation")]
+
+
+class TestPrograms:
+    """What is compiled: each mode of each order once, and nothing for arithmetic beside."""
+
+    def test_one_for_each_mode_of_each_order(self, jax, jnp, ours, caplog):
+        def check(n):
+            x = np.linspace(0.5, 1.5, n, dtype=np.float32)
+            ours.check_grads(lambda x: jnp.sin(x) * x, (x,), order=2)
+
+        check(5)  # what is compiled once and for all
+        # f, its two modes, and two of each of them.
+        assert len(compiled(jax, caplog, lambda: check(6))) == 1 + 2 + 4
+
+    def test_an_option_that_xla_does_not_know(self, jnp, ours, monkeypatch):
+        from gradproof._backends.jax import compiled
+
+        options = {"xla_cpu_no_such_option": True, "xla_backend_optimization_level": 0}
+        monkeypatch.setattr(compiled, "_QUICK", options)
+        run = compiled.Compiled(jnp.sin)
+        assert run(np.float32(0.0)) == 0
+        assert options == {"xla_backend_optimization_level": 0}
+        assert run._compiled
+
+    @pytest.mark.parametrize("looks", [False, True])
+    def test_nothing_moves_by_implication(self, jax, jnp, ours, looks):
+        x = jax.device_put(np.linspace(0.5, 1.5, 5, dtype=np.float32))
+
+        def func(x):
+            assert isinstance(x, jax.Array)
+            if looks:
+                assert float(jax.device_get(x[0])) > 0
+            return jnp.sin(x)
+
+        if looks:  # numbers can be looked at where no derivative is taken
+            rule = functools.partial(jax.jvp, jnp.sin)
+            ours.check_jvp(func, rule, (x,))
+        else:
+            with jax.transfer_guard("disallow"):
+                ours.check_grads(func, (x,), order=1)

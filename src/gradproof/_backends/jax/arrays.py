@@ -196,6 +196,10 @@ class JAXArrays(StandardBackend):
         return weak(x, point) if x.weak_type else point
 
     def to_host(self, values: list[Any]) -> list[Any]:
+        if len(values) < ROWS and all(isinstance(v, jax.Array | np.ndarray) for v in values):
+            # The same hand-over, which takes 5 us where `device_get` takes 20.
+            with jax.transfer_guard_device_to_host("allow"):
+                return super().to_host(values)
         host: list[Any] = []
         # One hand-over of all that there is: `device_get` reaches into nested lists too.
         for batch in jax.device_get(list(gathered(values))):

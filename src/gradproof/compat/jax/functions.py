@@ -1,6 +1,5 @@
-"""Functions of lists of leaves: compiled, and of their finite values alone."""
+"""Functions of lists of leaves: of their finite values alone."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,43 +39,3 @@ class _FinitePart:
 
     def __call__(self, leaves: list[Any]) -> Results:
         return tuple(map(masked, self._finite, self._function(leaves)))
-
-
-class Compiled:
-    """
-    A function, compiled if it can be: checks call it some dozen times.
-
-    Python that looks at numbers (``if x > 0``) cannot be compiled, and runs as it is.
-
-    Parameters
-    ----------
-    func : callable
-        The function.
-    partial : bool
-        Whether it comes of one of which values are left out.
-    """
-
-    def __init__(self, func: Callable[..., Any], *, partial: bool = False) -> None:
-        self._func, self.partial = func, partial
-        self._run: Callable[..., Any] | None = None
-
-    def __call__(self, *leaves: Any) -> Any:
-        """Return the results at some leaves."""
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(leaves)):
-            return self._func(*leaves)  # part of what is compiled already, or never can be
-        if self._run is None:
-            # Compilation takes most of the time of a check, and on the CPU a third of it goes into
-            # optimizations that some dozen calls never pay back.
-            options = {"xla_backend_optimization_level": 0}
-            cpu = jax.default_backend() == "cpu"
-            compiled = jax.jit(self._func, compiler_options=options if cpu else None)
-            try:
-                found = compiled(*leaves)
-            except Exception:
-                # Raises again what is not about compilation.
-                found = self._func(*leaves)
-                self._run = self._func
-            else:
-                self._run = compiled
-            return found
-        return self._run(*leaves)

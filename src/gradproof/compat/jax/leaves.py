@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..._backends.jax.compiled import Compiled
 from ..._backends.pytrees import Flat
 from ..._backends.typing import Function
 from ..._report.verdicts import Inconclusive, WrongDerivative
 from ..._vectors.point import Point
 from ..._vectors.scope import entries_held
-from .functions import Compiled, Results, masked, where_finite
+from .functions import Results, masked, where_finite
 
 
 class _PointOfLeaves(Point):
@@ -41,6 +42,24 @@ class _PointOfLeaves(Point):
         for path, mask in zip(self._paths, self._finite, strict=True):
             if mask is not None:
                 self._kept.append(entries_held(path, ~mask, "not finite"))
+
+    def _native(self, flat: np.ndarray, *, for_claim: bool = False) -> list[Any]:
+        # Arrays of the host, which a program takes as they are; but for what lies on a device that
+        # somebody chose.
+        if any(like.committed for like in self.arrays):
+            return super()._native(flat, for_claim=for_claim)
+        return [
+            np.asarray(leaf.shaped(flat).reshape(tuple(like.shape)), dtype=like.dtype)
+            for leaf, like in zip(self.leaves, self.arrays, strict=True)
+        ]
+
+    def copies(self) -> list[Any]:
+        """Return copies of the leaves: written anew, since JAX would compile a copy."""
+        return self.native(self.x)
+
+    def copies_for_claim(self) -> list[Any]:
+        """Return copies of the leaves, for a claim."""
+        return self.copies()
 
     def called(self, path: str) -> str:
         """Return what to call a leaf: its path has the name of the argument already."""
@@ -91,7 +110,7 @@ class Arguments:
         """Return arguments of f with other leaves for those that are moved."""
         every = list(self._every)
         for i, leaf, given, finite in zip(
-            self._moved, leaves, self._given, self._finite, strict=True
+            self._moved, map(_on_device, leaves), self._given, self._finite, strict=True
         ):
             every[i] = leaf if finite is None else jnp.where(finite, leaf, given)
             if given.weak_type:  # a Python number: f's promotions hang on it
@@ -120,7 +139,7 @@ class Arguments:
     def tangents(self, tangents: list[Any]) -> tuple[Any, ...]:
         """Return a tangent of the arguments, of float0 for what is held fixed."""
         every = [np.zeros(np.shape(leaf), jax.dtypes.float0) for leaf in self._every]
-        moved = map(masked, self._finite, tangents)
+        moved = map(masked, self._finite, map(_on_device, tangents))
         for i, array in zip(self._moved, moved, strict=True):
             every[i] = array
         return self._rebuilt(every)
@@ -151,6 +170,11 @@ class Arguments:
     def _rebuilt(self, every: list[Any]) -> tuple[Any, ...]:
         rebuilt: tuple[Any, ...] = jax.tree_util.tree_unflatten(self._treedef, every)
         return rebuilt
+
+
+def _on_device(leaf: Any) -> Any:
+    """Return a leaf as an array of JAX, which it is where a program is made of it."""
+    return leaf if isinstance(leaf, jax.Array) else jax.device_put(leaf)
 
 
 def _is_floating(leaf: Any) -> bool:

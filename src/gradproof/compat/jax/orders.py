@@ -1,5 +1,6 @@
 """Derivatives of any order: what each mode of JAX computes, as functions to be checked again."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..._backends.jax.compiled import Compiled
 from ..._backends.typing import Function
 from ..._numerics.scales import moves
 from ..._report.report import Report
@@ -14,7 +16,7 @@ from ..._vectors.point import Point
 from ..._vectors.tangents import lines, weights
 from ..._verdict.options import Options
 from .claims import Pull, Push
-from .functions import Compiled, Results, finite_part
+from .functions import Results, finite_part
 from .rules import forward, reverse
 from .values import LeafValues, Tolerances, values_of
 
@@ -74,55 +76,75 @@ class Derivatives:
 
     def __init__(self, function: Function, values: LeafValues) -> None:
         self._function, self._values = function, values
+        # One program for each mode, which orders above are made of, too.
+        self._pushed: dict[str, Push] = {}
 
     def report(self, mode: str, tolerances: Tolerances) -> Report:
         """Return the report on one mode."""
         if mode == "rev":
-            return reverse(self._values, self._pull(), tolerances)
+            return reverse(self._values, self._pull, tolerances)
         return forward(self._values, self._push(mode), tolerances)
 
     @np.errstate(all="ignore")
     def below(self, mode: str, label: str) -> Level:
         """Return what a mode computes, for one tangent or cotangent, as a function."""
-        values, push = self._values, self._push(mode)
-        point, options = values.point, Options.checked(None, None, 0)
+        values, options = self._values, Options.checked(None, None, 0)
+        point = values.point
         if mode == "rev":
             u = weights(values.outputs, values.at_x0, options.rng(1))
-            cotangents = tuple(values.outputs.cotangent(u))
-
-            def gradient(leaves: list[Any]) -> Results:
-                outputs, pullback = jax.vjp(self._function, leaves)
-                return tuple(pullback(tuple(_like(cotangents, outputs)))[0])
-
+            derivative = Derivative(self._pull, values.outputs.cotangent(u), values.partial)
             terms = float(np.abs(u) @ values.terms) / moves(point.magnitude, point.eps)
             names = [leaf.path for leaf in point.leaves]
-            return Level.of(Compiled(gradient, partial=values.partial), names, point, terms, label)
+            return Level.of(derivative, names, point, terms, label)
         tangents = point.native(lines(point, options.rng(2))[1][0])
-        pushed = Compiled(
-            lambda leaves: push(leaves, _like(tangents, leaves))[1], partial=values.partial
-        )
+        derivative = Derivative(self._push(mode), tangents, values.partial)
         names = [leaf.path for leaf in values.outputs.leaves]
-        return Level.of(pushed, names, point, values.terms, label)
+        return Level.of(derivative, names, point, values.terms, label)
 
     def _push(self, mode: str) -> Push:
-        function = self._function
+        if mode not in self._pushed:
+            self._pushed[mode] = Compiled(self._linearized if mode == "lin" else self._along)
+        return self._pushed[mode]
 
-        def pushed(leaves: list[Any], tangents: list[Any]) -> Any:
-            return jax.jvp(function, (leaves,), (tangents,))
+    def _along(self, leaves: list[Any], tangents: list[Any]) -> Any:
+        return jax.jvp(self._function, (leaves,), (_like(tangents, leaves),))
 
-        def linearized(leaves: list[Any], tangents: list[Any]) -> Any:
-            outputs, push = jax.linearize(function, leaves)
-            return outputs, push(tangents)
+    def _linearized(self, leaves: list[Any], tangents: list[Any]) -> Any:
+        outputs, push = jax.linearize(self._function, leaves)
+        return outputs, push(_like(tangents, leaves))
 
-        return Compiled(linearized if mode == "lin" else pushed)
-
+    @functools.cached_property
     def _pull(self) -> Pull:
         def pulled(leaves: list[Any], cotangents: list[Any]) -> Any:
             outputs, pullback = jax.vjp(self._function, leaves)
-            return outputs, pullback(tuple(cotangents))[0]
+            return outputs, pullback(tuple(_like(cotangents, outputs)))[0]
 
         # In one program, with the cotangents.
         return Compiled(pulled)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """
+    What a mode computes for one tangent or cotangent, as a function of leaves.
+
+    Attributes
+    ----------
+    computed : callable
+        Takes leaves and tangents or cotangents; returns values, and what is computed.
+    along : list of array
+        The tangents or cotangents.
+    partial : bool
+        Whether it comes of a function of which values are left out.
+    """
+
+    computed: Push | Pull
+    along: list[Any]
+    partial: bool
+
+    def __call__(self, leaves: list[Any]) -> Results:
+        """Return the derivative at some leaves."""
+        return tuple(self.computed(leaves, self.along)[1])
 
 
 def _like(arrays: Iterable[Any], others: Iterable[Any]) -> list[Any]:
