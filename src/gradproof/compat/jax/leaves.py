@@ -90,7 +90,7 @@ class Arguments:
         self._every = [leaf for _, leaf in found]
         self._moved = [i for i, leaf in enumerate(self._every) if _is_floating(leaf)]
         self._paths = [f"args{jax.tree_util.keystr(found[i][0])}" for i in self._moved]
-        self._given = [jnp.asarray(self._every[i]) for i in self._moved]
+        self._given = [_on_device(self._every[i]) for i in self._moved]
         self._finite = [where_finite(array) for array in self._given]
         # Strongly typed: `at` makes weak again what was weak.
         strong = [jnp.asarray(array, dtype=array.dtype) for array in self._given]
@@ -174,7 +174,9 @@ class Arguments:
 
 def _on_device(leaf: Any) -> Any:
     """Return a leaf as an array of JAX, which it is where a program is made of it."""
-    return leaf if isinstance(leaf, jax.Array) else jax.device_put(leaf)
+    if isinstance(leaf, np.ndarray | np.generic):
+        return jax.device_put(leaf)  # for `jnp.asarray` JAX compiles a program for each shape
+    return jnp.asarray(leaf)
 
 
 def _is_floating(leaf: Any) -> bool:
