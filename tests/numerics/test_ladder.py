@@ -13,7 +13,7 @@ from gradproof._lines.scalarized import Scalarized
 from gradproof._lines.survey import Survey
 from gradproof._numerics.extrapolation import Estimate, estimate, weights_at_zero
 from gradproof._numerics.hadamard import hadamard, pseudo_standard_error
-from gradproof._numerics.least_squares import fitted, fitted_sides
+from gradproof._numerics.least_squares import _distances, fitted, fitted_sides
 from gradproof._numerics.noise import noise_bound, noise_level
 from gradproof._numerics.one_sided import at_an_edge, one_sided
 from gradproof._numerics.precision import HALF
@@ -257,3 +257,9 @@ def test_a_step_too_small_for_x_is_no_rung():
 def test_the_larger_of_two_entries_excuses_nothing():
     g = np.array([1e-3, 1.0])
     np.testing.assert_array_equal(scales(g, np.ones(2), 0.0, 1e-4, [slice(0, 2)]).material, g)
+
+
+def test_distances_between_rows():
+    rows = np.random.default_rng(0).normal(size=(40, 9))
+    apart = np.linalg.norm(rows[:, None] - rows, axis=2)
+    np.testing.assert_allclose(_distances(rows), apart, atol=1e-7 * apart.max())

@@ -90,9 +90,10 @@ def _fit(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> Es
         return NOTHING
     table, deviation = _weights(tuple(h / h[0]), power), noise / h
     values = table @ slopes
-    blur = np.linalg.norm(table * deviation, axis=1)
+    blurred = table * deviation
+    blur = np.linalg.norm(blurred, axis=1)
     gaps = np.abs(values[:, None] - values)
-    between = np.linalg.norm((table[:, None] - table) * deviation, axis=2)
+    between = _distances(blurred)
     noisier = blur[:, None] < blur
     comparable = noisier & (blur < _COMPARABLE * blur[:, None])
     raw = np.where(comparable, gaps, 0.0).max(axis=1)
@@ -106,6 +107,17 @@ def _fit(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> Es
         float(DEVIATIONS * blur[best]),
         float(h[finest]),
     )
+
+
+def _distances(rows: np.ndarray) -> np.ndarray:
+    """
+    Return the distance of each row to each, to half of the digits of the longer one.
+
+    By products, since ladders of 36 rungs have 450 fits: 2 ms, and 30 by differences.
+    """
+    products = rows @ rows.T
+    squares = np.diag(products)
+    return np.asarray(np.sqrt(np.maximum(squares[:, None] + squares - 2 * products, 0.0)))
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from ..._vectors.point import Point
 from ..._verdict.options import Options
 from ..._verdict.wider import settled as told_apart
 from .digits import Numbers, beyond_digits
-from .still import hides_a_slope, stands_still
+from .still import constant, hides_a_slope, stands_still
 from .values import LeafValues
 
 #: Machine epsilon of single precision.
@@ -81,16 +81,20 @@ class Look:
         narrow : LeafValues
             The function that the claim is about.
         """
-        if not any(which.any() for which in self.nothing):
+        idle = [i for i, which in enumerate(self.nothing) if which.any()]
+        if not idle:
             return False
         (own, u, _), (values, _, slopes) = self.lines(), whole.lines()
+        never = constant(Numbers(values, u), idle)
         # One that is zero among others may be what rounding left of its terms.
         matters = self.report.rtol * max(float(np.max(np.abs(s), initial=0.0)) for s in slopes)
         # What moves f by half of its digits counts where lines have their full length and f its own
         # dtype: there only what stands still is asked for.
         full = self.size == 1 and not Precision.of(narrow.eps).widens
-        for i, none in enumerate(self.nothing):
-            which = none & stands_still(Numbers(own, u), i) if full and none.any() else none
+        for i in idle:
+            which = self.nothing[i] & ~never
+            if full and which.any():
+                which &= stands_still(Numbers(own, u), i)
             if which.any() and hides_a_slope(Numbers(values, u), i, which, (narrow.least, matters)):
                 return True
         return False

@@ -29,6 +29,25 @@ def stands_still(numbers: Numbers, line: int) -> Any:
     return np.max(np.abs(changes), axis=0) <= _MOVES * numbers.rounding
 
 
+def constant(numbers: Numbers, lines: list[int]) -> Any:
+    """
+    Tell which numbers are the same to the last bit wherever some lines are moved together.
+
+    By random lengths, so that nothing cancels: these have no slope along any of the lines. One look
+    at all of them, of which there is one for each entry of x0 where f is linear.
+    """
+    values, rng = numbers.values, np.random.default_rng(0)
+    unit = np.zeros(values.point.x.size)
+    unit[lines] = rng.choice([-1.0, 1.0], len(lines)) * rng.uniform(1.0, 2.0, len(lines))
+    same = np.full(values.at_x0.size, fill_value=True)
+    for by in (values.point.farther(unit), unit):
+        for step in Precision.of(values.eps).steps.line:
+            for sign in (1.0, -1.0):
+                if same.any():
+                    same &= values.at(sign * step * by)[0] == values.at_x0
+    return same if numbers.u is None else np.array([same.all()])
+
+
 def hides_a_slope(
     numbers: Numbers, line: int, still: np.ndarray, least: tuple[float, float]
 ) -> bool:
