@@ -172,7 +172,7 @@ def _compared(
     first = runs(unit)
     results = compared(first, names)
     said, lost = explained(first, results, names, runs)
-    wrong = bool(said) or any(result.judged.findings for result in results)
+    wrong = bool(said) or any(result.findings for result in results)
     checks, unseen = ([], []) if wrong else other_layouts(first, results)
     no_truth = ""
     if forward and first.points[0].cotangents:

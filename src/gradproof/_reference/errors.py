@@ -1,13 +1,20 @@
 """The errors of a claim in units of what rounding does, and how small a mistake would show."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from .scale import Sample, mean_square, pooled, rounding
+import numpy as np
+
+from .blocks import Place, Sums, over_others, part, places
+from .sample import Sample, means
 
 #: The least size of an error of one entry at four points, in its own scatter. Roundings that stay
 #: (of a constant that is added) are 1.7 of it at most; the largest of 2,200 right claims was 5.7.
 ENTRY = 8.0
+#: What is so far off at some points only is asked again: a race, or a discontinuity within an ulp.
+JUMP = 30.0
 #: Of a leaf as a whole, in standard errors.
 WHOLE = 4.0
 #: A constant that is rounded once moves a leaf by a unit; half a unit more is for the others.
@@ -16,6 +23,56 @@ ALONG_TRUTH = 1.5
 _BIAS = math.exp(0.37)
 #: The least error of a reference that others are compared with, in roundings: it may be exact here.
 _LEAST = 0.3
+#: Entries that are put in order: of more, so many at equal distances.
+_SORTED = 2**17
+#: Errors of so many roundings are as wrong as larger ones, and have squares in float32.
+_MOST = 1e17
+
+
+@dataclass(frozen=True)
+class Direction:
+    """
+    What errors are projected on.
+
+    Attributes
+    ----------
+    name : str
+        In words.
+    array : array or None
+        An argument or a cotangent of the same shape; None for truth, and for ones.
+    size : float
+        Its root mean square.
+    is_truth : bool
+        Whether it is truth, in roundings.
+    """
+
+    name: str
+    array: Any
+    size: float = 1.0
+    is_truth: bool = False
+
+
+@dataclass(frozen=True)
+class Projections:
+    """
+    Sums over the entries of a slice, or of all of them.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (..., 4)
+        Of the claim's errors at each point times a direction, in roundings.
+    theirs : ndarray of shape (..., k)
+        Of those of the reference by roundings.
+    square : ndarray of shape (...)
+        Of the direction.
+    count : ndarray of shape (...)
+        Of the entries that are compared.
+    """
+
+    errors: np.ndarray
+    theirs: np.ndarray
+    square: np.ndarray
+    count: np.ndarray
 
 
 class Errors:
@@ -24,120 +81,261 @@ class Errors:
 
     Parameters
     ----------
-    xp : namespace
-        Of its arrays.
     sample : Sample
         What was seen of it.
+    beside : list of Direction
+        Arguments and cotangents of its shape: directions in which a mistake may be left.
 
     Attributes
     ----------
-    scale : array
-        What rounding does to each entry.
-    z : list of array
-        Errors at each point, in that unit.
-    theirs : list of array
-        Errors of the reference by roundings, in that unit.
+    n : int
+        The entries that are compared.
     coherent : float
         What a rounding of one argument as a whole does along truth, in units of the dtype.
     kappa : float
-        The scatter of z over the points.
-    own : array
-        That of each entry, 1 at least.
-    least : array
-        What has the same sign at all points, by its smallest size.
-    n : int
-        The entries that are compared.
+        The scatter of errors over the points, in roundings.
     size : float
-        The root mean square of z.
+        The root mean square of the errors, in roundings.
     accuracy : float
         How many times the error of the reference in its own dtype the claim has.
-    reach : tuple of two floats
-        The least errors that would have been seen, as shares of the leaf: of all of it, of an
-        entry.
+    off : int
+        Entries that are off by themselves; `worst` is how far, in their own scatter.
+    jumps : list of bool
+        For each point, whether an entry is far off there and not at all points.
+    common : tuple of ndarray
+        What errors at two points have in common: its mean over all entries, the root mean square
+        of its deviations from it, and its means over slices of each axis.
     """
 
-    def __init__(self, xp: Any, sample: Sample) -> None:
-        self._xp, self._sample = xp, sample
-        self.scale = s = rounding(xp, sample)
-        self.z = [error / s for error in sample.error]
-        middle = sum(self.z[1:], self.z[0]) / len(self.z)
-        self._spread = mean_square(xp, [z - middle for z in self.z]) * len(self.z) / 3
-        self.n = int(xp.sum(sample.compared))
-        self.theirs = [error / s for error in (*sample.narrow, *sample.drawn)]
-        self.coherent = self._coherent()
-        self.kappa = self._scatter()
-        floor = float(xp.finfo(s.dtype).smallest_normal)
-        around = _BIAS * xp.exp(pooled(xp, xp.log(self._spread + floor)))
-        own = xp.sqrt(xp.maximum(self._spread, around))
-        self.own = xp.maximum(own, xp.asarray(max(1.0, self.kappa), dtype=own.dtype))
-        self.least = self.stays(self.z)
-        self.size = math.sqrt(float(xp.mean(mean_square(xp, self.z))))
-        self.accuracy = self._accuracy()
-        self.reach = self._reach()
+    def __init__(self, sample: Sample, beside: list[Direction]) -> None:
+        self.sample, self.n, self.coherent = sample, sample.n, 0.0
+        truth = Direction("along its own values", None, is_truth=True)
+        self.directions = [truth, Direction("by a constant", None), *beside]
+        self._backend = sample.backend
+        self._first_pass()
+        self._second_pass()
+        sample.narrow, sample.drawn = [], []
+        self.directions = [Direction(d.name, None, d.size, d.is_truth) for d in self.directions]
 
-    def _scatter(self) -> float:
-        """Return the scatter of the claim, in roundings; the top 2 % may be mistakes."""
-        xp = self._xp
-        ordered = self._in_order(self._spread)
-        keep = max(1, int(0.98 * ordered.shape[0]))
-        return float(xp.sqrt(xp.mean(ordered[:keep])))
+    def _z(self, place: Place, several: list[Any]) -> list[Any]:
+        scale = self.sample.scale(place)
+        return [self.sample.block(array, place) / scale for array in several]
 
-    def release(self) -> None:
-        """Give up the arrays that findings alone need: there are as many as of all others."""
-        self.theirs = []
-        for several in (self._sample.narrow, self._sample.drawn, self._sample.scaled):
-            several.clear()
+    def _first_pass(self) -> None:
+        """Find how errors scatter over the points, and how large they are."""
+        sample, native = self.sample, self._backend.native(_scattered)
+        logarithms, spreads, ours, theirs = Sums(sample.shape), [], 0.0, 0.0
+        step = max(1, math.prod(sample.shape) // _SORTED)
+        for place in places(sample.shape):
+            z, narrow = self._z(place, sample.errors), self._z(place, sample.narrow)
+            spread, sums, squares = native(z, narrow)
+            logarithms.add(place, self._host(sums))
+            own, other = (float(one) for one in self._host(squares))
+            ours, theirs = ours + own, theirs + other
+            spreads.append(self._picked(spread, step))
+        count = math.prod(sample.shape)
+        self._around = means(logarithms, sample.shape)
+        self.size = math.sqrt(ours / count)
+        # The top 2 % may be mistakes.
+        ordered = np.sort(np.concatenate(spreads))
+        self.kappa = float(np.sqrt(np.mean(ordered[: max(1, int(0.98 * ordered.size))])))
+        self.accuracy = self.size / max(math.sqrt(theirs / count), _LEAST)
 
-    def _in_order(self, array: Any) -> Any:
-        """Return the entries of an array in order; of many, some 2^17 at equal distances."""
-        xp = self._xp
-        flat = xp.reshape(array, (-1,))
-        return xp.sort(flat[:: max(1, flat.shape[0] >> 17)])
+    def _host(self, several: Any) -> list[np.ndarray]:
+        found = self._backend.to_host(list(several))
+        return [np.asarray(array, dtype=float) for array in found]
 
-    def stays(self, several: list[Any]) -> Any:
-        """Return the smallest size of what has one sign at all points; 0 where it has not."""
-        xp = self._xp
-        least, same = xp.abs(several[0]), xp.ones_like(several[0], dtype=xp.bool)
-        for other in several[1:]:
-            same = same & (several[0] * other > 0)
-            least = xp.minimum(least, xp.abs(other))
-        return xp.where(same, least, xp.zeros_like(least))
+    def _picked(self, array: Any, step: int) -> np.ndarray:
+        flat = self._backend.xp.reshape(array, (-1,))
+        return self._host([flat[::step] if step > 1 else flat])[0]
 
-    def _accuracy(self) -> float:
-        theirs = mean_square(self._xp, self.theirs[: len(self._sample.narrow)])
-        return self.size / max(math.sqrt(float(self._xp.mean(theirs))), _LEAST)
+    def _second_pass(self) -> None:
+        """Find entries that are off, and the errors of slices and of the whole."""
+        sample, native = self.sample, self._backend.native(_projected)
+        like = (len(self.directions), len(sample.errors) + len(sample.narrow) + len(sample.drawn))
+        sums, squares = Sums(sample.shape, like), Sums(sample.shape, like[:1])
+        counts, common = Sums(sample.shape), Sums(sample.shape)
+        deviations, noise, step = 0.0, [], max(1, math.prod(sample.shape) // _SORTED)
+        self.off, self.worst, self.jumps = 0, 0.0, [False] * len(sample.errors)
+        for place in places(sample.shape):
+            z, scale = self._z(place, sample.errors), sample.scale(place)
+            own, wrong, worst, jumps, product = self._entries(place, z)
+            self.off += int(self._host([wrong])[0])
+            self.worst = max(self.worst, float(self._host([worst])[0]))
+            now = self._host([jumps])[0].astype(bool)
+            self.jumps = [bool(a or b) for a, b in zip(self.jumps, now, strict=True)]
+            others = self._z(place, [*sample.narrow, *sample.drawn])
+            kept = part(sample.compared, place)
+            directions = [self._block(d, place, scale, kept) for d in self.directions]
+            for found, add in zip(
+                native([*z, *others], directions, kept, product),
+                (sums, squares, counts, common),
+                strict=True,
+            ):
+                add.add(place, self._host(found))
+            deviations += float(self._backend.xp.sum(product * product))
+            noise.append(self._picked(own * scale, step))
+        self._sums, self._squares, self._counts = sums, squares, counts
+        n, mean = max(self.n, 1), float(common.total) / max(self.n, 1)
+        each = [
+            own / np.maximum(count, 1) if len(sample.shape) > 1 else np.zeros(0)
+            for own, count in zip(common.axes, counts.axes, strict=True)
+        ]
+        self.common = mean, math.sqrt(max(deviations / n - mean * mean, 0.0)), each
+        ordered = np.sort(np.concatenate(noise))
+        self._typical = ENTRY * float(ordered[ordered.size // 2])
 
-    def _reach(self) -> tuple[float, float]:
-        xp, truth = self._xp, self._sample.truth[0]
-        size = float(xp.sqrt(xp.mean(truth * truth)))
-        norm = float(xp.sqrt(xp.sum((truth / self.scale) ** 2)))
-        if not (size and norm):
+    def _entries(self, place: Place, z: list[Any]) -> tuple[Any, ...]:
+        around = self.sample.vectors(self._around, place)
+        return tuple(self._backend.native(_entries)(z, around, self.kappa))
+
+    def _block(self, direction: Direction, place: Place, scale: Any, kept: Any) -> Any:
+        xp = self._backend.xp
+        if direction.is_truth:
+            return self.sample.block(self.sample.truth, place) / scale
+        if direction.array is None:
+            return xp.astype(kept, scale.dtype)
+        return self.sample.block(direction.array, place) / direction.size
+
+    def projections(self, direction: int, axis: int | None) -> Projections:
+        """Return the sums along a direction: of the slices of an axis, or over all."""
+
+        def of(sums: Sums) -> np.ndarray:
+            return sums.total if axis is None else sums.axes[axis]
+
+        points = len(self.sample.errors)
+        every, square = of(self._sums)[..., direction, :], of(self._squares)[..., direction]
+        return Projections(every[..., :points], every[..., points:], square, of(self._counts))
+
+    def scaled(self, truth: Any) -> None:
+        """Take truth at x0 where one argument is scaled by a rounding."""
+        sample, change, square = self.sample, 0.0, 0.0
+        xp = self._backend.xp
+        for place in places(sample.shape):
+            own, scale = sample.block(sample.truth, place), sample.scale(place)
+            by = sample.block(truth, place) - own
+            by = xp.where(xp.isfinite(by), by, xp.zeros_like(by)) / scale
+            own = own / scale
+            change += float(xp.sum(by * own))
+            square += float(xp.sum(own * own))
+        share = abs(change / square) if square else 0.0
+        self.coherent = max(self.coherent, share / sample.unit)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The least errors that would have been seen, as shares of all of the leaf, of an entry."""
+        along, n = self.projections(0, None), math.prod(self.sample.shape)
+        size = self._truth_size / math.sqrt(n)
+        if not (size and float(along.square)):
             return math.inf, math.inf
-        yard = rms([float(a) for a in self.along(self.theirs, truth / self.scale)])
-        u = self._sample.unit
-        limit = max(u * max(ALONG_TRUTH, self.coherent), 2 * yard)
-        ordered = self._in_order(ENTRY * self.own * self.scale)
-        middle = float(ordered[ordered.shape[0] // 2])
-        return max(limit, WHOLE * max(self.kappa, 1.0) / norm), middle / size
+        yard = rms(along.theirs / along.square)
+        limit = max(self.sample.unit * max(ALONG_TRUTH, self.coherent), 2 * yard)
+        error = WHOLE * max(self.kappa, 1.0) / math.sqrt(float(along.square))
+        return max(limit, error), self._typical / size
 
-    def wrong(self) -> Any:
-        """Return which entries are off by themselves."""
-        return self.least > ENTRY * self.own
+    @property
+    def _truth_size(self) -> float:
+        return math.sqrt(float(self.sample.squares.total))
 
-    def along(self, several: list[Any], direction: Any, axes: Any = None) -> list[Any]:
-        """Return how much of some arrays there is along a direction, on all axes or some."""
-        xp = self._xp
-        square = xp.sum(direction * direction, axis=axes)
-        square = xp.where(square > 0, square, xp.ones_like(square))
-        return [xp.sum(one * direction, axis=axes) / square for one in several]
+    def each(self) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
+        """Yield blocks: what would have been seen of each entry, and which are off."""
+        native = self._backend.native(_off)
+        for place in places(self.sample.shape):
+            z, scale = self._z(place, self.sample.errors), self.sample.scale(place)
+            around = self.sample.vectors(self._around, place)
+            own, wrong, _ = native(z, around, self.kappa)
+            noise, off = self._host([ENTRY * own * scale, wrong])
+            yield place, noise, off.astype(bool)
 
-    def _coherent(self) -> float:
-        """Return what a rounding of one argument as a whole does along truth, in units."""
-        truth = self._sample.truth[0] / self.scale
-        changes = [change / self.scale for change in self._sample.scaled]
-        shares = [abs(float(share)) for share in self.along(changes, truth)]
-        return max(shares, default=0.0) / self._sample.unit
+    def jumping(self, k: int) -> Any:
+        """Return which entries are far off at point `k`, and not at all points."""
+        xp, native, found = self._backend.xp, self._backend.native(_off), []
+        for place in places(self.sample.shape):
+            z = self._z(place, self.sample.errors)
+            around = self.sample.vectors(self._around, place)
+            far = native(z, around, self.kappa)[2][k]
+            found.append(xp.reshape(far, (-1,)))
+        shape = tuple(self.sample.claim.shape)
+        return xp.reshape(found[0] if len(found) == 1 else xp.concat(found), shape)
 
 
-def rms(numbers: list[float]) -> float:
-    return math.sqrt(sum(number * number for number in numbers) / max(len(numbers), 1))
+def rms(numbers: np.ndarray) -> float:
+    return math.sqrt(float(np.mean(numbers * numbers))) if numbers.size else 0.0
+
+
+def _spread(z: list[Any]) -> Any:
+    """Return the variance of errors over the points."""
+    middle = sum(z[1:], z[0]) / len(z)
+    return sum(((one - middle) ** 2 for one in z[1:]), (z[0] - middle) ** 2) / (len(z) - 1)
+
+
+def _scattered(backend: Any, z: list[Any], narrow: list[Any]) -> tuple[Any, list[Any], list[Any]]:
+    """Return variances over the points, sums of their logarithms, and mean squares."""
+    xp, spread = backend.xp, _spread(z)
+    floor = float(xp.finfo(spread.dtype).smallest_normal)
+    squares = [
+        sum((xp.sum(one * one) for one in several[1:]), xp.sum(several[0] * several[0]))
+        / len(several)
+        for several in (z, narrow)
+    ]
+    return spread, over_others(xp, xp.log(spread + floor)), squares
+
+
+def _own(xp: Any, z: list[Any], around: list[Any], kappa: float) -> Any:
+    """Return the scatter of each entry: its own, or that of its neighbours; 1 at least."""
+    pooled = sum(around[1:], around[0])
+    own = xp.sqrt(xp.maximum(_spread(z), _BIAS * xp.exp(pooled)))
+    least = xp.zeros_like(own) + 1.0
+    return xp.maximum(own, xp.maximum(least, least * kappa))
+
+
+def _stays(xp: Any, several: list[Any]) -> Any:
+    """Return the smallest size of what has one sign at all points; 0 where it has not."""
+    least, same = xp.abs(several[0]), xp.ones_like(several[0], dtype=xp.bool)
+    for other in several[1:]:
+        same = same & (several[0] * other > 0)
+        least = xp.minimum(least, xp.abs(other))
+    return xp.where(same, least, xp.zeros_like(least))
+
+
+def _off(backend: Any, z: list[Any], around: list[Any], kappa: float) -> tuple[Any, Any, list[Any]]:
+    """Return the scatter of each entry, which are off, and which are far off at some points."""
+    xp = backend.xp
+    own = _own(xp, z, around, kappa)
+    wrong = _stays(xp, z) > ENTRY * own
+    # Not beside its own scatter, which is that of the jump.
+    far = [(xp.abs(one) > JUMP * xp.maximum(own * 0 + 1.0, own * 0 + kappa)) & ~wrong for one in z]
+    return own, wrong, far
+
+
+def _entries(backend: Any, z: list[Any], around: list[Any], kappa: float) -> tuple[Any, ...]:
+    """Return the scatter of entries, how many are off, how far, jumps, and what points share."""
+    xp = backend.xp
+    own, wrong, far = _off(backend, z, around, kappa)
+    worst = xp.max(xp.where(wrong, _stays(xp, z) / own, xp.zeros_like(own)))
+    jumps = xp.stack([xp.any(one) for one in far])
+    total = sum(z[1:], z[0])
+    squares = sum((one * one for one in z[1:]), z[0] * z[0])
+    pairs = len(z) * (len(z) - 1)
+    return own, xp.sum(wrong), worst, jumps, (total * total - squares) / pairs
+
+
+def _projected(
+    backend: Any, several: list[Any], directions: list[Any], kept: Any, product: Any
+) -> tuple[list[Any], ...]:
+    """Return sums, over all axes but one, of errors times directions, of squares, and of ones."""
+    xp = backend.xp
+    shape = product.shape
+    single = [xp.astype(xp.clip(one, -_MOST, _MOST), xp.float32) for one in several]
+    errors, along = xp.stack(single), xp.stack([xp.astype(d, xp.float32) for d in directions])
+    sums, squares = [], []
+    for axis in range(len(shape)):
+        order = (axis + 1, 0, *(k + 1 for k in range(len(shape)) if k != axis))
+        flat = [
+            xp.reshape(xp.permute_dims(a, order), (shape[axis], a.shape[0], -1))
+            for a in (along, errors)
+        ]
+        sums.append(xp.matmul(flat[0], xp.permute_dims(flat[1], (0, 2, 1))))
+        squares.append(xp.sum(flat[0] * flat[0], axis=-1))
+    counts = over_others(xp, xp.astype(kept, product.dtype))
+    return sums, squares, counts, over_others(xp, product)

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from .compare import Result, compared
 from .neighbours import POINTS
 from .runs import Runs
-from .statistics import JUMP, SLOPPY
+from .statistics import SLOPPY
 
 #: Dtypes that single precision tells nothing of, and its rounding as that of a result.
 _LONG, _SINGLE = ("float32", "float64"), 2.0**-22
@@ -30,24 +29,16 @@ def accuracy_lost(runs: Runs, results: list[Result], failed: list[int]) -> set[i
         single = runs.in_single()
     except Exception:  # a kernel for half precision alone
         return set()
-    xp, found = runs.backend.xp, set()
+    found = set()
     for i in failed:
         result = results[i]
         if result.sample.lost:
             continue
-        truth = result.sample.truth[0]
-        there = xp.astype(single[i], truth.dtype) - truth
-        there = xp.where(result.sample.compared, there, xp.zeros_like(there))
         # In roundings, so that what is small is not hidden behind what is large.
-        before = _size(xp, result.sample.error[0] / result.judged.scale)
-        after = _size(xp, there / result.judged.scale)
+        before, after = result.errors.size, result.sample.in_roundings(single[i])
         if after < math.sqrt(_SINGLE / result.sample.unit) * before:
             found.add(i)
     return found
-
-
-def _size(xp: Any, array: Any) -> float:
-    return float(xp.sqrt(xp.sum(array * array)))
 
 
 def precision_inside(again: Callable[[float], Runs], names: list[str]) -> str:
@@ -63,8 +54,7 @@ def precision_inside(again: Callable[[float], Runs], names: list[str]) -> str:
     """
     for name, unit in COARSER.items():
         found = compared(again(unit), names)
-        every = [result.judged for result in found]
-        if not any(judged.findings or judged.size > _ALIKE for judged in every):
+        if not any(result.findings or result.errors.size > _ALIKE for result in found):
             return name
     return ""
 
@@ -77,20 +67,13 @@ def races(runs: Runs, results: list[Result]) -> dict[int, str]:
     """
     xp, found = runs.backend.xp, _random(runs, results)
     for k in range(POINTS):
-        far = {}
-        for i, result in enumerate(results):
-            # Not beside its own scatter, which is that of the jump.
-            far_off = xp.abs(result.judged.z[k]) > JUMP * max(1.0, result.judged.kappa)
-            jumps = far_off & ~result.judged.wrong()
-            if bool(xp.any(jumps)) and i not in found:
-                far[i] = jumps
+        far = [i for i, one in enumerate(results) if one.errors.jumps[k] and i not in found]
         if not far:
             continue
-        again = runs.claim(k)
-        for i, jumps in far.items():
+        again, truth = runs.claim(k), runs.truth(k)
+        for i in far:
             sample = results[i].sample
-            error = xp.astype(again[i], sample.truth[k].dtype) - sample.truth[k]
-            other = jumps & (error != sample.error[k])
+            other = results[i].errors.jumping(k) & sample.differs(k, again[i], truth[i])
             if bool(xp.any(other)):
                 n = int(xp.sum(other))
                 found[i] = f"not reproducible: called again, {n} entries are others"
@@ -99,14 +82,13 @@ def races(runs: Runs, results: list[Result]) -> dict[int, str]:
 
 def _random(runs: Runs, results: list[Result]) -> dict[int, str]:
     """Return what to say of results that scatter, and are others when func is called again."""
-    sloppy = [i for i, result in enumerate(results) if result.judged.kappa > SLOPPY]
+    sloppy = [i for i, result in enumerate(results) if result.errors.kappa > SLOPPY]
     if not sloppy:
         return {}
     xp, again, found = runs.backend.xp, runs.claim(0), {}
     for i in sloppy:
         sample = results[i].sample
-        error = xp.astype(again[i], sample.truth[0].dtype) - sample.truth[0]
-        other = sample.compared & (error != sample.error[0])
+        other = sample.compared & (again[i] != sample.claim)
         if bool(xp.any(other)):
             found[i] = f"not reproducible: called again, {int(xp.sum(other))} entries are others"
     return found
@@ -130,14 +112,14 @@ def explained(
         Takes a rounding, and returns runs in which it is declared.
     """
     said = races(first, results)
-    failed = [i for i, result in enumerate(results) if result.judged.findings and i not in said]
+    failed = [i for i, result in enumerate(results) if result.findings and i not in said]
     if not failed:
         return said, set()
     lost = accuracy_lost(first, results, failed)
     if all(result.dtype == "float32" for result in results) and not first.unit:
         name = precision_inside(runs, names)
         for i in failed if name else []:
-            k = results[i].judged.accuracy
+            k = results[i].errors.accuracy
             said[i] = (
                 f"as in {name}: {k:.2g} times the error of float32; if that is meant, "
                 f"say so by precision={name!r}"

@@ -6,9 +6,9 @@ from typing import Any
 from .._backends.foreign import of_error
 from .._report.verdicts import Check, Verdict
 from .compare import Result
+from .errors import JUMP
 from .products import Point
 from .runs import Runs
-from .statistics import JUMP
 
 _NAME = "layout of {}"
 _WRITES = "the backward writes to its cotangent (grad_output), which others may read after it"
@@ -49,7 +49,7 @@ class _Look:
         self._runs, self._results = runs, results
         modes = ("vjp",) if "vjp" in runs.products.modes else ()
         self._products = replace(runs.products, modes=modes, order=len(modes))
-        self.first = [result.claim for result in results]
+        self.first = [result.sample.claim for result in results]
 
     def at(self, point: Point) -> list[Any]:
         """Return them at a point whose arrays are used as they are."""
@@ -96,24 +96,14 @@ class _Look:
         Up to half of the digits of the largest, as other sums are in other orders; and what is all
         rounding, as the vjp of a softmax is for a constant, may be another one.
         """
-        xp, name = self._runs.backend.xp, _NAME.format(name)
+        name = _NAME.format(name)
         for result, one, other in zip(self._results, expected, again, strict=False):
-            wide, judged = result.truth.dtype, result.judged
-            one, other = xp.astype(one, wide), xp.astype(other, wide)
-            apart = xp.where(xp.isfinite(one), other - one, xp.zeros_like(one))
-            roundings = _rms(xp, apart / judged.scale)
-            size = max(
-                _rms(xp, xp.where(xp.isfinite(a), a, xp.zeros_like(a))) for a in (one, other)
-            )
-            share = _rms(xp, apart) / size if size else 0.0
-            if not share <= result.sample.unit**0.5 and not roundings <= JUMP * judged.kappa:
+            share, roundings = result.sample.apart(one, other)
+            unit, kappa = result.sample.unit, result.errors.kappa
+            if not share <= unit**0.5 and not roundings <= JUMP * max(kappa, 1.0):
                 text = f"{what} another {result.name}, by {share:.2g} of it"
                 return Check(name, Verdict.FAIL, text)
         return Check(name, Verdict.PASS, "makes no difference")
-
-
-def _rms(xp: Any, array: Any) -> float:
-    return float(xp.sqrt(xp.mean(array * array)))
 
 
 def _contiguous(backend: Any, array: Any) -> Any:

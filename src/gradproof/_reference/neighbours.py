@@ -1,5 +1,6 @@
 """Points beside x0: every entry on other numbers of its dtype, each in an order of its own."""
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,15 @@ from .._backends.registry import Backend
 MOVES = (1, -1, 2)
 #: How many points there are, with x0.
 POINTS = len(MOVES) + 1
+#: Their orders, with either sign of the last one.
+_ORDERS = np.array(
+    [
+        [m * sign if abs(m) > 1 else m for m in order]
+        for order in permutations(MOVES)
+        for sign in (1, -1)
+    ],
+    dtype=np.int8,
+)
 
 
 class Neighbours:
@@ -34,10 +44,7 @@ class Neighbours:
         backend, xp = self._backend, self._backend.xp
         wide = xp.astype(array, backend.wide(array))
         shape = tuple(array.shape)
-        order = self._rng.permuted(np.tile(np.array(MOVES, "int8"), (*shape, 1)), axis=-1)
-        order *= np.where(np.abs(order) > 1, self._rng.choice([-1, 1], (*shape, 1)), 1).astype(
-            "int8"
-        )
+        order = self._rng.integers(len(_ORDERS), size=shape, dtype=np.uint8)
         # The next number away from zero: a move of little more than half a unit is rounded to it,
         # wherever in a binade the number is.
         u = float(backend.eps(array.dtype)) / 2
@@ -52,6 +59,6 @@ class Neighbours:
         ulp = xp.where(whole, xp.zeros_like(wide), ulp)
         found = [array]
         for k in range(len(MOVES)):
-            move = backend.from_host(np.array(order[..., k]), array, wide.dtype)
+            move = backend.from_host(np.asarray(_ORDERS[:, k][order]), array, wide.dtype)
             found.append(xp.astype(xp.where(whole, wide, wide + move * ulp), array.dtype))
         return found

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from .._numerics.blocks import LONG
 from .._report.reach import LeafReach, Reach
 from .._report.report import Report
 from .._report.verdicts import Check, Verdict
 from .._vectors.layout import flat_numbers, layout
 from .._vectors.scope import Part, Scope
 from .compare import Result
-from .errors import ENTRY
 from .products import Products
 from .runs import Runs
 from .statistics import SLOPPY
@@ -95,7 +95,7 @@ def report_of(
         ngev=runs.reference_calls,
         seed=seed,
         flat=_flat(backend, results, bad),
-        leaves=tuple(layout([r.name for r in results], [r.claim for r in results])),
+        leaves=tuple(layout([r.name for r in results], [r.sample.claim for r in results])),
         checks=tuple(checks),
         reach=reach,
         scope=Scope(
@@ -106,7 +106,7 @@ def report_of(
             _products(runs.products),
             (*_left_out(runs.products), *arguments.unseen, *found.unseen),
         ),
-        accuracy=tuple((result.name, result.judged.accuracy) for result in results),
+        accuracy=tuple((result.name, result.errors.accuracy) for result in results),
     )
 
 
@@ -139,53 +139,53 @@ def _left_out(products: Products) -> tuple[str, ...]:
 
 
 def _check(result: Result, i: int, found: Found, max_k: float | None) -> Check:
-    judged, k, lost = result.judged, result.judged.accuracy, i in found.lost
+    errors, k, lost = result.errors, result.errors.accuracy, i in found.lost
     said = found.said.get(i, "")
     if found.cut and not result.name.startswith("value"):
         return Check(result.name, Verdict.INCONCLUSIVE, found.cut)
-    if not judged.n and not result.sample.lost:
+    if not errors.n and not result.sample.lost:
         text = "the reference is finite in none of its entries: nothing was compared"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
-    if judged.n and not math.isfinite(judged.size):
+    if errors.n and not math.isfinite(errors.size):
         text = "what rounding does to it is not finite: nothing can be told"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
     if said:
         return Check(result.name, Verdict.FAIL, said)
     loss = f"a loss of accuracy, {k:.2g} times the error of the reference in its dtype"
-    if judged.findings and not lost:
-        return Check(result.name, Verdict.FAIL, "; ".join(f.text for f in judged.findings[:3]))
+    if result.findings and not lost:
+        return Check(result.name, Verdict.FAIL, "; ".join(f.text for f in result.findings[:3]))
     if max_k is not None and k > max_k:
         return Check(result.name, Verdict.FAIL, f"{loss}; max_k={max_k:g}")
-    if judged.kappa > SLOPPY and judged.reach[1] > 1:
+    if errors.kappa > SLOPPY and errors.reach[1] > 1:
         text = f"{loss}: a mistake as large as an entry would not be seen beside it"
         return Check(result.name, Verdict.INCONCLUSIVE, text)
-    if lost or judged.kappa > SLOPPY:
+    if lost or errors.kappa > SLOPPY:
         return Check(result.name, Verdict.PASS, f"right, with {loss}")
     return Check(result.name, Verdict.PASS, f"{k:.2g} times the error of the reference")
 
 
 def _left(result: Result) -> int:
     """Return how many entries were not compared."""
-    return int(math.prod(result.claim.shape)) - result.judged.n - result.sample.lost
+    return int(math.prod(result.sample.claim.shape)) - result.errors.n - result.sample.lost
 
 
 def _size_of(results: list[Result], check: Check) -> float:
     """Return how many roundings the largest finding on a result is."""
-    own = [result.judged.findings for result in results if result.name == check.name]
+    own = [result.findings for result in results if result.name == check.name]
     return max((finding.size for found in own for finding in found), default=0.0)
 
 
 def _remarks(results: list[Result], lost: set[int]) -> tuple[str, ...]:
     found = []
     for i, result in enumerate(results):
-        judged, name = result.judged, result.name
-        if i in lost or judged.kappa > SLOPPY:
+        errors, name = result.errors, result.name
+        if i in lost or errors.kappa > SLOPPY:
             found.append(
-                f"{name}: a loss of accuracy, {judged.accuracy:.2g} times the error of the "
+                f"{name}: a loss of accuracy, {errors.accuracy:.2g} times the error of the "
                 "reference in its dtype; max_k= sets a limit"
             )
         left = _left(result)
-        if left and judged.n:
+        if left and errors.n:
             found.append(f"{name}: {left} entries, where the reference is not finite, not compared")
     return tuple(found)
 
@@ -197,36 +197,49 @@ def _dtype_of(results: list[Result]) -> str:
 def _reach(results: list[Result]) -> Reach:
     leaves = []
     for result in results:
-        if result.judged.n:
-            whole, entry = result.judged.reach
-            leaves.append(LeafReach(result.name, tuple(result.claim.shape), whole, (), entry))
+        if result.errors.n:
+            whole, entry = result.errors.reach
+            leaves.append(
+                LeafReach(result.name, tuple(result.sample.claim.shape), whole, (), entry)
+            )
     return Reach(max((leaf.whole for leaf in leaves), default=math.inf), tuple(leaves))
 
 
 def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.ndarray]:
-    """Return one number for each entry of all results."""
+    """Return one number for each entry of all results, of very many in single precision."""
 
     def host(arrays: list[Any]) -> np.ndarray:
-        return flat_numbers(backend.to_host(arrays))
+        return flat_numbers(backend.to_host(arrays), narrow=True)
 
-    claimed, measured = host([r.claim for r in results]), host([r.truth for r in results])
-    noise = host([ENTRY * r.judged.own * r.judged.scale for r in results])
-    wrong = host([r.judged.wrong() for r in results]).astype(bool)
-    there = host([r.sample.compared for r in results]).astype(bool)
-    whose = np.repeat(np.arange(len(results)), [math.prod(r.claim.shape) for r in results])
-    failed = np.isin(whose, sorted(bad))
-    state = np.full(claimed.shape, "pass", dtype="<U11")
-    state[~there] = "held fixed"
-    state[failed & wrong] = "fail"
-    # A claim that is not finite where truth is.
-    state[~there & np.isfinite(measured) & ~np.isfinite(claimed)] = "fail"
-    nothing = np.full(claimed.shape, np.nan)
+    claimed = host([r.sample.claim for r in results])
+    measured = host([r.sample.truth for r in results])
+    noise = np.empty(claimed.shape, dtype=np.float32 if claimed.size > LONG else np.float64)
+    state = np.full(claimed.shape, "pass", dtype="<U4" if claimed.size > LONG else "<U11")
+    first = 0
+    for i, result in enumerate(results):
+        size = math.prod(result.sample.shape)
+        where = slice(first, first + size)
+        shaped, own = noise[where].reshape(result.sample.shape), state[where]
+        wrong = np.zeros(result.sample.shape, dtype=bool)
+        for place, unseen, off in result.errors.each():
+            shaped[place], wrong[place] = unseen, off
+        there = np.asarray(backend.to_host([result.sample.compared])[0]).reshape(-1)
+        if not there.all():
+            state = state.astype("<U11", copy=False)
+            own = state[where]
+            own[~there] = "held fixed"
+            lost = ~there & np.isfinite(measured[where]) & ~np.isfinite(claimed[where])
+            own[lost] = "fail"
+        if i in bad and result.errors.off:
+            own[wrong.reshape(-1) & there] = "fail"
+        first += size
     with np.errstate(divide="ignore", invalid="ignore"):
-        resolution = np.where(there, noise / np.abs(measured), np.nan)
+        resolution = np.where(state == "held fixed", np.nan, noise / np.abs(measured))
+    nothing = np.broadcast_to(np.nan, claimed.shape)  # which takes no memory
     return {
         "claimed": claimed,
         "measured": measured,
-        "truncation": np.zeros_like(noise),
+        "truncation": np.broadcast_to(0.0, claimed.shape),
         "noise": noise,
         "step": nothing,
         "right": nothing,

@@ -119,6 +119,10 @@ class _Last(TorchDispatchMode):
 
     name, namespace = "", "aten"
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # which torch would import a compiler for, that takes seconds
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.name, self.namespace = func.name(), func.namespace
         return func(*args, **(kwargs or {}))

@@ -24,14 +24,24 @@ _EXACT = {
 }  # fmt: skip
 
 
+#: Factors that are drawn once for each dtype and device; a longer tensor takes them again and again.
+#: A prime number, so that no row or column of a tensor has the same ones as another.
+_FACTORS = 1_048_573
+
+
 class _Rounded(TorchDispatchMode):
     """Multiplies what each operation returns by 1 plus a random number of the unit's size."""
 
     def __init__(self, unit: float, seed: int) -> None:
         super().__init__()
         self._unit, self._seed = unit, seed
-        self._generators: dict[Any, torch.Generator] = {}
+        self._host = torch.Generator().manual_seed(seed)
+        self._factors: dict[Any, torch.Tensor] = {}
         self._simpler = _decompositions()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # which torch would import a compiler for, that takes seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -49,12 +59,23 @@ class _Rounded(TorchDispatchMode):
         # Tangents of constants are zeros without memory; shapes are found on the device "meta".
         if not tensor.is_floating_point() or tensor._is_zerotensor() or tensor.is_meta:
             return tensor
-        device = tensor.device
-        if device not in self._generators:
-            self._generators[device] = torch.Generator(device).manual_seed(self._seed)
-        drawn = torch.empty_like(tensor, memory_format=torch.preserve_format)
-        drawn.uniform_(-self._unit, self._unit, generator=self._generators[device])
-        return tensor * (1 + drawn)  # which leaves infinity as it is
+        key = tensor.device, tensor.dtype
+        if key not in self._factors:
+            generator = torch.Generator(tensor.device).manual_seed(self._seed)
+            drawn = torch.empty(2 * _FACTORS, dtype=tensor.dtype, device=tensor.device)
+            drawn.uniform_(1 - self._unit, 1 + self._unit, generator=generator)
+            self._factors[key] = drawn
+        first = int(torch.randint(_FACTORS, (), generator=self._host))
+        factors = self._factors[key][first : first + _FACTORS]
+        count = tensor.numel()
+        if count <= _FACTORS:
+            return tensor * factors[:count].reshape(tensor.shape)  # which leaves infinity as it is
+        flat = tensor.reshape(-1)
+        rows = count // _FACTORS * _FACTORS
+        found = torch.empty_like(flat)
+        torch.mul(flat[:rows].view(-1, _FACTORS), factors, out=found[:rows].view(-1, _FACTORS))
+        torch.mul(flat[rows:], factors[: count - rows], out=found[rows:])
+        return found.reshape(tensor.shape)
 
 
 @functools.cache
