@@ -13,6 +13,11 @@ from .sample import Sample, means
 #: The least size of an error of one entry at four points, in its own scatter. Roundings that stay
 #: (of a constant that is added) are 1.7 of it at most; the largest of 2,200 right claims was 5.7.
 ENTRY = 8.0
+#: The least scatter of an error, in roundings: of the claim, and of what func says in single
+#: precision. There its roundings are small beside those of half precision, but for constants that
+#: are rounded once: by 1.7 of these at most, half of what is off. Such a constant is in most entries;
+#: where 98 % of them are off by 128 times less than one rounding, half a rounding is off.
+_FLOOR, _FLOOR_SINGLE, _FLOOR_CLEAN, _CLEAN = 1.0, 0.4, 1 / 16, 1 / 128
 #: What is so far off at some points only is asked again: a race, or a discontinuity within an ulp.
 JUMP = 30.0
 #: Of a leaf as a whole, in standard errors.
@@ -125,6 +130,7 @@ class Errors:
         """Find how errors scatter over the points, and how large they are."""
         sample, native = self.sample, self._backend.native(_scattered)
         logarithms, spreads, ours, theirs = Sums(sample.shape), [], 0.0, 0.0
+        in_single, stay = Sums(sample.shape), [np.zeros(0)]
         step = max(1, math.prod(sample.shape) // _SORTED)
         for place in places(sample.shape):
             z, narrow = self._z(place, sample.errors), self._z(place, sample.narrow)
@@ -133,8 +139,16 @@ class Errors:
             own, other = (float(one) for one in self._host(squares))
             ours, theirs = ours + own, theirs + other
             spreads.append(self._picked(spread, step))
+            if sample.single:
+                z = self._z(place, sample.single)
+                in_single.add(place, self._host(native(z, narrow)[1]))
+                stay.append(self._picked(self._backend.native(_staying)(z), step))
         count = math.prod(sample.shape)
         self._around = means(logarithms, sample.shape)
+        self._around_single = means(in_single, sample.shape)
+        ordered = np.sort(np.concatenate(stay))
+        clean = ordered.size and ordered[int(0.98 * (ordered.size - 1))] < _CLEAN
+        self._floor_single = _FLOOR_CLEAN if clean else _FLOOR_SINGLE
         self.size = math.sqrt(ours / count)
         # The top 2 % may be mistakes.
         ordered = np.sort(np.concatenate(spreads))
@@ -159,7 +173,9 @@ class Errors:
         self.off, self.worst, self.jumps = 0, 0.0, [False] * len(sample.errors)
         for place in places(sample.shape):
             z, scale = self._z(place, sample.errors), sample.scale(place)
-            own, wrong, worst, jumps, product = self._entries(place, z)
+            own, wrong, worst, jumps, product = self._backend.native(_entries)(
+                *self._of_entries(place, z)
+            )
             self.off += int(self._host([wrong])[0])
             self.worst = max(self.worst, float(self._host([worst])[0]))
             now = self._host([jumps])[0].astype(bool)
@@ -185,9 +201,14 @@ class Errors:
         ordered = np.sort(np.concatenate(noise))
         self._typical = ENTRY * float(ordered[ordered.size // 2])
 
-    def _entries(self, place: Place, z: list[Any]) -> tuple[Any, ...]:
-        around = self.sample.vectors(self._around, place)
-        return tuple(self._backend.native(_entries)(z, around, self.kappa))
+    def _of_entries(self, place: Place, z: list[Any]) -> tuple[Any, ...]:
+        """Return what tells which entries of a block are off."""
+        sample = self.sample
+        around, floor = sample.vectors(self._around, place), max(_FLOOR, self.kappa)
+        if not sample.single:
+            return z, around, floor, [], [], 0.0
+        single = sample.vectors(self._around_single, place)
+        return z, around, floor, self._z(place, sample.single), single, self._floor_single
 
     def _block(self, direction: Direction, place: Place, scale: Any, kept: Any) -> Any:
         xp = self._backend.xp
@@ -242,8 +263,7 @@ class Errors:
         native = self._backend.native(_off)
         for place in places(self.sample.shape):
             z, scale = self._z(place, self.sample.errors), self.sample.scale(place)
-            around = self.sample.vectors(self._around, place)
-            own, wrong, _ = native(z, around, self.kappa)
+            own, wrong, _ = native(*self._of_entries(place, z))
             noise, off = self._host([ENTRY * own * scale, wrong])
             yield place, noise, off.astype(bool)
 
@@ -252,8 +272,7 @@ class Errors:
         xp, native, found = self._backend.xp, self._backend.native(_off), []
         for place in places(self.sample.shape):
             z = self._z(place, self.sample.errors)
-            around = self.sample.vectors(self._around, place)
-            far = native(z, around, self.kappa)[2][k]
+            far = native(*self._of_entries(place, z))[2][k]
             found.append(xp.reshape(far, (-1,)))
         shape = tuple(self.sample.claim.shape)
         return xp.reshape(found[0] if len(found) == 1 else xp.concat(found), shape)
@@ -281,12 +300,11 @@ def _scattered(backend: Any, z: list[Any], narrow: list[Any]) -> tuple[Any, list
     return spread, over_others(xp, xp.log(spread + floor)), squares
 
 
-def _own(xp: Any, z: list[Any], around: list[Any], kappa: float) -> Any:
-    """Return the scatter of each entry: its own, or that of its neighbours; 1 at least."""
+def _own(xp: Any, z: list[Any], around: list[Any], floor: float) -> Any:
+    """Return the scatter of each entry: its own, or that of its neighbours; the floor at least."""
     pooled = sum(around[1:], around[0])
     own = xp.sqrt(xp.maximum(_spread(z), _BIAS * xp.exp(pooled)))
-    least = xp.zeros_like(own) + 1.0
-    return xp.maximum(own, xp.maximum(least, least * kappa))
+    return xp.maximum(own, xp.zeros_like(own) + floor)
 
 
 def _stays(xp: Any, several: list[Any]) -> Any:
@@ -298,21 +316,43 @@ def _stays(xp: Any, several: list[Any]) -> Any:
     return xp.where(same, least, xp.zeros_like(least))
 
 
-def _off(backend: Any, z: list[Any], around: list[Any], kappa: float) -> tuple[Any, Any, list[Any]]:
-    """Return the scatter of each entry, which are off, and which are far off at some points."""
+def _staying(backend: Any, several: list[Any]) -> Any:
+    return _stays(backend.xp, several)
+
+
+def _off(
+    backend: Any,
+    z: list[Any],
+    around: list[Any],
+    floor: float,
+    single: list[Any],
+    around_single: list[Any],
+    floor_single: float,
+) -> tuple[Any, Any, list[Any]]:
+    """
+    Return the scatter of each entry, which are off, and which are far off at some points.
+
+    An entry that is off in single precision is off by that, if it is off in half precision too, up
+    to its rounding there.
+    """
     xp = backend.xp
-    own = _own(xp, z, around, kappa)
+    own = _own(xp, z, around, floor)
     wrong = _stays(xp, z) > ENTRY * own
+    if single:
+        finer = _own(xp, single, around_single, floor_single)
+        sharp = _stays(xp, single) > ENTRY * finer
+        for one, other in zip(z, single, strict=True):
+            sharp = sharp & (xp.abs(one - other) <= ENTRY * own)
+        wrong, own = wrong | sharp, xp.minimum(own, finer)
     # Not beside its own scatter, which is that of the jump.
-    far = [(xp.abs(one) > JUMP * xp.maximum(own * 0 + 1.0, own * 0 + kappa)) & ~wrong for one in z]
-    return own, wrong, far
+    return own, wrong, [(xp.abs(one) > JUMP * floor) & ~wrong for one in z]
 
 
-def _entries(backend: Any, z: list[Any], around: list[Any], kappa: float) -> tuple[Any, ...]:
+def _entries(backend: Any, z: list[Any], *others: Any) -> tuple[Any, ...]:
     """Return the scatter of entries, how many are off, how far, jumps, and what points share."""
     xp = backend.xp
-    own, wrong, far = _off(backend, z, around, kappa)
-    worst = xp.max(xp.where(wrong, _stays(xp, z) / own, xp.zeros_like(own)))
+    own, wrong, far = _off(backend, z, *others)
+    worst = xp.max(xp.where(wrong, xp.abs(z[0]) / own, xp.zeros_like(own)))
     jumps = xp.stack([xp.any(one) for one in far])
     total = sum(z[1:], z[0])
     squares = sum((one * one for one in z[1:]), z[0] * z[0])

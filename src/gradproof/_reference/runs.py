@@ -104,10 +104,10 @@ class Runs:
         """Return what the reference says at point `k`, in the dtype that it is given."""
         return self._referred(self.points[k])
 
-    def in_single(self) -> list[Any]:
-        """Return what func and its rules say at x0 in single precision."""
+    def in_single(self, k: int = 0) -> list[Any]:
+        """Return what func and its rules say at point `k` in single precision."""
         xp = self.backend.xp
-        return self.at(self.points[0].mapped(lambda array: xp.astype(array, xp.float32)))
+        return self.at(self.points[k].mapped(lambda array: xp.astype(array, xp.float32)))
 
     def wide(self, point: Point) -> Point:
         """Return a point in the widest dtype."""

@@ -33,10 +33,14 @@ class Sample:
 
     Attributes
     ----------
+    half : bool
+        Whether the claim is in half precision.
     claim, truth : array
         At x0; truth in float32 or the widest dtype.
     errors : list of array
         Of the claim, at x0 and its neighbours.
+    single : list of array
+        Errors of what func says in single precision, where the claim is in half; or empty.
     narrow : list of array
         Errors of the reference in the dtype that it is given.
     drawn : list of array
@@ -56,10 +60,11 @@ class Sample:
         self.shape = shape_of(claim)
         xp = backend.xp
         wide = backend.wide(claim)
-        half = Precision.of(float(backend.eps(claim.dtype))).widens
-        self._truth_dtype = xp.float32 if half else wide
-        self._dtype = getattr(xp, "bfloat16", xp.float32) if half else xp.float32
+        self.half = Precision.of(float(backend.eps(claim.dtype))).widens
+        self._truth_dtype = xp.float32 if self.half else wide
+        self._dtype = getattr(xp, "bfloat16", xp.float32) if self.half else xp.float32
         self.errors: list[Any] = []
+        self.single: list[Any] = []
         self.narrow: list[Any] = []
         self.drawn: list[Any] = []
         self._moved: Any = None
@@ -67,7 +72,7 @@ class Sample:
         self._there: Any = None
         self._kept: Any = None
 
-    def add(self, truth: Any, narrow: Any, claim: Any) -> None:
+    def add(self, truth: Any, narrow: Any, claim: Any, single: Any) -> None:
         """Take what both functions say at one more point, x0 first."""
         xp = self.backend.xp
         low, own = xp.astype(narrow, truth.dtype), xp.astype(claim, truth.dtype)
@@ -78,6 +83,8 @@ class Sample:
         self._kept = kept if first else self._kept & kept
         self.narrow.append(xp.astype(low - truth, self._dtype))
         self.errors.append(xp.astype(own - truth, self._dtype))
+        if single is not None:
+            self.single.append(xp.astype(xp.astype(single, truth.dtype) - truth, self._dtype))
         if first:
             self.truth = xp.astype(truth, self._truth_dtype)
             return
@@ -95,6 +102,8 @@ class Sample:
     def settle(self) -> None:
         """Find the scales, once all points are there."""
         xp = self.backend.xp
+        if len(self.single) < len(self.errors):
+            self.single = []
         self.compared, self.n = self._kept, int(xp.sum(self._kept))
         self.lost = int(xp.sum(self._there & ~self._kept))
         kept = xp.where(self._kept, self.truth, xp.zeros_like(self.truth))

@@ -24,8 +24,8 @@ _EXACT = {
 }  # fmt: skip
 
 
-#: Factors that are drawn once for each dtype and device; a longer tensor takes them again and again.
-#: A prime number, so that no row or column of a tensor has the same ones as another.
+#: Factors that are drawn once for each dtype and device; a longer tensor takes them repeatedly. A
+#: prime number, so that no row or column of a tensor has the same ones as another.
 _FACTORS = 1_048_573
 
 
