@@ -7,31 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import Place, Sums, over_others, part, places
+from . import formulas
+from .blocks import Place, Sums, part, places
+from .formulas import ENTRY
 from .sample import Sample, means
 
-#: The least size of an error of one entry at four points, in its own scatter. Roundings that stay
-#: (of a constant that is added) are 1.7 of it at most; the largest of 2,200 right claims was 5.7.
-ENTRY = 8.0
 #: The least scatter of an error, in roundings: of the claim, and of what func says in single
 #: precision. There its roundings are small beside those of half precision, but for constants that
-#: are rounded once: by 1.7 of these at most, half of what is off. Such a constant is in most entries;
-#: where 98 % of them are off by 128 times less than one rounding, half a rounding is off.
+#: are rounded once: by 1.7 of these at most, half of what is off. Such a constant is in most
+#: entries; where 98 % of them are off by 128 times less than one rounding, half a rounding is off.
 _FLOOR, _FLOOR_SINGLE, _FLOOR_CLEAN, _CLEAN = 1.0, 0.4, 1 / 16, 1 / 128
-#: What is so far off at some points only is asked again: a race, or a discontinuity within an ulp.
-JUMP = 30.0
 #: Of a leaf as a whole, in standard errors.
 WHOLE = 4.0
 #: A constant that is rounded once moves a leaf by a unit; half a unit more is for the others.
 ALONG_TRUTH = 1.5
-#: The logarithm of the mean square of three deviations is low by 0.37 on average.
-_BIAS = math.exp(0.37)
 #: The least error of a reference that others are compared with, in roundings: it may be exact here.
 _LEAST = 0.3
 #: Entries that are put in order: of more, so many at equal distances.
 _SORTED = 2**17
-#: Errors of so many roundings are as wrong as larger ones, and have squares in float32.
-_MOST = 1e17
 
 
 @dataclass(frozen=True)
@@ -128,7 +121,7 @@ class Errors:
 
     def _first_pass(self) -> None:
         """Find how errors scatter over the points, and how large they are."""
-        sample, native = self.sample, self._backend.native(_scattered)
+        sample, native = self.sample, self._backend.native(formulas.scattered)
         logarithms, spreads, ours, theirs = Sums(sample.shape), [], 0.0, 0.0
         in_single, stay = Sums(sample.shape), [np.zeros(0)]
         step = max(1, math.prod(sample.shape) // _SORTED)
@@ -142,7 +135,7 @@ class Errors:
             if sample.single:
                 z = self._z(place, sample.single)
                 in_single.add(place, self._host(native(z, narrow)[1]))
-                stay.append(self._picked(self._backend.native(_staying)(z), step))
+                stay.append(self._picked(self._backend.native(formulas.staying)(z), step))
         count = math.prod(sample.shape)
         self._around = means(logarithms, sample.shape)
         self._around_single = means(in_single, sample.shape)
@@ -165,7 +158,7 @@ class Errors:
 
     def _second_pass(self) -> None:
         """Find entries that are off, and the errors of slices and of the whole."""
-        sample, native = self.sample, self._backend.native(_projected)
+        sample, native = self.sample, self._backend.native(formulas.projected)
         like = (len(self.directions), len(sample.errors) + len(sample.narrow) + len(sample.drawn))
         sums, squares = Sums(sample.shape, like), Sums(sample.shape, like[:1])
         counts, common = Sums(sample.shape), Sums(sample.shape)
@@ -173,7 +166,7 @@ class Errors:
         self.off, self.worst, self.jumps = 0, 0.0, [False] * len(sample.errors)
         for place in places(sample.shape):
             z, scale = self._z(place, sample.errors), sample.scale(place)
-            own, wrong, worst, jumps, product = self._backend.native(_entries)(
+            own, wrong, worst, jumps, product = self._backend.native(formulas.entries)(
                 *self._of_entries(place, z)
             )
             self.off += int(self._host([wrong])[0])
@@ -260,7 +253,7 @@ class Errors:
 
     def each(self) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
         """Yield blocks: what would have been seen of each entry, and which are off."""
-        native = self._backend.native(_off)
+        native = self._backend.native(formulas.off)
         for place in places(self.sample.shape):
             z, scale = self._z(place, self.sample.errors), self.sample.scale(place)
             own, wrong, _ = native(*self._of_entries(place, z))
@@ -269,7 +262,7 @@ class Errors:
 
     def jumping(self, k: int) -> Any:
         """Return which entries are far off at point `k`, and not at all points."""
-        xp, native, found = self._backend.xp, self._backend.native(_off), []
+        xp, native, found = self._backend.xp, self._backend.native(formulas.off), []
         for place in places(self.sample.shape):
             z = self._z(place, self.sample.errors)
             far = native(*self._of_entries(place, z))[2][k]
@@ -280,102 +273,3 @@ class Errors:
 
 def rms(numbers: np.ndarray) -> float:
     return math.sqrt(float(np.mean(numbers * numbers))) if numbers.size else 0.0
-
-
-def _spread(z: list[Any]) -> Any:
-    """Return the variance of errors over the points."""
-    middle = sum(z[1:], z[0]) / len(z)
-    return sum(((one - middle) ** 2 for one in z[1:]), (z[0] - middle) ** 2) / (len(z) - 1)
-
-
-def _scattered(backend: Any, z: list[Any], narrow: list[Any]) -> tuple[Any, list[Any], list[Any]]:
-    """Return variances over the points, sums of their logarithms, and mean squares."""
-    xp, spread = backend.xp, _spread(z)
-    floor = float(xp.finfo(spread.dtype).smallest_normal)
-    squares = [
-        sum((xp.sum(one * one) for one in several[1:]), xp.sum(several[0] * several[0]))
-        / len(several)
-        for several in (z, narrow)
-    ]
-    return spread, over_others(xp, xp.log(spread + floor)), squares
-
-
-def _own(xp: Any, z: list[Any], around: list[Any], floor: float) -> Any:
-    """Return the scatter of each entry: its own, or that of its neighbours; the floor at least."""
-    pooled = sum(around[1:], around[0])
-    own = xp.sqrt(xp.maximum(_spread(z), _BIAS * xp.exp(pooled)))
-    return xp.maximum(own, xp.zeros_like(own) + floor)
-
-
-def _stays(xp: Any, several: list[Any]) -> Any:
-    """Return the smallest size of what has one sign at all points; 0 where it has not."""
-    least, same = xp.abs(several[0]), xp.ones_like(several[0], dtype=xp.bool)
-    for other in several[1:]:
-        same = same & (several[0] * other > 0)
-        least = xp.minimum(least, xp.abs(other))
-    return xp.where(same, least, xp.zeros_like(least))
-
-
-def _staying(backend: Any, several: list[Any]) -> Any:
-    return _stays(backend.xp, several)
-
-
-def _off(
-    backend: Any,
-    z: list[Any],
-    around: list[Any],
-    floor: float,
-    single: list[Any],
-    around_single: list[Any],
-    floor_single: float,
-) -> tuple[Any, Any, list[Any]]:
-    """
-    Return the scatter of each entry, which are off, and which are far off at some points.
-
-    An entry that is off in single precision is off by that, if it is off in half precision too, up
-    to its rounding there.
-    """
-    xp = backend.xp
-    own = _own(xp, z, around, floor)
-    wrong = _stays(xp, z) > ENTRY * own
-    if single:
-        finer = _own(xp, single, around_single, floor_single)
-        sharp = _stays(xp, single) > ENTRY * finer
-        for one, other in zip(z, single, strict=True):
-            sharp = sharp & (xp.abs(one - other) <= ENTRY * own)
-        wrong, own = wrong | sharp, xp.minimum(own, finer)
-    # Not beside its own scatter, which is that of the jump.
-    return own, wrong, [(xp.abs(one) > JUMP * floor) & ~wrong for one in z]
-
-
-def _entries(backend: Any, z: list[Any], *others: Any) -> tuple[Any, ...]:
-    """Return the scatter of entries, how many are off, how far, jumps, and what points share."""
-    xp = backend.xp
-    own, wrong, far = _off(backend, z, *others)
-    worst = xp.max(xp.where(wrong, xp.abs(z[0]) / own, xp.zeros_like(own)))
-    jumps = xp.stack([xp.any(one) for one in far])
-    total = sum(z[1:], z[0])
-    squares = sum((one * one for one in z[1:]), z[0] * z[0])
-    pairs = len(z) * (len(z) - 1)
-    return own, xp.sum(wrong), worst, jumps, (total * total - squares) / pairs
-
-
-def _projected(
-    backend: Any, several: list[Any], directions: list[Any], kept: Any, product: Any
-) -> tuple[list[Any], ...]:
-    """Return sums, over all axes but one, of errors times directions, of squares, and of ones."""
-    xp = backend.xp
-    shape = product.shape
-    single = [xp.astype(xp.clip(one, -_MOST, _MOST), xp.float32) for one in several]
-    errors, along = xp.stack(single), xp.stack([xp.astype(d, xp.float32) for d in directions])
-    sums, squares = [], []
-    for axis in range(len(shape)):
-        order = (axis + 1, 0, *(k + 1 for k in range(len(shape)) if k != axis))
-        flat = [
-            xp.reshape(xp.permute_dims(a, order), (shape[axis], a.shape[0], -1))
-            for a in (along, errors)
-        ]
-        sums.append(xp.matmul(flat[0], xp.permute_dims(flat[1], (0, 2, 1))))
-        squares.append(xp.sum(flat[0] * flat[0], axis=-1))
-    counts = over_others(xp, xp.astype(kept, product.dtype))
-    return sums, squares, counts, over_others(xp, product)

@@ -6,7 +6,7 @@ from typing import Any
 from .._backends.foreign import of_error
 from .._report.verdicts import Check, Verdict
 from .compare import Result
-from .errors import JUMP
+from .formulas import JUMP
 from .products import Point
 from .runs import Runs
 
