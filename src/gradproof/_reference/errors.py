@@ -239,17 +239,13 @@ class Errors:
     def reach(self) -> tuple[float, float]:
         """The least errors that would have been seen, as shares of all of the leaf, of an entry."""
         along, n = self.projections(0, None), math.prod(self.sample.shape)
-        size = self._truth_size / math.sqrt(n)
+        size = math.sqrt(float(self.sample.squares.total) / n)
         if not (size and float(along.square)):
             return math.inf, math.inf
         yard = rms(along.theirs / along.square)
         limit = max(self.sample.unit * max(ALONG_TRUTH, self.coherent), 2 * yard)
         error = WHOLE * max(self.kappa, 1.0) / math.sqrt(float(along.square))
         return max(limit, error), self._typical / size
-
-    @property
-    def _truth_size(self) -> float:
-        return math.sqrt(float(self.sample.squares.total))
 
     def each(self) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
         """Yield blocks: what would have been seen of each entry, and which are off."""

@@ -35,7 +35,8 @@ def accuracy_lost(runs: Runs, results: list[Result], failed: list[int]) -> set[i
         if result.sample.lost:
             continue
         # In roundings, so that what is small is not hidden behind what is large.
-        before, after = result.errors.size, result.sample.in_roundings(single[i])
+        sample = result.sample
+        before, after = result.errors.size, sample.apart(sample.truth, single[i])[1]
         if after < math.sqrt(_SINGLE / result.sample.unit) * before:
             found.add(i)
     return found

@@ -111,9 +111,8 @@ class Sample:
         self._there = self._kept = None
         self._everywhere = self.n == math.prod(self.shape)
         self._tiny = float(np.finfo(np.float64).smallest_normal)
-        self._in_squares()
         self._in_roots()
-        self._in_logarithms()
+        self._in_scales(self._in_logarithms())
 
     def block(self, array: Any, place: Place) -> Any:
         """Return a block of an array in the widest dtype, zero where nothing is compared."""
@@ -123,17 +122,14 @@ class Sample:
             return own
         return xp.where(part(self.compared, place), own, xp.zeros_like(own))
 
-    def _in_squares(self) -> None:
-        """Find the mean squares of truth along each axis."""
-        native = self.backend.native(_squares)
-        for place in places(self.shape):
-            self.squares.add(place, self._host(native(self.block(self.truth, place))))
-
     def _host(self, several: list[Any]) -> list[np.ndarray]:
         return [np.asarray(array, dtype=float) for array in self.backend.to_host(list(several))]
 
     def _in_roots(self) -> None:
         """Find the root of what each rounding makes of an entry."""
+        squared = self.backend.native(_squares)
+        for place in places(self.shape):
+            self.squares.add(place, self._host(squared(self.block(self.truth, place))))
         count = math.prod(self.shape)
         overall = float(self.squares.total) / count
         each = [own * (len(own) / count) for own in self.squares.axes]
@@ -156,13 +152,13 @@ class Sample:
         # What is zero by construction has the rounding of its leaf, as that of terms which cancel.
         self._typical = max(total / max(some, 1), self._tiny)
 
-    def _in_logarithms(self) -> None:
+    def _in_logarithms(self) -> list[np.ndarray]:
         """Find the mean logarithm of the squares along each axis: what has rank one is pooled."""
         native, sums = self.backend.native(_logarithms), Sums(self.shape)
         for place in places(self.shape):
             root = part(self._root, place)
             sums.add(place, self._host(native(root, self._typical, self._tiny)))
-        self._in_scales(means(sums, self.shape))
+        return means(sums, self.shape)
 
     def _in_scales(self, pooled: list[np.ndarray]) -> None:
         """Find what rounding does to each entry: the unit of everything that is judged."""
@@ -190,10 +186,6 @@ class Sample:
         xp = self.backend.xp
         error = xp.astype(xp.astype(claim, truth.dtype) - truth, self._dtype)
         return self.compared & (error != self.errors[k])
-
-    def in_roundings(self, other: Any) -> float:
-        """Return the root mean square of the error of an array, in roundings."""
-        return self.apart(self.truth, other)[1]
 
     def apart(self, one: Any, other: Any) -> tuple[float, float]:
         """Return by how much two arrays differ: relative to the larger, and in roundings."""
