@@ -56,6 +56,13 @@ DASK = tuple(
     )
 )
 
+# What the engine makes of numbers depends on no version of Python or of a library: these tests, most
+# of the time that the suite takes, run once for each library, on the Python that runs nox.
+ENGINE = tuple(
+    f"--ignore=tests/{name}"
+    for name in ("fuzz", "lines", "numerics", "verdict", "checks/test_kinds.py")
+)
+
 # A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
 # says that the interpreter is missing rather than passing without a test.
 nox.options.sessions = [
@@ -95,7 +102,7 @@ def tests(session: nox.Session, backend: str) -> None:
     install(session, "test", *groups)
     # Together, what may depend on it that there are several: the rest has run for each of them.
     # Dask's arrays take the road of the standard, slowly: what they are handed and hand back.
-    part = {"all": MIXED, "dask": DASK}.get(backend, ())
+    part = {"all": MIXED, "dask": DASK}.get(backend, () if session.python == HERE else ENGINE)
     chosen = () if session.posargs else part
     pytest(session, *PARALLEL, *chosen, backends=backends, **env)
 
@@ -113,7 +120,7 @@ def minimums(session: nox.Session) -> None:
     lowered = ("numpy", "array-api-compat", "jax", "optree", "scipy", "rich")
     lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
     session.install("-e", ".", *lowest)
-    pytest(session, *PARALLEL, backends="numpy,array_api_strict,jax")
+    pytest(session, *PARALLEL, *ENGINE, backends="numpy,array_api_strict,jax")
 
 
 @nox.session
@@ -135,7 +142,7 @@ def run_deps(session: nox.Session) -> None:
     session.install(
         "-e", ".", *(need for need in test if need.startswith(("pytest", "hypothesis")))
     )
-    pytest(session, *PARALLEL, "--ignore=tests/doors/test_scipy.py", backends="numpy")
+    pytest(session, *PARALLEL, *ENGINE, "--ignore=tests/doors/test_scipy.py", backends="numpy")
     session.run("python", "-m", "gradproof", "demo")
 
 

@@ -1,6 +1,7 @@
 """Fixtures: arrays of every library that the run is about."""
 
 import os
+from typing import Any
 
 # Two host devices, so that one of them is not the default. To be said before JAX is imported.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
@@ -45,10 +46,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         empty = callspec is not None and callspec.params.get("mutable", 0) is None
         elsewhere = gpus and not gpu
         ours = set(needed) <= set(REQUIRED) and not empty and not elsewhere
+        ours = ours and not _another_draw(callspec)
         (kept if ours else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def _another_draw(callspec: Any) -> bool:
+    """
+    Tell whether a test repeats another one on JAX with other random numbers.
+
+    JAX compiles the functions of a test anew for each, which is most of the time that its tests
+    take, and the engine makes the same of the numbers of every library: the first draw is enough.
+    """
+    arrays = callspec.params.get("arrays") if callspec is not None else None
+    seed = callspec.params.get("seed", 0) if arrays is not None else 0
+    return arrays is not None and arrays.library == "jax" and seed != 0
 
 
 def pytest_report_header(config: pytest.Config) -> str:

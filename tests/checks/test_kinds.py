@@ -336,11 +336,12 @@ class TestLeavesOfSeveralSizes:
 
             return product
 
-        for seed in range(4):
-            report = gradproof.verify_jvp(func, jvp(1.0), p, seed=seed)
+        right, wrong = jvp(1.0), jvp(-1.0)
+        for seed in range(1 if arrays.library == "jax" else 4):  # which compiles for each
+            report = gradproof.verify_jvp(func, right, p, seed=seed)
             assert report.verdict is not Verdict.FAIL, str(report)
             assert report.ok or arrays.dtype in ("float16", "bfloat16"), str(report)
-            report = gradproof.verify_jvp(func, jvp(-1.0), p, seed=seed)
+            report = gradproof.verify_jvp(func, wrong, p, seed=seed)
             assert report.verdict is Verdict.FAIL, str(report)
 
 
