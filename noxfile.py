@@ -56,8 +56,8 @@ DASK = tuple(
     )
 )
 
-# What the engine makes of numbers depends on no version of Python or of a library: these tests, most
-# of the time that the suite takes, run once for each library, on the Python that runs nox.
+# What the engine makes of numbers depends on no version of Python or of a library: these tests are
+# most of the time that the suite takes. They run once for each library, on one Python.
 ENGINE = tuple(
     f"--ignore=tests/{name}"
     for name in ("fuzz", "lines", "numerics", "verdict", "checks/test_kinds.py")
@@ -65,8 +65,9 @@ ENGINE = tuple(
 
 # A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
 # says that the interpreter is missing rather than passing without a test.
+WHOLE = HERE if HERE in PYTHONS else PYTHONS[-1]
 nox.options.sessions = [
-    f"tests-{HERE if HERE in PYTHONS else PYTHONS[-1]}",
+    f"tests-{WHOLE}",
     "minimums",
     "run_deps",
     "lint",
@@ -102,7 +103,7 @@ def tests(session: nox.Session, backend: str) -> None:
     install(session, "test", *groups)
     # Together, what may depend on it that there are several: the rest has run for each of them.
     # Dask's arrays take the road of the standard, slowly: what they are handed and hand back.
-    part = {"all": MIXED, "dask": DASK}.get(backend, () if session.python == HERE else ENGINE)
+    part = {"all": MIXED, "dask": DASK}.get(backend, () if session.python == WHOLE else ENGINE)
     chosen = () if session.posargs else part
     pytest(session, *PARALLEL, *chosen, backends=backends, **env)
 
