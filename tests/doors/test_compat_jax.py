@@ -767,6 +767,29 @@ class TestCore:
         assert gradproof.verify_autodiff(jnp.log, jnp.asarray([0.0, 1.0]), seed=0).ok
 
 
+class TestFarFromItself:
+    """An x0 so small that steps of its size move f by less than its rounding: others tell."""
+
+    def test_right(self, jax, ours):
+        small = np.array([0.00128866, 0.00105219, -0.00154159], np.float32)
+        ours.check_grads(jax.lax.erf_inv, (small,), order=2)
+        ours.check_grads(jax.nn.squareplus, (1e-8,), order=4, modes=["rev"])
+
+    @pytest.mark.parametrize("order", [1, 2])
+    @pytest.mark.parametrize("at", [1e-9, 1e-5])
+    @pytest.mark.parametrize("factor", [0.0, -1.0, 2.0])
+    def test_wrong(self, jax, jnp, ours, order, at, factor):
+        def rule(x, t):
+            return (factor if order == 1 else 1.0) * derivative(x) * t
+
+        derivative = jnp.exp
+        if order == 2:
+            derivative = with_rule(jax, jnp.exp, lambda x, t: factor * jnp.exp(x) * t, "fwd")
+        func = with_rule(jax, jnp.exp, rule, "fwd")
+        with pytest.raises(AssertionError):
+            ours.check_grads(func, (at,), order=order, modes=["fwd"])
+
+
 def compiled(jax, caplog, call):
     """Return the names of the programs that are compiled by a call."""
     with jax.log_compiles(), caplog.at_level("WARNING", logger="jax"):

@@ -119,33 +119,58 @@ def looked(
     Return a claim and the report on it, after another look if the first one could not tell.
 
     Steps span decades up to the size of x0, and may cross kinks all around (`max`, `sort`): a
-    second look takes shorter ones. Half precision has no room for that: there it is one at the same
-    function in single precision, at all lengths, of which only a pass counts.
+    second look takes shorter ones. Where all of x0 is small they may move f by less than its
+    rounding: then one takes steps up to 1, as JAX's own checks do whatever the size of x0; and what
+    it convicts is not excused by the digits of f. Half precision has no room for that: there it is
+    one at the same function in single precision, at all lengths, of which only a pass counts.
     """
     if options.rtol is None and values.narrows():
         options = replace(options, rtol=_SINGLE ** (1 / 3))
-    first = last = look(values, options, 1.0)
-    report, widens = first.report, Precision.of(values.eps).widens
-    if report.verdict is Verdict.FAIL and not widens:
+    first = look(values, options, 1.0)
+    report = first.report
+    if report.verdict is Verdict.FAIL and not Precision.of(values.eps).widens:
         settled = first.settled()
-        found = settled if settled.ok else _with_leaves(look, values, first, options)
-        return first.claim, found
+        far = (look(values, options, size).report.verdict for size in _farther(values))
+        if settled.ok and Verdict.FAIL not in far:
+            return first.claim, settled
+        return first.claim, _with_leaves(look, values, first, options)
     if report.ok:
         if not _passed_blind(look, values, first, options):
             return first.claim, _with_leaves(look, values, first, options)
-        report = replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
+        first = replace(
+            first, report=replace(report, verdict=Verdict.INCONCLUSIVE, reason=_NOT_THERE)
+        )
+    return first.claim, _looked_again(look, values, first, options)
+
+
+def _looked_again(
+    look: Callable[[LeafValues, Options, float], Look],
+    values: LeafValues,
+    first: Look,
+    options: Options,
+) -> Report:
+    """Return the report on a claim of which a first look could not tell."""
+    report, last, widens = first.report, first, Precision.of(values.eps).widens
     wide = widened(values).values if widens else values
     if wide is None or (widens and told_apart(report)):
-        return first.claim, report
-    for size in (1.0, *_NEAR) if widens else _NEAR:
+        return report
+    convicted = False
+    for size in (1.0, *_NEAR) if widens else (*_NEAR, *_farther(values)):
         again = look(wide, replace(options, rtol=report.rtol), size)
         last = again if size == 1 else last
         if again.report.ok and not again.blind(last, values):
-            return first.claim, _with_leaves(look, values, again, options)
-    if last.report.ok:  # and blind
-        return first.claim, report
+            return _with_leaves(look, values, again, options)
+        convicted = size > 1 and again.report.verdict is Verdict.FAIL
+    if last.report.ok or convicted:  # or blind
+        return report
     settled = last.settled()
-    return first.claim, settled if settled.ok else report
+    return settled if settled.ok else report
+
+
+def _farther(values: LeafValues) -> list[float]:
+    """Return the length of lines that reach as far as 1, for an x0 that is smaller by a bit."""
+    longest = float(np.max(values.point.magnitude, initial=0.0))
+    return [1 / longest] if 0 < longest < 0.5 else []
 
 
 def _passed_blind(
