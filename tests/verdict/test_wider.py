@@ -46,6 +46,15 @@ class TestNumPy:
         assert "single precision" in str(report)
         assert report.to_dict()["measured_in"] == "float32"
 
+    def test_forbidden(self, dtype):
+        x = half(np.linspace(-1, 1.5, 15), dtype)
+        report = verify_jac(softmax, softmax_jac, x, seed=0, wider=False)
+        assert report.verdict is Verdict.INCONCLUSIVE
+        assert report.measured_in == ""
+        assert "wider=False" in str(report)
+        with pytest.raises(ValueError, match="wider=True"):
+            verify_jac(softmax, softmax_jac, x, wider=True)
+
     @pytest.mark.parametrize("mistake", ["half", "sign", "one entry", "a row", "no outer product"])
     def test_softmax_with_a_mistake(self, dtype, mistake):
         def wrong(x):

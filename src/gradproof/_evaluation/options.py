@@ -14,7 +14,7 @@ class Evaluation(TypedDict, total=False):
     """
     How func is evaluated: keyword arguments of every function that checks a derivative.
 
-    None of them changes what is checked, only the time that it takes.
+    None but `wider` changes what is measured; the others change only the time that it takes.
 
     Attributes
     ----------
@@ -38,6 +38,11 @@ class Evaluation(TypedDict, total=False):
         pieces)``, where a piece is a list of points or a range of entries; of an executor, or a
         client of Dask, the method `map` is called. The results are those without workers, bit by
         bit, if func computes the same there. By default there are none.
+    wider : {'auto', False}
+        Whether a check in half precision may evaluate func in single precision, at the same
+        numbers, where the digits of half precision do not decide, or convict. 'auto', the default,
+        does so where both agree to the rounding of half precision, and
+        ``report.measured_in`` says so; False never does.
     progress : bool or {'auto'}
         Whether a bar shows how far a check has come. 'auto', the default, shows one for a check
         of more than a second, on a terminal or in a notebook.
@@ -59,6 +64,7 @@ class Evaluation(TypedDict, total=False):
     vectorized: bool
     batch_size: int | None
     workers: int | MapLike | None
+    wider: Literal["auto", False]
     progress: bool | Literal["auto"]
 
 
@@ -69,7 +75,7 @@ class Settings:
 
     Attributes
     ----------
-    vectorize, vectorized, batch_size, workers, progress
+    vectorize, vectorized, batch_size, workers, wider, progress
         As of `Evaluation`.
     """
 
@@ -77,6 +83,7 @@ class Settings:
     vectorized: bool = False
     batch_size: int | None = None
     workers: int | MapLike | None = None
+    wider: bool | str = "auto"
     progress: bool | str = "auto"
 
     def __post_init__(self) -> None:
@@ -95,6 +102,8 @@ class Settings:
             )
             if whole_number("workers", workers, -1, expected) == 0:
                 refuse("workers", workers, expected)
+        if self.wider is not False and self.wider != "auto":
+            refuse("wider", self.wider, "'auto', or False: no values in single precision")
         _one_of_three(self.progress, "progress", "show a bar")
 
     @classmethod
