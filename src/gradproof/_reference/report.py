@@ -13,6 +13,7 @@ from .._report.verdicts import Check, Verdict
 from .._vectors.layout import flat_numbers, layout
 from .._vectors.scope import Part, Scope
 from .compare import Result
+from .places import located
 from .products import Products
 from .runs import Runs
 from .statistics import SLOPPY
@@ -68,6 +69,11 @@ def report_of(
         How many times the error of the reference a right result may have.
     """
     each = [_check(result, i, found, max_k) for i, result in enumerate(results)]
+    backend, arguments = runs.backend, runs.arguments
+    bad = {i for i, check in enumerate(each) if check.verdict is Verdict.FAIL}
+    flat = _flat(backend, results, bad)
+    leaves = tuple(layout([r.name for r in results], [r.sample.claim for r in results]))
+    each = located(each, flat["state"], [leaf.shape for leaf in leaves])
     checks = [*each, *found.checks, *_asked(runs)]
     verdict = min((check.verdict for check in checks), key=_GRAVITY.index)
     wrong = [check for check in checks if check.verdict is verdict]
@@ -80,9 +86,7 @@ def report_of(
     else:
         worst = max(wrong, key=lambda check: _size_of(results, check))
         reason = f"{worst.name}: {worst.text}"
-    bad = {i for i, check in enumerate(each) if check.verdict is Verdict.FAIL}
     reach = _reach(results)
-    backend, arguments = runs.backend, runs.arguments
     return Report(
         verdict=verdict,
         reason=reason,
@@ -94,8 +98,8 @@ def report_of(
         nfev=runs.calls,
         ngev=runs.reference_calls,
         seed=seed,
-        flat=_flat(backend, results, bad),
-        leaves=tuple(layout([r.name for r in results], [r.sample.claim for r in results])),
+        flat=flat,
+        leaves=leaves,
         checks=tuple(checks),
         reach=reach,
         scope=Scope(
