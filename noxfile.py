@@ -73,6 +73,8 @@ nox.options.sessions = [
     "lint",
     "typecheck",
     "docs",
+    # Triton has no wheels elsewhere.
+    *(["kernels"] if sys.platform == "linux" else []),
 ]
 
 
@@ -122,6 +124,14 @@ def minimums(session: nox.Session) -> None:
     lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
     session.install("-e", ".", *lowest)
     pytest(session, *PARALLEL, *ENGINE, backends="numpy,array_api_strict,jax")
+
+
+@nox.session
+def kernels(session: nox.Session) -> None:
+    """Run kernels in Triton on the CPU, which its interpreter does; for Linux alone."""
+    install(session, "test", "torch", "triton")
+    chosen = () if session.posargs else ("tests/kernels/test_triton.py",)
+    pytest(session, *PARALLEL, *chosen, backends="torch,triton", TRITON_INTERPRET="1")
 
 
 @nox.session
@@ -177,8 +187,8 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def gpu(session: nox.Session) -> None:
     """Run the tests that need an NVIDIA GPU, with what is installed: not of the default set."""
-    chosen = session.posargs or ["tests/evaluation/test_gpu.py"]
-    env = {"GRADPROOF_BACKENDS": "torch,jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    chosen = session.posargs or ["tests/evaluation/test_gpu.py", "tests/kernels/test_triton.py"]
+    env = {"GRADPROOF_BACKENDS": "torch,jax,triton", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     session.run("python", "-m", "pytest", "-m", "gpu", *chosen, env=env)
 
 
