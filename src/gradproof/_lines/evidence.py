@@ -78,8 +78,8 @@ def right_at_another_scale(ladders: list[Rungs], sigma: float, e: Estimate, clai
     together = [functools.reduce(Rungs.joined, ladders)] if len(ladders) > 1 else []
     for rungs in [*ladders, *together]:
         _, found = estimate(rungs, sigma, 0.0)
-        supports = [abs(w.value) <= near for w in found if w.step > e.step]
-        if any(all(supports[j : j + 3]) for j in range(len(supports) - 2)):
+        supports = np.abs(found.value[found.step > e.step]) <= near
+        if (supports[:-2] & supports[1:-1] & supports[2:]).any():
             return True
     return False
 

@@ -1,9 +1,9 @@
 """Slopes of one line by extrapolation, each with bars for truncation and noise."""
 
 import functools
-import itertools
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,20 +43,53 @@ class Estimate:
 NOTHING = Estimate(np.nan, np.inf, np.inf, np.nan)
 
 
-def weights_at_zero(nodes: np.ndarray) -> np.ndarray:
+class Windows(NamedTuple):
+    """
+    For each rung of a ladder but the first, the best extrapolation of which it is the finest.
+
+    Attributes
+    ----------
+    value, truncation, noise, step : ndarray of shape (k - 1,)
+        As of `Estimate`; those of `NOTHING` where there is none.
+    """
+
+    value: np.ndarray
+    truncation: np.ndarray
+    noise: np.ndarray
+    step: np.ndarray
+
+    @staticmethod
+    def none(count: int) -> "Windows":
+        """Return so many windows that say nothing."""
+        return Windows(*np.tile([[np.nan], [np.inf], [np.inf], [np.nan]], count))
+
+    @property
+    def bar(self) -> Any:
+        """Bound on the error of each `value`."""
+        return self.truncation + self.noise
+
+    def sharpest(self, among: list[bool], fine: float = 0.0) -> Estimate:
+        """Return the finest of some windows with a bar that is good enough, or the sharpest one."""
+        bars = [bar if one else np.inf for bar, one in zip(self.bar.tolist(), among, strict=True)]
+        least = min(bars, default=np.inf)
+        if not least < np.inf:
+            return NOTHING
+        place = max(k for k, bar in enumerate(bars) if bar <= fine or (bar == least > fine))
+        return Estimate(*(float(part[place]) for part in self))
+
+
+def weights_at_zero(nodes: np.ndarray) -> Any:
     """Return the weights with which a polynomial through values at `nodes` is taken to zero."""
-    return np.asarray(_weights(nodes[None, :])[0])
+    return _weights(nodes, ~np.eye(nodes.size, dtype=bool))
 
 
-def _weights(nodes: np.ndarray) -> Any:
-    """Return such weights for each row of nodes."""
-    itself = np.eye(nodes.shape[1], dtype=bool)
-    apart = nodes[:, None, :] - nodes[:, :, None]
-    ratios = nodes[:, None, :] / np.where(itself, 1.0, apart)
-    return np.multiply.reduce(np.where(itself, 1.0, ratios), axis=2)
+def _weights(nodes: np.ndarray, others: np.ndarray) -> Any:
+    """Return such weights for each row of nodes, `others` being those that come with each."""
+    apart = np.where(others, nodes[..., None, :] - nodes[..., :, None], 1.0)
+    return np.multiply.reduce(np.where(others, nodes[..., None, :] / apart, 1.0), axis=-1)
 
 
-def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> list[Estimate]:
+def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) -> Windows:
     """
     Return, for each finest rung, the best extrapolation that ends there.
 
@@ -71,43 +104,57 @@ def windows(h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int) ->
 
     Returns
     -------
-    list of Estimate
+    Windows
         From the second rung on. Source: the tableau of C. J. F. Ridders, Advances in Engineering
         Software 4 (1982) 75, with the amplification of noise by each entry, which is known.
     """
-    tableau = _extrapolations(h.tobytes(), power)
-    # A row for each depth of the tableau; NaN where that would take more rungs than there are.
-    values, blur = np.full((2, len(tableau) + 1, len(h)), np.nan)
-    values[0] = slopes
-    for depth, (parts, weights) in enumerate(tableau, start=1):
-        values[depth, depth:] = np.vecdot(weights, slopes[parts])
-        blurred = weights * noise[parts] / h[parts]
-        blur[depth, depth:] = np.vecdot(blurred, blurred)
-    values, parents, blur = values[1:, 1:], values[:-1], NOISE * np.sqrt(blur[1:, 1:])
-    own, other = np.abs(values - parents[:, 1:]), np.abs(values - parents[:, :-1])
-    truncation = TRUNCATION * np.where(other > own, other, own)
-    bars = truncation + blur
-    bars[np.isnan(bars)] = np.inf
-    found = []
-    for j, depth in enumerate(bars.argmin(axis=0).tolist() if tableau else []):
-        place = depth, j
-        best = values[place], truncation[place], blur[place], h[j + 1]
-        found.append(Estimate(*map(float, best)) if bars[place] < np.inf else NOTHING)
-    return found
+    if len(h) < 2 or not noise[-1] < np.inf:
+        return Windows.none(max(len(h) - 1, 0))
+    if not math.isfinite(np.add.reduce(slopes)):  # no window is across where the claim is none
+        lost = int(np.isfinite(slopes).argmin())
+        parts = [
+            windows(h[at], slopes[at], noise[at], power)
+            for at in (slice(lost), slice(lost + 1, None))
+        ]
+        parts.insert(1, Windows.none(len(h) - 1 - sum(part.value.size for part in parts)))
+        return Windows(*map(np.concatenate, zip(*parts, strict=True)))
+    table, beyond = _tableau(h.tobytes(), power)
+    values = np.vecdot(table, slopes)
+    blurred = table[1:, 1:] * noise / h
+    blur = NOISE * np.sqrt(np.vecdot(blurred, blurred))
+    values, own, other = values[1:, 1:], values[:-1, 1:], values[:-1, :-1]
+    truncation = TRUNCATION * np.maximum(np.abs(values - own), np.abs(values - other))
+    best = (truncation + blur + beyond).argmin(axis=0), np.arange(len(h) - 1)
+    return Windows(values[best], truncation[best], blur[best], h[1:])
 
 
 @functools.lru_cache(maxsize=64)  # a ladder is looked at several times
-def _extrapolations(steps: bytes, power: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return, for each depth of a tableau, the rungs that each of its values takes, and weights."""
-    nodes = np.frombuffer(steps) ** power
-    found = []
-    for depth in range(1, min(len(nodes) - 1, _DEPTH) + 1):
-        parts = np.arange(len(nodes) - depth)[:, None] + np.arange(depth + 1)
-        found.append((parts, _weights(nodes[parts])))
-    return found
+def _tableau(steps: bytes, power: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return the weights of all rungs in a tableau, by depths and finest rungs.
+
+    And infinity for what would take more rungs than there are, without the first depth and rung.
+    """
+    nodes = np.append(np.frombuffer(steps) ** power, 1.0)
+    parts, others, beyond = _places(len(nodes) - 1)
+    table = np.zeros((len(parts) + 1, len(nodes) - 1, len(nodes)))
+    table[0] = np.eye(*table.shape[1:])
+    np.put_along_axis(table[1:, 1:], parts, _weights(nodes[parts], others), axis=-1)
+    return np.ascontiguousarray(table[:, :, :-1]), beyond
 
 
-def estimate(rungs: Rungs, sigma: float, fine: float) -> tuple[Estimate, list[Estimate]]:
+@functools.lru_cache(maxsize=64)
+def _places(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rungs that each value takes, or else one more; `others`; and the same infinity."""
+    depth = np.arange(1, min(count - 1, _DEPTH) + 1)[:, None, None]
+    last, place = np.arange(1, count)[:, None], np.arange(_DEPTH + 1)
+    taken = (place <= depth) & (depth <= last)
+    both = taken[..., None, :] & taken[..., :, None] & ~np.eye(_DEPTH + 1, dtype=bool)
+    beyond = np.where(depth <= last, 0.0, np.inf)[..., 0]
+    return np.where(taken, last - depth + place, count), both, beyond
+
+
+def estimate(rungs: Rungs, sigma: float, fine: float) -> tuple[Estimate, Windows]:
     """
     Return the claim's error along a line, and every window that was looked at.
 
@@ -127,30 +174,32 @@ def estimate(rungs: Rungs, sigma: float, fine: float) -> tuple[Estimate, list[Es
         bar. Never the least bar as such: a coarse window may be precise and wrong (aliasing,
         ripples, kinks). A window counts only if every finer rung agrees with it, within its noise.
         `NOTHING` if no window does.
-    all : list of Estimate
-        The best window of each rung, coarse to fine, contradicted ones among them.
+    all : Windows
+        Contradicted ones among them.
     """
     rungs = rungs.both()
     h, error = rungs.h, rungs.error
     noise = rungs.spread(sigma) * np.sqrt(0.5)
     found = windows(h, error, noise, 2)
-    valid = _uncontradicted(found, h, error, noise, 2)
-    good = [window for window in valid if window.bar <= fine]
-    if good:
-        return good[-1], found
-    return min(valid, key=lambda window: window.bar, default=NOTHING), found
+    return found.sharpest(uncontradicted(found, h, error, noise, 2), fine), found
 
 
-def _uncontradicted(
-    found: list[Estimate], h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int
-) -> list[Estimate]:
-    """Return the windows with which every finer rung agrees, within its noise."""
-    if not found:
-        return []
-    value, bar = np.array([(window.value, window.bar) for window in found]).T[:, :, None]
+def uncontradicted(
+    found: Windows, h: np.ndarray, slopes: np.ndarray, noise: np.ndarray, power: int
+) -> list[bool]:
+    """Tell of each window whether every finer rung agrees with it, within its noise."""
+    growth, coarser = _growth(h.tobytes(), power)
     # A row for each window, a column for each rung.
+    value = found.value[:, None]
     apart, own = np.abs(slopes - value), np.abs(slopes[1:, None] - value)
-    allowed = bar + NOISE * noise / h + 2 * own * (h / h[1:, None]) ** power
-    finer = np.arange(h.size) > np.arange(1, h.size)[:, None]
-    valid = (apart <= allowed) | ~finer
-    return list(itertools.compress(found, valid.all(axis=1)))
+    allowed = found.bar[:, None] + NOISE * noise / h + own * growth + coarser
+    agrees: list[bool] = (apart <= allowed).all(axis=1).tolist()
+    return agrees
+
+
+@functools.lru_cache(maxsize=64)
+def _growth(steps: bytes, power: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return by what the error of a rung may be larger at another one; and which are no finer."""
+    h = np.frombuffer(steps)
+    last = h[1:, None]
+    return 2 * (h / last) ** power, np.where(h < last, 0.0, np.inf)

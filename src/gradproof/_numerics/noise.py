@@ -1,5 +1,7 @@
 """The noise of func, as its values on one line show it."""
 
+import math
+
 import numpy as np
 
 from .rungs import Rungs
@@ -27,19 +29,16 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
         the neighbouring rungs where they are least: truncation only ever adds. Source: the idea
         of J. J. More and S. M. Wild, SIAM J. Sci. Comput. 33 (2011) 1292, on a geometric ladder.
     """
-    rows = [row for rungs in ladders for row in rungs.scatter]
+    rows = [(step, a * a, b * b) for rungs in ladders for step, a, b in rungs.scatter]
     if not rows:
         return floor
     steps = sorted({row[0] for row in rows})
-    starts = range(max(1, len(steps) - together + 1))
-    sets = [
-        [v for row in rows if row[0] in steps[start : start + together] for v in row[1:]]
-        for start in starts
-    ]
+    sets = (
+        [square for row in rows if row[0] in steps[start : start + together] for square in row[1:]]
+        for start in range(max(1, len(steps) - together + 1))
+    )
     # `np.mean` would cost three times as much.
-    squares = (np.add.reduce(np.square(values)) / len(values) for values in sets)
-    least = float(np.sqrt(min(squares)))
-    return max(floor, 1.5 * least)
+    return max(floor, 1.5 * math.sqrt(min(np.add.reduce(own) / len(own) for own in sets)))
 
 
 def noise_bound(rungs: Rungs, floor: float) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .extrapolation import NOTHING, Estimate, _uncontradicted, windows
+from .extrapolation import Estimate, Windows, uncontradicted, windows
 from .rungs import NOISE, TRUNCATION, Rungs
 
 
@@ -15,8 +15,8 @@ def one_sided(rungs: Rungs, sigma: float) -> tuple[Estimate, Estimate]:
         # f(x) has noise of its own, common to all rungs: hence sqrt(2).
         noise = rungs.spread(sigma)[there] * np.sqrt(2.0)
         slopes = sign * values[there] / h
-        valid = _uncontradicted(windows(h, slopes, noise, 1), h, slopes, noise, 1)
-        sides.append(min(valid, key=lambda window: window.bar, default=NOTHING))
+        found = windows(h, slopes, noise, 1)
+        sides.append(found.sharpest(uncontradicted(found, h, slopes, noise, 1)))
     return sides[0], sides[1]
 
 
@@ -35,7 +35,7 @@ def at_an_edge(rungs: Rungs, sigma: float) -> Estimate:
     there = np.isfinite(values)
     h = rungs.h[there]
     slopes, noise = sign * values[there] / h, rungs.spread(sigma)[there] * np.sqrt(2.0)
-    found, last = [NOTHING] * max(h.size - 1, 0), np.nan
+    found, last = Windows.none(max(h.size - 1, 0)), np.nan
     for j in range(2, h.size):
         before, after = slopes[j - 1] - slopes[j - 2], slopes[j] - slopes[j - 1]
         even = abs(h[j] * h[j - 2] / h[j - 1] ** 2 - 1) < 1e-3
@@ -50,7 +50,8 @@ def at_an_edge(rungs: Rungs, sigma: float) -> Estimate:
         blur = NOISE * float(np.linalg.norm(weights * (noise / h)[j - 2 : j + 1]))
         truncation = TRUNCATION * abs(value - last)
         if np.isfinite(truncation):
-            found[j - 1] = Estimate(float(value), float(truncation), blur, float(h[j]))
+            for part, number in zip(found, (value, truncation, blur, h[j]), strict=True):
+                part[j - 1] = number
         last = value
-    valid = _uncontradicted(found, h, slopes, noise, 0)
-    return min([*series, *valid], key=lambda window: window.bar, default=NOTHING)
+    sharpest = found.sharpest(uncontradicted(found, h, slopes, noise, 0))
+    return min([*series, sharpest], key=lambda window: window.bar)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .extrapolation import Estimate, estimate
+from .extrapolation import Estimate, Windows, estimate
 from .least_squares import fitted, fitted_sides
 from .one_sided import at_an_edge, one_sided
 from .rungs import NOISE, Rungs
@@ -20,11 +20,11 @@ from .rungs import NOISE, Rungs
 #: 0.5 of itself and has to be seen in any dtype.
 COARSEST = 0.3
 #: A claim's error along a line, and the windows that were looked at, if any.
-Found = tuple[Estimate, list[Estimate]]
+Found = tuple[Estimate, Windows]
 
 
 def _fitted(rungs: Rungs, sigma: float, fine: float) -> Found:  # noqa: ARG001 (all that it has)
-    return fitted(rungs, sigma), []
+    return fitted(rungs, sigma), Windows.none(0)
 
 
 def _edge_fitted(rungs: Rungs, sigma: float) -> Estimate:

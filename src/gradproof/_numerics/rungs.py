@@ -102,11 +102,12 @@ class Rungs:
 
     def distinct(self) -> "Rungs":
         """Return the rungs without those that x, short of digits, made the same as another."""
-        kept: list[int] = []
-        for j, h in enumerate(self.h):
-            if not kept or h < 0.9 * self.h[kept[-1]]:
+        kept, last = [], np.inf
+        for j, h in enumerate(self.h.tolist()):
+            if h < 0.9 * last:
                 kept.append(j)
-        return self.part(kept)
+                last = h
+        return self if len(kept) == self.h.size else self.part(kept)
 
     @functools.cached_property
     def scatter(self) -> list[tuple[float, float, float]]:
@@ -133,5 +134,7 @@ class Rungs:
 def _annihilator(q: np.ndarray, p: np.ndarray) -> Any:
     """Return a, b with ``s(h) + a s(h/q) + b s(h/qp) = 0`` for s = h and for s = h**2."""
     # 1 + a/q + b/(qp) = 0 and 1 + a/q**2 + b/(qp)**2 = 0.
-    matrices = np.array([[1 / q, 1 / (q * p)], [1 / q**2, 1 / (q * p) ** 2]])
-    return np.linalg.solve(np.moveaxis(matrices, 2, 0), np.full((q.size, 2, 1), -1.0))[:, :, 0].T
+    matrices = np.empty((q.size, 2, 2))
+    matrices[:, 0, 0], matrices[:, 0, 1] = 1 / q, 1 / (q * p)
+    matrices[:, 1, 0], matrices[:, 1, 1] = 1 / q**2, 1 / (q * p) ** 2
+    return np.linalg.solve(matrices, [[-1.0], [-1.0]])[:, :, 0].T
