@@ -107,14 +107,24 @@ class Survey(Units):
     def measure(self, lines: list[Line]) -> None:
         """Set scales and noise from what some lines have shown."""
         self.lines = lines
-        self.look_near()
+        if not self._scaled:
+            self.look_near()
+            self._set_scales()
+        ladders = [rungs for _, rungs in lines]
+        self.grain = grain(ladders, self.floor)
+        # Rounding to a grain has a standard deviation of 0.289 of it.
+        self.sigma = max(self.noise(ladders), self.grain / 3)
+
+    def _set_scales(self) -> None:
+        """Set the scales, for good unless the claim is zero: then lines show what there is."""
         # Entries have a quarter of the digits to be smaller than the others and still be resolved:
         # differences take a half, and what has to be seen less than a third.
         ordinary = self.eps**0.25
         # A claim that is nothing but rounding of func's result is one of zero.
         least = self.precision.zero * self.eps * self.scalar.size
         claimed = largest_moved(self.g, self.move)
-        floor = least_slopes(self, lines) if claimed <= least else None
+        self._scaled = not claimed <= least
+        floor = None if self._scaled else least_slopes(self, self.lines)
         # That of one leaf may also be rounding of the claims of others, some operations of it.
         shared = 4 * self.eps * claimed
         # Nor has more to be seen of an entry where designs average rounding away: a share of the
@@ -126,10 +136,6 @@ class Survey(Units):
             self.scales = self.scales.floored(self.g, self.scalar.parts, share, self.rtol)
         assert self._rounding_by_ulps is not None
         self.claim_rounding = claim_noise(self, self._rounding_by_ulps)
-        ladders = [rungs for _, rungs in lines]
-        self.grain = grain(ladders, self.floor)
-        # Rounding to a grain has a standard deviation of 0.289 of it.
-        self.sigma = max(self.noise(ladders), self.grain / 3)
 
     def subgradient(self) -> bool:
         """Tell whether the claim lies between the one-sided slopes of func along all lines."""

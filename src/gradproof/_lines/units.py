@@ -76,6 +76,7 @@ class Units:
         self.lines: list[Line] = []
         self.roughness = Roughness()
         self._rounding_by_ulps: np.ndarray | None = None
+        self._scaled = False
         self.nothing = False
 
     def _scales(
