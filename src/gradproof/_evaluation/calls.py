@@ -107,12 +107,13 @@ class Calls:
         if self._workers is not None:
             yield from self._by_workers(self._workers, func, iter(points))
             return
+        quiet = self.backend.quiet()
         for point in points:
             if isinstance(point, Known):
                 yield point
             else:
                 self.spend()
-                yield outcome(self.backend, func, point)
+                yield outcome(quiet, func, point)
             del point  # as long as x0
 
     def _by_workers(self, workers: Workers, func: Function, points: Iterator[Any]) -> Iterator[Any]:
@@ -185,9 +186,11 @@ class Calls:
                 self.backend.sweep(called, x, plus, outputs, entries)
             return
 
+        quiet = self.backend.quiet()
+
         def one(point: Array) -> Any:
             self.spend()
-            return taken(outcome(self.backend, func, point))
+            return taken(outcome(quiet, func, point))
 
         self.backend.sweep(one, x, plus, outputs, entries)
 

@@ -1,6 +1,7 @@
 """Func at displacements from x0, and at x0 once more."""
 
 import copy
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -44,7 +45,7 @@ class Displaced(Results):
         return found
 
     def many(
-        self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """
         Yield func at x0 plus some displacements, and those that happened; see `at`.
@@ -56,8 +57,6 @@ class Displaced(Results):
             once the next is asked for.
         fresh : bool
             Whether to call func where the result is known, too.
-        overwrite : bool
-            Whether what happened may be written over what was asked for.
 
         Yields
         ------
@@ -74,11 +73,10 @@ class Displaced(Results):
                     yield Known(self._known[key])
                     continue
                 moved = self.point.moved(displacement)
-                out = displacement if overwrite else None
-                happened = self.point.happened(moved, displacement, out)
+                happened = self.point.happened(moved, displacement)
                 called.append((key, happened))
                 yield moved
-                del moved, displacement, happened, out  # as long as x0
+                del moved, displacement, happened  # as long as x0
 
         for outcome in self.calls.each(self._function, points()):
             if isinstance(outcome, Known):
@@ -87,11 +85,44 @@ class Displaced(Results):
             values = self._numbers(outcome)
             key, happened = called.popleft()
             if several:
-                if len(self._known) >= self._KEPT:
-                    self._known.pop(next(iter(self._known)))
-                self._known[key] = values, happened
+                self._keep(key, values, happened)
             yield values, happened
             del happened  # as long as x0
+
+    def _keep(self, key: bytes, values: np.ndarray, happened: np.ndarray) -> None:
+        if len(self._known) >= self._KEPT:
+            self._known.pop(next(iter(self._known)))
+        self._known[key] = values, happened
+
+    def rows(self, displacements: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """
+        Yield the same for each of some displacements, by all of which x0 is moved in one pass.
+
+        Parameters
+        ----------
+        displacements : ndarray of shape (k, n)
+            Written over.
+
+        Yields
+        ------
+        values, happened : ndarray
+            In order.
+        """
+        keys = [by.tobytes() for by in displacements] if self.at_x0.size > 1 else []
+        points, happened = self.point.together(displacements)
+        # Each is looked up when it is its turn: those before it may take its place.
+        todo = (
+            Known(self._known[key]) if key in self._known else point
+            for point, key in zip(points, keys or itertools.repeat(b""), strict=False)
+        )
+        for k, outcome in enumerate(self.calls.each(self._function, todo)):
+            if isinstance(outcome, Known):
+                yield outcome.result
+                continue
+            values = self._numbers(outcome)
+            if keys:
+                self._keep(keys[k], values, happened[k])
+            yield values, happened[k]
 
     @property
     def long(self) -> bool:

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +50,10 @@ class Known:
     result: Any
 
 
-def outcome(backend: Backend, func: Function, point: Any) -> Any:
-    """Return what func returns at a point, or `Failed`."""
+def outcome(quiet: AbstractContextManager[Any], func: Function, point: Any) -> Any:
+    """Return what func returns at a point, or `Failed`; `quiet` is of the backend, for many."""
     try:
-        with backend.quiet():
+        with quiet:
             return func(point)
     except Exception as err:
         return Failed(err)
@@ -76,7 +77,8 @@ class Points:
 
     def __call__(self, points: Iterable[Any]) -> list[Any]:
         """Return what func returns at some points, in a form that its next calls cannot change."""
-        found = (outcome(self.backend, self.func, point) for point in points)
+        quiet = self.backend.quiet()
+        found = (outcome(quiet, self.func, point) for point in points)
         return [one if isinstance(one, Failed) else copy.deepcopy(one) for one in found]
 
 

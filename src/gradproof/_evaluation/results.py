@@ -170,12 +170,12 @@ class Results:
         return self.calls.left()
 
     def _arrays(self, outcome: Any) -> list[Any]:
-        """Return the arrays in what func returned, kept from later calls; NaN where it failed."""
+        """Return the arrays in what func returned, its own; of NaN where it failed."""
         if isinstance(outcome, Failed):
             if self.failure is None:
                 self.failure = of_error(outcome.error)
             return self._nowhere()
-        found = [self.backend.keep(array) for array in self._leaves_of(outcome)]
+        found = self._leaves_of(outcome)
         for leaf, array in zip(self.outputs.leaves, found, strict=True):
             if not leaf.complex and is_complex(array):
                 if self.failure is None:
@@ -195,10 +195,13 @@ class Results:
 
     def _array(self, outcome: Any) -> Any:
         """Return the array in what func, which has only one value, returned."""
-        return outcome if self._is_number(outcome) else self._arrays(outcome)[0]
+        if self._is_number(outcome):
+            return outcome
+        return self.backend.keep(self._arrays(outcome)[0])
 
     def _numbers(self, outcome: Any) -> np.ndarray:
-        """Return the numbers in what func returned."""
+        """Return the numbers in what func returned, in memory of their own."""
         if self._is_number(outcome):
             return np.array([outcome], dtype=np.float64)
-        return self.outputs.finite(flat_numbers(self.backend.to_host(self._arrays(outcome))))
+        found = np.array(flat_numbers(self.backend.to_host(self._arrays(outcome))))
+        return self.outputs.finite(found)

@@ -159,10 +159,10 @@ class SlopeValues(Values):
             raise ValueError(msg + of_output(self.value, "hess", like_claim=like_hess))
 
     def many(
-        self, displacements: Iterable[np.ndarray], *, fresh: bool = False, overwrite: bool = False
+        self, displacements: Iterable[np.ndarray], *, fresh: bool = False
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the slopes at x0 plus some displacements, measured anew, and what happened."""
-        del fresh, overwrite  # nothing is kept
+        del fresh  # nothing is kept
         happened: deque[np.ndarray] = deque()
 
         def places() -> Iterator[np.ndarray]:
@@ -180,6 +180,10 @@ class SlopeValues(Values):
             if k % len(_STENCIL) == len(_STENCIL) - 1:
                 yield total / self._h, happened.popleft()
                 total = np.zeros(1)
+
+    def rows(self, displacements: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the same for each of some displacements."""
+        return self.many(displacements)
 
     def again(self, count: int) -> np.ndarray:
         """Return the slope at x0, measured anew so many times, or as often as the budget allows."""

@@ -14,7 +14,10 @@ from .batches import Again, Leafed, Refused, refuse_misshapen
 from .displaced import Displaced
 from .outcomes import BudgetSpent
 
-__all__ = ["BudgetSpent", "Outputs", "Values", "each_alone"]
+__all__ = ["BudgetSpent", "Outputs", "Values"]
+#: The most entries that are moved, each alone, before what that made of func is looked at; and the
+#: most numbers that this takes: as many as stay in the cache.
+_IN_A_ROW, _NUMBERS = 16, 2**14
 #: Func at a displacement, the displacement that happened, and func at x0, computed alike.
 Beside = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -129,9 +132,16 @@ class Values(Displaced):
             yield from self._one_by_one(step, left)
 
     def _one_by_one(self, step: np.ndarray, entries: range) -> Iterator[tuple[Beside, Beside]]:
-        found = self.many(each_alone(step, entries))
-        for up in found:
-            yield (*up, self.at_x0), (*next(found), self.at_x0)
+        run = max(1, min(_IN_A_ROW, _NUMBERS // (step.size + self.at_x0.size)))
+        while entries:
+            some = entries[: int(max(1, min(run, self.left() / (2 * self.cost))))]
+            alone = np.zeros((2 * len(some), step.size))
+            for side, sign in enumerate((1.0, -1.0)):
+                alone[side::2][range(len(some)), some] = sign * step[some.start : some.stop]
+            found = self.rows(alone)
+            for up in found:
+                yield (*up, self.at_x0), (*next(found), self.at_x0)
+            entries = entries[len(some) :]
 
     def _in_batches(
         self, i: int, here: range, first: int, step: np.ndarray, sides: tuple[Array, Array]
@@ -192,13 +202,3 @@ class Values(Displaced):
         return Leafed(
             self._func, call, self._leaves_of, many, self.at_x0.size, self.dtype_eps, beside, remake
         )
-
-
-def each_alone(step: np.ndarray, entries: range) -> Iterator[np.ndarray]:
-    """Yield displacements of one entry after the other, up and down; one array, written over."""
-    displacement = np.zeros_like(step)
-    for i in entries:
-        for sign in (1.0, -1.0):
-            displacement[i] = sign * step[i]
-            yield displacement
-        displacement[i] = 0.0

@@ -1,6 +1,5 @@
 """A weighted sum of func's values near x0, for the verdict: one number for each displacement."""
 
-import itertools
 import math
 from functools import partial
 from typing import Any
@@ -166,16 +165,16 @@ def _by_moves(
     known: bool,
 ) -> np.ndarray:
     """Return changes, sizes, what was claimed, how far it went, and what share changed."""
-    found = np.ones((5, 2, steps.size))
-    changes, size, claimed, share, moved = found
+    told = np.ones((5, 2, steps.size))
+    changes, size, claimed, share, moved = told
     weight = sizes_or_ones(claim, known=known)
-    moves = ((-1.0) ** side * steps[j] * direction for side, j in places)
-    points = scalar.values.many(moves, overwrite=True)
     # A few at a time where they are short: then an operation costs more than its numbers.
     together = max(1, _TOGETHER // max(claim.size + scalar.weights.size, 1))
     for start in range(0, len(places), together):
-        at = tuple(np.transpose(places[start : start + together]))
-        values, happened = map(stacked, zip(*itertools.islice(points, together), strict=True))
+        side, j = np.transpose(places[start : start + together])
+        at, signed = (side, j), (-1.0) ** side * steps[j]
+        found = scalar.values.rows(signed[:, None] * direction)
+        values, happened = map(stacked, zip(*found, strict=True))
         claimed[at] = np.vecdot(happened, claim)
         if claim.size <= LONG:
             share[at] = np.vecdot(np.abs(happened), weight(slice(None)))
@@ -185,7 +184,7 @@ def _by_moves(
         changes[at], size[at] = scalar.change(values), scalar.size_of(values)
         if scalar.weights.size > 1:
             moved[at] = scalar.share_of(values != scalar.values.at_x0)
-    return found
+    return told
 
 
 def _in_passes(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.registry import Backend
+from .._backends.typing import Array
 from .._numerics.blocks import LONG
 from .callables import _is_complex
 from .hints import of_pair
@@ -15,6 +16,8 @@ from .paths import listed
 
 #: Most of what functions return: numbers of which nothing needs to be asked.
 PLAIN = (float, np.float64)
+#: Dtypes that NumPy computes with.
+_HOSTS = ("float16", "float32", "float64")
 
 
 def output_shape(value: Any, name: str, *, flags: bool = False) -> tuple[int, ...]:
@@ -132,3 +135,9 @@ def as_numbers(backend: Backend, value: Any, name: str, *, narrow: bool = False)
     if narrow and array.size > LONG and array.dtype == np.float32:
         return array
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64, copy=False)
+
+
+def host_dtype(array: Array) -> "np.dtype | None":
+    """Return the dtype of an array, if it is one of NumPy's and real."""
+    name = str(array.dtype).rpartition(".")[2]
+    return np.dtype(name) if name in _HOSTS else None

@@ -8,11 +8,10 @@ import numpy as np
 from .._backends.typing import Array
 from .._numerics.blocks import BLOCK, LONG
 from .layout import Leaf
+from .numbers import host_dtype
 from .point import Point
 from .span import Span
 
-#: Dtypes that NumPy computes with.
-_DTYPES = ("float16", "float32", "float64")
 #: Takes what happened to a part of the entries.
 Told = Callable[[slice, np.ndarray], None]
 
@@ -21,7 +20,7 @@ def is_long(point: Point | Span) -> bool:
     """Tell whether x0 has so many entries, all real, that `displaced` is the way to move them."""
     if not isinstance(point, Point) or point.x.size <= LONG or not point.entrywise:
         return False
-    return all(_dtype(array) is not None for array in point.arrays)
+    return all(host_dtype(array) is not None for array in point.arrays)
 
 
 def moved_for_claim(point: Point | Span, displacement: np.ndarray) -> list[Array]:
@@ -59,7 +58,7 @@ def displaced(
     found = []
     scratch = np.empty((2, BLOCK))
     for leaf, like in zip(point.leaves, point.given if for_claim else point.arrays, strict=True):
-        buffer = np.empty(math.prod(leaf.shape), dtype=_dtype(like))
+        buffer = np.empty(math.prod(leaf.shape), dtype=host_dtype(like))
         with np.errstate(over="ignore", invalid="ignore"):  # infinite, and so refused
             for part in _blocks(leaf):
                 there, happened = scratch[:, : part.stop - part.start]
@@ -80,9 +79,3 @@ def displaced(
 def _blocks(leaf: Leaf) -> Iterator[slice]:
     start, stop = leaf.where.start, leaf.where.stop
     return (slice(at, min(at + BLOCK, stop)) for at in range(start, stop, BLOCK))
-
-
-def _dtype(array: Array) -> np.dtype | None:
-    """Return the dtype of an array, if it is one of NumPy's and real."""
-    name = str(array.dtype).rpartition(".")[2]
-    return np.dtype(name) if name in _DTYPES else None

@@ -1,7 +1,7 @@
 """The point of evaluation: an array or a pytree, as a flat vector of real numbers."""
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from .._backends.typing import Array, Function
 from .._numerics.blocks import LONG
 from .._numerics.precision import Precision
 from .hints import of_exception
+from .numbers import host_dtype
 from .primals import Primals
 
 
@@ -139,6 +140,36 @@ class Point(Primals):
         if self.fixed is not None:
             there[self.fixed] = self.at_x0[self.fixed]
         return self._native(there, for_claim=for_claim)
+
+    def together(self, displacements: np.ndarray) -> tuple[Iterator[list[Array]], np.ndarray]:
+        """
+        Return the leaves at x0 plus each of some displacements, and those that happened.
+
+        Parameters
+        ----------
+        displacements : ndarray of shape (k, n)
+            Written over.
+
+        Returns
+        -------
+        points : iterator of list of array
+            Each in memory of its own.
+        happened : ndarray of shape (k, n)
+            The displacements, rounded in the dtypes of x0.
+        """
+        dtypes = {host_dtype(array) for array in self.arrays}
+        if len(dtypes) > 1 or None in dtypes or self.backend.flushes:
+            moved = [self.moved(by) for by in displacements]
+            return iter(moved), np.stack([self.happened(leaves) for leaves in moved])
+        with np.errstate(over="ignore", invalid="ignore"):
+            there = (self.x + displacements).astype(dtypes.pop(), copy=False)
+            if self.fixed is not None:
+                there[:, self.fixed] = self.at_x0[self.fixed]
+            happened = np.subtract(there, self.x, out=displacements)
+            if self.fixed is not None:
+                happened[:, self.fixed] = 0.0
+        rows = there if len(there) == 1 else map(np.copy, there)
+        return map(self._native, rows), happened
 
     def native(self, flat: np.ndarray) -> list[Array]:
         """Return a flat vector as arrays like the leaves, in memory of their own."""

@@ -1,6 +1,7 @@
 """Lines through x0 as points of their own: an entry for each of a few tangents."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,13 @@ class Span:
         """Return the leaves at x0 plus a sum of tangents."""
         return self._point.moved(self.whole(displacement), for_claim=for_claim)
 
+    def together(self, displacements: np.ndarray) -> tuple[Iterator[list[Array]], np.ndarray]:
+        """Return the leaves at x0 plus each of some sums of tangents; see `Point.together`."""
+        whole = np.stack([self.whole(displacement) for displacement in displacements])
+        points, by = self._point.together(whole)
+        pairs = zip(by, displacements, strict=True)
+        return points, np.stack([self._measured(one, asked) for one, asked in pairs])
+
     def whole(self, displacement: np.ndarray) -> Any:
         """Return a displacement as one of the entries of x0."""
         count = len(self._tangents)
@@ -128,7 +136,11 @@ class Span:
         (those of all leaves add up to what the halves of all entries add up to), a projection of
         the whole would hand part of a step along one of them to the others.
         """
-        by = np.ldexp(self._point.happened(moved), -self._sizes)
+        return self._measured(self._point.happened(moved), asked)
+
+    def _measured(self, by: np.ndarray, asked: np.ndarray | None) -> Any:
+        """Return how far along each tangent a displacement of the entries of x0 is."""
+        by = np.ldexp(by, -self._sizes)
         if asked is None:
             return by @ self._inverse
         return asked + (by - asked @ self._scaled) @ self._inverse

@@ -25,7 +25,11 @@ class Calls(Arrays):
         return False
 
     def quiet(self) -> AbstractContextManager[Any]:
-        """Return the context in which func is called: nothing of it may be recorded."""
+        """
+        Return the context in which func is called: nothing of it may be recorded.
+
+        It can be entered for one call after the other.
+        """
         return _NOTHING
 
     def keep(self, output: Any) -> Any:

@@ -199,11 +199,15 @@ class TorchArrays(StandardBackend):
     def from_host(self, values: np.ndarray, like: Any, dtype: Any = None) -> Array:
         # torch warns of what is read-only. `from_numpy` heeds no default device, as `as_tensor`
         # does.
-        values = np.require(values, requirements="W")
-        moved = torch.from_numpy(values).to(device=like.device, dtype=dtype or like.dtype)
-        if _is_wrapper(like) and dtype in (None, like.dtype) and moved.shape == like.shape:
+        if not (isinstance(values, np.ndarray) and values.flags.writeable):
+            values = np.array(values)
+        moved = torch.from_numpy(values)
+        dtype = dtype or like.dtype
+        if moved.dtype != dtype or moved.device != like.device:
+            moved = moved.to(device=like.device, dtype=dtype)
+        if _is_wrapper(like) and dtype == like.dtype and moved.shape == like.shape:
             moved = torch.empty_like(like.detach()).copy_(moved)
-        return moved.requires_grad_(like.requires_grad)  # as x0 does, or not
+        return moved.requires_grad_() if like.requires_grad else moved  # as x0 does, or not
 
     def coordinates(self, matrix: Any) -> Any:
         if not isinstance(matrix, torch.Tensor) or matrix.layout == torch.strided:
