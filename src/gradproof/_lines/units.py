@@ -110,7 +110,7 @@ class Units:
         rng = self.rng(consumer)
         if self.g.size > LONG:  # a tenth of the time
             return drawn(self.g.size, lambda n: 1.0 - 2.0 * rng.integers(2, size=n))
-        return rng.choice([-1.0, 1.0], self.g.size)
+        return 2.0 * rng.integers(2, size=self.g.size) - 1.0
 
     def look_near(self) -> None:
         """Learn, once, by how much an ulp of x0 moves the claim; the scales are to come anew."""

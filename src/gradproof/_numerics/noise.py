@@ -34,8 +34,8 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
         return floor
     steps = sorted({row[0] for row in rows})
     sets = (
-        [square for row in rows if row[0] in steps[start : start + together] for square in row[1:]]
-        for start in range(max(1, len(steps) - together + 1))
+        [square for row in rows if row[0] in near for square in row[1:]]
+        for near in (steps[j : j + together] for j in range(max(1, len(steps) - together + 1)))
     )
     # `np.mean` would cost three times as much.
     return max(floor, 1.5 * math.sqrt(min(np.add.reduce(own) / len(own) for own in sets)))
