@@ -221,3 +221,37 @@ def test_a_drop_in_looks_no_further_where_single_precision_has_spoken(modes):
     another.defjvp(lambda x, t: (another(*x), (2 * x[0] * factors.astype(x[0].dtype) * t[0]).sum()))
     with pytest.raises(WrongDerivative):
         check_grads(another, (x,), 1, modes=modes)
+
+
+@pytest.mark.library("torch")
+def test_a_missing_row_of_a_norm_is_found():
+    """Half precision is open about one row of 256 at some seeds; single precision sees it."""
+    import torch
+
+    class Norm(torch.autograd.Function):
+        missing = True
+
+        @staticmethod
+        def forward(ctx, x):
+            wide = x.float()
+            root = torch.rsqrt((wide * wide).mean(-1, keepdim=True) + 1e-6)
+            ctx.save_for_backward(x, root)
+            return (wide * root).to(x.dtype)
+
+        @staticmethod
+        def backward(ctx, ct):
+            x, root = ctx.saved_tensors
+            unit, pulled = x.float() * root, ct.float()
+            dx = root * (pulled - unit * (pulled * unit).mean(-1, keepdim=True))
+            if Norm.missing:
+                dx[77] = 0
+            return dx.to(x.dtype)
+
+    for seed in range(4):
+        x = torch.tensor(np.random.default_rng(seed).normal(size=(256, 512))).bfloat16()
+        Norm.missing = True
+        wrong = verify_autodiff(Norm.apply, x, modes="vjp", seed=seed)
+        assert wrong.verdict is Verdict.FAIL, str(wrong)
+        if not seed:
+            Norm.missing = False
+            assert verify_autodiff(Norm.apply, x, modes="vjp", seed=seed).ok
