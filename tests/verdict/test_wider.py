@@ -225,7 +225,7 @@ def test_a_drop_in_looks_no_further_where_single_precision_has_spoken(modes):
 
 @pytest.mark.library("torch")
 def test_a_missing_row_of_a_norm_is_found():
-    """Half precision is open about one row of 256 at some seeds; single precision sees it."""
+    """Half precision is open about one row of 128 at this seed; single precision sees it."""
     import torch
 
     class Norm(torch.autograd.Function):
@@ -244,14 +244,13 @@ def test_a_missing_row_of_a_norm_is_found():
             unit, pulled = x.float() * root, ct.float()
             dx = root * (pulled - unit * (pulled * unit).mean(-1, keepdim=True))
             if Norm.missing:
-                dx[77] = 0
+                dx[42] = 0
             return dx.to(x.dtype)
 
-    for seed in range(4):
-        x = torch.tensor(np.random.default_rng(seed).normal(size=(256, 512))).bfloat16()
-        Norm.missing = True
-        wrong = verify_autodiff(Norm.apply, x, modes="vjp", seed=seed)
-        assert wrong.verdict is Verdict.FAIL, str(wrong)
-        if not seed:
-            Norm.missing = False
-            assert verify_autodiff(Norm.apply, x, modes="vjp", seed=seed).ok
+    x = torch.tensor(np.random.default_rng(3).normal(size=(128, 64))).bfloat16()
+    wrong = verify_autodiff(Norm.apply, x, modes="vjp", seed=3)
+    assert wrong.verdict is Verdict.FAIL, str(wrong)
+    open_ = verify_autodiff(Norm.apply, x, modes="vjp", seed=3, wider=False)
+    assert open_.verdict is Verdict.INCONCLUSIVE
+    Norm.missing = False
+    assert verify_autodiff(Norm.apply, x, modes="vjp", seed=3).ok
