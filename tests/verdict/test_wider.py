@@ -250,7 +250,6 @@ def test_a_missing_row_of_a_norm_is_found():
     x = torch.tensor(np.random.default_rng(3).normal(size=(128, 64))).bfloat16()
     wrong = verify_autodiff(Norm.apply, x, modes="vjp", seed=3)
     assert wrong.verdict is Verdict.FAIL, str(wrong)
-    open_ = verify_autodiff(Norm.apply, x, modes="vjp", seed=3, wider=False)
-    assert open_.verdict is Verdict.INCONCLUSIVE
+    assert wrong.measured_in == "float32"
     Norm.missing = False
     assert verify_autodiff(Norm.apply, x, modes="vjp", seed=3).ok
