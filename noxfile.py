@@ -130,7 +130,7 @@ def minimums(session: nox.Session) -> None:
 def kernels(session: nox.Session) -> None:
     """Run kernels in Triton on the CPU, which its interpreter does; for Linux alone."""
     install(session, "test", "torch", "triton")
-    chosen = () if session.posargs else ("tests/kernels/test_triton.py",)
+    chosen = () if session.posargs else ("tests/kernels",)
     pytest(session, *PARALLEL, *chosen, backends="torch,triton", TRITON_INTERPRET="1")
 
 
