@@ -36,7 +36,7 @@ _AGREES = "every entry agrees, and would have been seen to disagree"
 _FUNC_MOVES = "func does not return the same at x0 when it is called there again"
 _CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
 #: What is said of entries that differ and do not matter.
-NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
+_NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
 _NOT_FINITE = "func is not finite at x0: there is no slope to compare with"
 SPENT = "the budget of calls ended before all entries were measured"
 
@@ -222,9 +222,9 @@ class Decision:
             fits = False
         if fits is False:
             return _TOGETHER
-        if self.each is None:
-            self._say_negligible()
-        return _UNRESOLVED if found.unresolved.size else _AGREES
+        if found.unresolved.size:
+            return _UNRESOLVED
+        return self._but_negligible() if self.each is None else _AGREES
 
     def _depends_on_calls(self, line: Line) -> bool:
         """Measure a line, and tell whether func is no function of x: then it shows nothing."""
@@ -240,16 +240,18 @@ class Decision:
         remarks += [text for text in (why, of_func) if text]
         return bool(of_func)
 
-    def _say_negligible(self) -> None:
-        """Say how many entries differ, and are nothing beside the others."""
+    def _but_negligible(self) -> str:
+        """Return the words for a pass, with how many entries differ and are nothing."""
         survey, found = self.survey, self.findings
         with np.errstate(invalid="ignore"):
             small = survey.scales.negligible
             allowed = survey.rtol * np.abs(survey.scales.claim) + survey.claim_rounding
             off = np.abs(found.error) > allowed + DOUBT * (found.truncation + found.noise)
         count = int((small & off & (found.state == PASS)).sum())
-        if count:
-            found.remarks.append(f"{count} of {small.size} entries differ, and {NEGLIGIBLE}")
+        if not count:
+            return _AGREES
+        n = small.size
+        return f"every entry that matters agrees; {count} of {n} entries differ, and {_NEGLIGIBLE}"
 
     def _in_part(self, line: Line) -> bool:
         """Tell whether an error along the claim is that of some entries, which are to be named."""
