@@ -153,7 +153,7 @@ class Survey(Units):
             if not known or any(a is not b for a, b in zip(lines, self.lines, strict=True)):
                 self.measure(lines)
             finest = min(float(rungs.h[-1]) for _, rungs in lines)
-            smooth = any(self._smooth_up_to(*line) >= finest for line in lines)
+            smooth = any(_smooth_up_to(self, *line) >= finest for line in lines)
             if (smooth and not self._smoother_below(lines)) or finest < 64 * self.scalar.x_eps:
                 break
             ratio = lines[0][1].h[-2] / lines[0][1].h[-1]
@@ -208,22 +208,23 @@ class Survey(Units):
         """Return the step at which noise is immaterial, and up to which truncation is."""
         typical = self.typical
         low = max(8 * self.sigma / (self.rtol * typical), 64 * self.eps) if typical else np.inf
-        return low, min(self._smooth_up_to(*line) for line in lines)
+        return low, min(_smooth_up_to(self, *line) for line in lines)
 
-    def _smooth_up_to(self, weights: np.ndarray, rungs: Rungs) -> float:
-        """Return the largest step at which, and below which, truncation is immaterial."""
-        least = float(rungs.h[-1]) / 8
-        rungs = rungs.both()
-        if rungs.h.size < 2:  # the domain ends nearer than that: nothing is known of it
-            return least
-        scale = self.size_along(weights)
-        limit, _ = estimate(rungs, self.sigma, self.rtol * scale)
-        value = 0.0 if limit is NOTHING else limit.value
-        material, excess = self.rtol / 8 * scale, np.abs(rungs.error - value)
-        smooth = excess <= material + 3 * self.sigma / rungs.h
-        high = least
-        for h, left, ok in zip(rungs.h[::-1], excess[::-1], smooth[::-1], strict=True):
-            if not ok:  # between two rungs: truncation falls with the square of the step
-                return max(high, float(h * np.sqrt(material / left)))
-            high = float(h)
-        return high
+
+def _smooth_up_to(survey: Survey, weights: np.ndarray, rungs: Rungs) -> float:
+    """Return the largest step at which, and below which, truncation is immaterial."""
+    least = float(rungs.h[-1]) / 8
+    rungs = rungs.both()
+    if rungs.h.size < 2:  # the domain ends nearer than that: nothing is known of it
+        return least
+    scale = survey.size_along(weights)
+    limit, _ = estimate(rungs, survey.sigma, survey.rtol * scale)
+    value = 0.0 if limit is NOTHING else limit.value
+    material, excess = survey.rtol / 8 * scale, np.abs(rungs.error - value)
+    smooth = excess <= material + 3 * survey.sigma / rungs.h
+    high = least
+    for h, left, ok in zip(rungs.h[::-1], excess[::-1], smooth[::-1], strict=True):
+        if not ok:  # between two rungs: truncation falls with the square of the step
+            return max(high, float(h * np.sqrt(material / left)))
+        high = float(h)
+    return high
