@@ -47,7 +47,7 @@ MISTAKES = (
         "rms_norm",
         "(pulled * unit).sum(1, keepdims=True) / n",
         "(pulled * unit).sum(1, keepdims=True) / x_ref.shape[1]",
-        {"vjp by x": "off as a whole by a multiple of x"},
+        {"vjp by x": "are off by a multiple of x"},
     ),
     Mistake(
         "the sum of the last block alone",

@@ -51,9 +51,14 @@ def _found(errors: Errors) -> Iterator[Finding]:
         yield Finding(f"{errors.off} of {n} entries are off", errors.worst, errors.off)
     for k, direction in enumerate(errors.directions):
         yield from _whole(errors, k, direction)
-    for axis in range(len(errors.sample.shape) if len(errors.sample.shape) > 1 else 0):
-        for k, direction in enumerate(errors.directions):
-            yield from _slices(errors, axis, k, direction)
+    axes = range(len(errors.sample.shape) if len(errors.sample.shape) > 1 else 0)
+    slices = [
+        found
+        for axis in axes
+        for k, direction in enumerate(errors.directions)
+        for found in _slices(errors, axis, k, direction)
+    ]
+    yield from sorted(slices, key=lambda found: -found.size)  # what shows most clearly first
     yield from _any_shape(errors)
 
 
