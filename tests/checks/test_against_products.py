@@ -137,6 +137,12 @@ class TestForward:
         report = verify(lambda x, w: wrong(x * x, w) * 2, "forward", x, w)
         assert [c.name for c in report.checks if c.verdict is Verdict.FAIL] == ["vjp by w"]
 
+    def test_no_rule(self, kernels):  # noqa: F811
+        """Func is not compared with itself."""
+        x = kernels.array(drawn(*SHAPE), "float32")
+        with pytest.raises(TypeError, match="compared with itself"):
+            verify(lambda x: x * x, "forward", x)
+
     def test_other_words(self, kernels):  # noqa: F811
         x = kernels.array(drawn(*SHAPE), "float32")
         with pytest.raises(TypeError, match="'forward'"):
@@ -225,6 +231,37 @@ class TestForwardOfTorch:
         assert report.verdict is Verdict.INCONCLUSIVE
         assert "does not differentiate all of func's forward code" in report.reason
         assert verify(Scaled.apply, lambda x: x * x.sum(), x).ok
+
+    def test_rules_under_vmap_stay(self):
+        import torch
+
+        class Wrong(torch.autograd.Function):
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(x):
+                return x * x
+
+            @staticmethod
+            def setup_context(ctx, inputs, output):
+                ctx.save_for_backward(*inputs)
+
+            @staticmethod
+            def backward(ctx, ct):
+                return 3 * ctx.saved_tensors[0] * ct
+
+        x = torch.tensor(drawn(*SHAPE)).float()
+        with pytest.raises(TypeError, match="compared with itself"):
+            verify(torch.func.vmap(Wrong.apply), "forward", x)
+
+    def test_parameters_of_a_module(self):
+        import torch
+
+        layer = torch.nn.Linear(SHAPE[1], 3)
+        x = torch.tensor(drawn(*SHAPE)).float()
+        report = verify(lambda x, m: m(x), lambda x, m: m(x), x, layer, modes="vjp")
+        assert report.ok
+        assert {"vjp by m['weight']", "vjp by m['bias']"} <= set(by_name(report))
 
     def test_in_place_and_new_style(self):
         import torch
@@ -349,3 +386,26 @@ class TestLayouts:
         report = verify(picky, lambda x: 2 * x, x, order=0)
         assert report.ok
         assert "x0 in another layout" in report.scope.not_checked[-1]
+
+
+@both
+def test_an_entry_that_half_precision_hides(kernels):  # noqa: F811
+    """One entry, off by some roundings of its row: in float32 nothing else is off."""
+    x = kernels.array(drawn(*SHAPE), "bfloat16")
+    reference = partial(softmax, kernels.xp)
+
+    def kernel(factor):
+        factors = np.ones(SHAPE)
+        truth = np.asarray(kernels.cast(reference(x), kernels.dtype("float32")))
+        factors[7, int(np.argsort(truth[7])[2])] = factor
+
+        def of(x):
+            y = reference(kernels.cast(x, kernels.dtype("float32")))
+            return kernels.cast(y * kernels.array(factors, "float32"), x.dtype)
+
+        return of
+
+    assert verify(kernel(1.0), reference, x, order=0).ok
+    report = verify(kernel(1.1), reference, x, order=0)
+    assert report.verdict is Verdict.FAIL
+    assert "1 of 960 entries" in report.reason

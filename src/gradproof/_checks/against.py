@@ -175,7 +175,7 @@ def _compared(
     wrong = bool(said) or any(result.findings for result in results)
     checks, unseen = ([], []) if wrong else other_layouts(first, results)
     no_truth = ""
-    if forward and first.points[0].cotangents:
+    if forward and products.order:
         no_truth = cut(products, theirs, first.wide(first.points[0]), options.rng(2))
     found = Found(said, lost, tuple(checks), tuple(unseen), no_truth)
     return report_of(first, results, found, options.seed, max_k)

@@ -51,7 +51,8 @@ class Arguments:
         self.backend, self._flat = taken_apart((primals, kwargs))
         leaves = self._flat.leaves
         self._floating = [i for i, leaf in enumerate(leaves) if self._is_floating(leaf)]
-        self.arrays = [leaves[i] for i in self._floating]
+        # What autograd records of them, as of parameters, is none of a comparison's affair.
+        self.arrays = [self.backend.unrecorded(leaves[i]) for i in self._floating]
         chosen = range(len(primals)) if argnums is None else positions(argnums, len(primals))
         chosen = (chosen,) if isinstance(chosen, int) else tuple(chosen)
         tops = [_top(self._flat.paths[i]) for i in self._floating]

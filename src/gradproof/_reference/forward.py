@@ -15,7 +15,16 @@ _ROUNDINGS = 64
 
 def forward_code(arguments: Arguments, func: Leafwise, order: int) -> Leafwise:
     """Return the function without its rules; a TypeError if it cannot be differentiated so."""
-    plain = arguments.backend.without_rules(func)
+    taken: list[str] = []
+    plain = arguments.backend.without_rules(func, taken)
+    values = plain(arguments.arrays)
+    if not taken:
+        msg = (
+            "reference='forward': func applies no rule whose forward code could be taken in its "
+            "place (a jax.custom_vjp or custom_jvp, a torch.autograd.Function outside of "
+            "torch.func); it would be compared with itself. Pass a reference in plain operations."
+        )
+        raise TypeError(msg)
     if not order:
         return plain
     hint = (
@@ -23,7 +32,7 @@ def forward_code(arguments: Arguments, func: Leafwise, order: int) -> Leafwise:
         "but values of func."
     )
     products = Products(arguments, ("vjp",), 1)
-    ones = [arguments.backend.xp.ones_like(value) for value in plain(arguments.arrays)]
+    ones = [arguments.backend.xp.ones_like(value) for value in values]
     try:
         found = products.of(plain, Point(arguments.arrays, ones, [], []))
     except Exception as err:
@@ -53,12 +62,16 @@ def cut(products: Products, plain: Leafwise, x0: Point, rng: Any) -> str:
     plain : callable
         The forward code.
     x0 : Point
-        In the widest dtype, with cotangents.
+        In the widest dtype.
     rng : numpy.random.Generator
         For the tangent.
     """
     backend, xp = products.arguments.backend, products.arguments.backend.xp
     moved = products.arguments.moved
+    if not x0.cotangents:
+        values = [backend.unrecorded(value) for value in plain(x0.arrays)]
+        cotangents = [backend.from_host(rng.normal(size=tuple(v.shape)), v) for v in values]
+        x0 = Point(x0.arrays, cotangents, [], [])
     count = len(x0.cotangents)
     found = Products(products.arguments, ("vjp",), 1).of(plain, x0)
     values, vjps = found[:count], found[count:]

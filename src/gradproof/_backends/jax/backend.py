@@ -55,10 +55,10 @@ class JAXBackend(JAXCalls):
 
         return rounded(func, leaves, unit, seed)
 
-    def without_rules(self, func: Leafwise) -> Leafwise:
+    def without_rules(self, func: Leafwise, taken: list[str]) -> Leafwise:
         from .plain import without_rules
 
-        return without_rules(func)
+        return without_rules(func, taken)
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
         return jax.jvp(func, (leaves,), (tangents,))

@@ -17,35 +17,45 @@ _CALLS = ("jit", "pjit", "checkpoint", "remat2", "closed_call", "core_call")
 _JAX = str(Path(jax.__file__).parent)
 
 
-def without_rules(func: Leafwise) -> Leafwise:
+def without_rules(func: Leafwise, taken: list[str]) -> Leafwise:
     """Return the function, with the forward code of rules in their place but for JAX's own."""
+    of = _Plain(taken).of
 
     def plain(leaves: list[Any]) -> list[Any]:
         closed = jax.make_jaxpr(func)(leaves)
-        return run(closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(leaves), _of)
+        return run(closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(leaves), of)
 
     return plain
 
 
-def _of(eqn: Any, args: list[Any]) -> list[Any]:
-    name, params = eqn.primitive.name, eqn.params
-    inner = params.get("call_jaxpr", params.get("jaxpr"))
-    if name in _CALLS or (name in _RULES and not _of_jax(params)):
-        return run(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), args, _of)
-    for nested in _NESTED.get(name, ()):
-        params = {**params, nested: _each(params[nested])}
-    return bound(eqn, args, params)
+class _Plain:
+    """Evaluates operations, and takes rules away."""
 
+    def __init__(self, taken: list[str]) -> None:
+        self._taken = taken
 
-def _each(programs: Any) -> Any:
-    """Return programs without rules."""
-    if isinstance(programs, tuple):
-        return tuple(map(_each, programs))
-    return jax.make_jaxpr(partial(_ordered, programs))(*programs.in_avals)
+    def of(self, eqn: Any, args: list[Any]) -> list[Any]:
+        """Return the results of one operation."""
+        name, params = eqn.primitive.name, eqn.params
+        inner = params.get("call_jaxpr", params.get("jaxpr"))
+        rule = name in _RULES and not _of_jax(params)
+        if rule:
+            self._taken.append(name)
+        if rule or name in _CALLS:
+            consts = getattr(inner, "consts", ())
+            return run(getattr(inner, "jaxpr", inner), consts, args, self.of)
+        for nested in _NESTED.get(name, ()):
+            params = {**params, nested: self._each(params[nested])}
+        return bound(eqn, args, params)
 
+    def _each(self, programs: Any) -> Any:
+        """Return programs without rules."""
+        if isinstance(programs, tuple):
+            return tuple(map(self._each, programs))
+        return jax.make_jaxpr(partial(self._ordered, programs))(*programs.in_avals)
 
-def _ordered(program: Any, *args: Any) -> list[Any]:
-    return run(program.jaxpr, program.consts, args, _of)
+    def _ordered(self, program: Any, *args: Any) -> list[Any]:
+        return run(program.jaxpr, program.consts, args, self.of)
 
 
 def _of_jax(params: Any) -> bool:

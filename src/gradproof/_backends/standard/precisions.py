@@ -25,6 +25,6 @@ class Precisions(Calls):
         """Return func's leaves with a rounding drawn for each operation; none if unknown."""
         return []
 
-    def without_rules(self, func: Leafwise) -> Leafwise:
-        """Return a function with the forward code of its rules in their place."""
+    def without_rules(self, func: Leafwise, taken: list[str]) -> Leafwise:
+        """Return a function with the forward code of its rules in their place, and note these."""
         return func

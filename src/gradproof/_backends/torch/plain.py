@@ -12,8 +12,8 @@ from ..standard.precisions import Leafwise
 
 #: Where Function.apply, which users keep under names of their own, looks for what it calls.
 _BASE: Any = Function.__mro__[1]
-#: The threads that are to run forward code alone.
-_PLAIN: set[int] = set()
+#: The threads that are to run forward code alone, and the rules that were taken away there.
+_PLAIN: dict[int, list[str]] = {}
 _LOCK = threading.Lock()
 
 
@@ -40,28 +40,28 @@ class _Context:
         pass
 
 
-def without_rules(func: Leafwise) -> Leafwise:
+def without_rules(func: Leafwise, taken: list[str]) -> Leafwise:
     """Return the function, with the forward code of rules in their place but for torch's own."""
 
     def plain(leaves: list[Any]) -> list[Any]:
-        with _forward_code():
+        with _forward_code(taken):
             return func(leaves)
 
     return plain
 
 
 @contextmanager
-def _forward_code() -> Iterator[None]:
+def _forward_code(taken: list[str]) -> Iterator[None]:
     me = threading.get_ident()
     with _LOCK:
         if not _PLAIN:
             _BASE.apply = classmethod(_apply)
-        _PLAIN.add(me)
+        _PLAIN[me] = taken
     try:
         yield
     finally:
         with _LOCK:
-            _PLAIN.discard(me)
+            _PLAIN.pop(me, None)
             if not _PLAIN:
                 del _BASE.apply
 
@@ -70,6 +70,7 @@ def _apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
     """Run the forward code of a rule; another thread, and torch itself, apply the rule."""
     if threading.get_ident() not in _PLAIN or cls.__module__.partition(".")[0] == "torch":
         return super(_BASE, cls).apply(*args, **kwargs)
+    _PLAIN[threading.get_ident()].append(cls.__name__)
     # A forward may write to its arguments, which autograd forbids for a leaf.
     args = tuple(arg.clone() if _recorded(arg) else arg for arg in args)
     if cls.setup_context is not _BASE.setup_context:

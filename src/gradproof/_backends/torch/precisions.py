@@ -19,5 +19,5 @@ class TorchPrecisions(Precisions):
 
         return rounded(func, leaves, unit, seed)
 
-    def without_rules(self, func: Leafwise) -> Leafwise:
-        return without_rules(func)
+    def without_rules(self, func: Leafwise, taken: list[str]) -> Leafwise:
+        return without_rules(func, taken)
