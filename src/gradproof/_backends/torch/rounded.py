@@ -27,6 +27,8 @@ _EXACT = {
 #: Factors that are drawn once for each dtype and device; a longer tensor takes them repeatedly. A
 #: prime number, so that no row or column of a tensor has the same ones as another.
 _FACTORS = 1_048_573
+#: A tensor that is not longer has factors of its own: all of the above take as long as 64 such.
+_SHORT = 2**15
 
 
 class _Rounded(TorchDispatchMode):
@@ -36,6 +38,7 @@ class _Rounded(TorchDispatchMode):
         super().__init__()
         self._unit, self._seed = unit, seed
         self._host = torch.Generator().manual_seed(seed)
+        self._generators: dict[Any, torch.Generator] = {}
         self._factors: dict[Any, torch.Tensor] = {}
         self._simpler = _decompositions()
 
@@ -59,15 +62,14 @@ class _Rounded(TorchDispatchMode):
         # Tangents of constants are zeros without memory; shapes are found on the device "meta".
         if not tensor.is_floating_point() or tensor._is_zerotensor() or tensor.is_meta:
             return tensor
+        count = tensor.numel()
+        if count <= _SHORT:
+            return tensor * self._drawn(tensor, count).reshape(tensor.shape)
         key = tensor.device, tensor.dtype
         if key not in self._factors:
-            generator = torch.Generator(tensor.device).manual_seed(self._seed)
-            drawn = torch.empty(2 * _FACTORS, dtype=tensor.dtype, device=tensor.device)
-            drawn.uniform_(1 - self._unit, 1 + self._unit, generator=generator)
-            self._factors[key] = drawn
+            self._factors[key] = self._drawn(tensor, 2 * _FACTORS)
         first = int(torch.randint(_FACTORS, (), generator=self._host))
         factors = self._factors[key][first : first + _FACTORS]
-        count = tensor.numel()
         if count <= _FACTORS:
             return tensor * factors[:count].reshape(tensor.shape)  # which leaves infinity as it is
         flat = tensor.reshape(-1)
@@ -76,6 +78,14 @@ class _Rounded(TorchDispatchMode):
         torch.mul(flat[:rows].view(-1, _FACTORS), factors, out=found[:rows].view(-1, _FACTORS))
         torch.mul(flat[rows:], factors[: count - rows], out=found[rows:])
         return found.reshape(tensor.shape)
+
+    def _drawn(self, like: torch.Tensor, count: int) -> torch.Tensor:
+        """Return factors on the device of a tensor."""
+        if like.device not in self._generators:
+            self._generators[like.device] = torch.Generator(like.device).manual_seed(self._seed)
+        drawn = torch.empty(count, dtype=like.dtype, device=like.device)
+        generator = self._generators[like.device]
+        return drawn.uniform_(1 - self._unit, 1 + self._unit, generator=generator)
 
 
 @functools.cache
