@@ -1,23 +1,25 @@
 """
 How often a comparison with a reference is wrong, or does not know, and customary rules beside it.
 
-``nox -s references`` writes its tables into the docs; ``--seeds 1 --operations softmax,gelu``
-prints less. What is said wrongly of the operations that are held out is counted, never shown.
+``nox -s references`` writes its tables into the docs; ``-- --seeds 4 --operations softmax,gelu``
+prints others. Each step says what is counted so far, and a run that is cut prints its tables. What
+is said wrongly of the operations that are held out is counted, never shown.
 """
 
 import argparse
 import multiprocessing
-import time
+import signal
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.references import sizes
+from tests.references.counted import Counted
 from tests.references.held_out import HELD_OUT
-from tests.references.judged import DTYPES, OURS, Verdict, judged
+from tests.references.judged import DTYPES, OURS, judged
 from tests.references.operations import OPERATIONS
-from tests.references.peers import PEERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
 MARK = "<!-- {} of the {}, written by nox -s references -->"
@@ -25,32 +27,14 @@ MARK = "<!-- {} of the {}, written by nox -s references -->"
 
 def main() -> None:
     """Print the tables, and what was said wrongly of the operations that may be looked at."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2, help="draws of arguments")
-    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
-    every = ",".join([*OPERATIONS, *HELD_OUT])
-    parser.add_argument("--operations", default=every, help="some of them, by name")
-    parser.add_argument("--dtypes", default=",".join(DTYPES), help="some of them, by name")
-    parser.add_argument("--no-sizes", action="store_true", help="leave the second table out")
-    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
-    options = parser.parse_args()
-    seeds = range(options.first, options.first + options.seeds)
-    start = time.perf_counter()
-    names = options.operations.split(",")
-    jobs = [(name, dtype, seeds) for dtype in options.dtypes.split(",") for name in names]
-    lengths = [] if options.no_sizes else sorted(sizes.LENGTHS, reverse=True)
-    long_jobs = [(n, k, what) for k in lengths for n in sizes.SIDES for what in sizes.MISTAKES]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        long_ones = pool.imap_unordered(sizes.seen, long_jobs)
-        rules = _counted(pool.imap_unordered(judged, jobs))
-        by_size: dict[Any, Counter[str]] = defaultdict(Counter)
-        for length, what, count in long_ones:
-            by_size[length, what] += count
-    tables = {"tables of rules": _tables(rules)}
-    if lengths:
-        tables["table of sizes"] = "\n".join(sizes.table(by_size))
-    print("\n\n".join(tables.values()), f"\n\n{time.perf_counter() - start:.0f} s")
-    if options.write:
+    options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        tables = {"tables of rules": _rules(options, pool)} if options.seeds else {}
+        if not (options.no_sizes or options.cut):
+            tables["table of sizes"] = _sizes(options, pool)
+    print("\n" + "\n\n".join(tables.values()))
+    if options.write and not options.cut:
         text = PAGE.read_text(encoding="utf-8")
         for name, table in tables.items():
             begin, end = MARK.format("begin", name), MARK.format("end", name)
@@ -59,55 +43,63 @@ def main() -> None:
         PAGE.write_text(text, encoding="utf-8")
 
 
-Counts = dict[tuple[bool, str, str], Counter[tuple[bool, str]]]
+def _options() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="draws of arguments; 0 for none")
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
+    every = ",".join([*OPERATIONS, *HELD_OUT])
+    parser.add_argument("--operations", default=every, help="some of them, by name; or 'built'")
+    parser.add_argument("--dtypes", default=",".join(DTYPES), help="some of them, by name")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--no-sizes", action="store_true", help="leave the second table out")
+    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
+    parser.set_defaults(cut=False)
+    return parser.parse_args()
 
 
-def _counted(found: Iterable[tuple[str, str, list[Verdict]]]) -> Counts:
-    """Count verdicts by whether the operation is held out, dtype and rule."""
-    counts: Counts = defaultdict(Counter)
-    for name, dtype, verdicts in found:
-        held = name in HELD_OUT
-        for verdict in verdicts:
-            for rule, said in verdict.said.items():
-                counts[held, dtype, rule][verdict.right, said] += 1
-            if not held and verdict.said[OURS] != ("pass" if verdict.right else "fail"):
-                right = "right" if verdict.right else "wrong"
-                print(f"{right}: {verdict.what}: {verdict.said[OURS]}", flush=True)
-    return counts
+def _rules(options: Any, pool: Any) -> str:
+    """Return the tables of what rules say of right and wrong kernels."""
+    names = [*OPERATIONS] if options.operations == "built" else options.operations.split(",")
+    seeds = range(options.first, options.first + options.seeds)
+    jobs = [(n, dtype, s) for s in seeds for dtype in options.dtypes.split(",") for n in names]
+    counted = Counted()
+    for k, found in enumerate(_until_cut(options, pool.imap_unordered(judged, jobs))):
+        counted.add(found)
+        step = f"[{k + 1} of {len(jobs)}, {counted.seconds:.0f} s] {counted.line()}"
+        print(step, file=sys.stderr, flush=True)
+        for verdict in found.verdicts if found.name not in HELD_OUT else []:
+            right = verdict.said[OURS] == ("pass" if verdict.right else "fail")
+            if not right or verdict.beside.get("fail"):
+                kind = "right" if verdict.right else "wrong"
+                beside = f"; results that are right: {verdict.beside}" if verdict.beside else ""
+                print(f"{kind}: {verdict.what}: {verdict.said[OURS]}{beside}", flush=True)
+    said = (
+        "cut before its end" if options.cut else f"{counted.seconds / 60:.0f} minutes of one core"
+    )
+    draws = f"seeds {seeds.start} to {seeds.stop - 1}" if len(seeds) > 1 else f"seed {seeds.start}"
+    return f"{counted.tables()}\n\n({draws}; {said})"
 
 
-def _tables(counts: Counts) -> str:
-    """Return a table of the operations that it was built with, and one of the others."""
-    tables = []
-    for held, title in ((False, "operations it was built with"), (True, "operations held out")):
-        dtypes = [dtype for dtype in DTYPES if (held, dtype, OURS) in counts]
-        if not dtypes:
-            continue
-        number = len(HELD_OUT if held else OPERATIONS)
-        lines = [
-            f"| {number} {title} | " + " | ".join(dtypes) + " |",
-            "|---|" + "---|" * len(dtypes),
-        ]
-        every = [counts[held, dtype, OURS] for dtype in dtypes]
-        numbers = (f"{_sum(c, right=True)} / {_sum(c, right=False)}" for c in every)
-        lines.append("| kernels, right / wrong | " + " | ".join(numbers) + " |")
-        for rule in (OURS, *PEERS):
-            cells = (_cell(counts[held, dtype, rule]) for dtype in dtypes)
-            lines.append(f"| {rule} | " + " | ".join(cells) + " |")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables)
+def _sizes(options: Any, pool: Any) -> str:
+    """Return the table of how small a mistake is seen."""
+    jobs = [(n, k, what) for k in sizes.LENGTHS for n in sizes.SIDES for what in sizes.MISTAKES]
+    found: dict[Any, Counter[str]] = defaultdict(Counter)
+    for k, (length, what, count) in enumerate(
+        _until_cut(options, pool.imap_unordered(sizes.seen, jobs))
+    ):
+        found[length, what] += count
+        share = f"{length} entries, {what}: {count['seen']} of {count['all']}"
+        print(f"[{k + 1} of {len(jobs)}] {share}", file=sys.stderr, flush=True)
+    return "\n".join(sizes.table(found))
 
 
-def _sum(count: Counter[tuple[bool, str]], *, right: bool) -> int:
-    return sum(n for (was_right, _), n in count.items() if was_right is right)
-
-
-def _cell(count: Counter[tuple[bool, str]]) -> str:
-    """Return false alarms, misses and what is not known, of right and wrong ones together."""
-    alarms, missed = count[True, "fail"], count[False, "pass"]
-    unknown = count[True, "inconclusive"] + count[False, "inconclusive"]
-    share = missed / max(_sum(count, right=False), 1)
-    return f"{alarms} / {missed} ({share:.1%}) / {unknown}"
+def _until_cut(options: Any, found: Iterable[Any]) -> Iterator[Any]:
+    """Yield what there is until somebody ends it."""
+    try:
+        yield from found
+    except KeyboardInterrupt:
+        options.cut = True
+        print("cut: what follows is what was counted until then", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """What is said of right and wrong kernels of one operation; processes import it by its name."""
 
+import itertools
 import random
+import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +17,7 @@ from tests.references.peers import PEERS
 from tests.references.styles import STYLES, TF32, UNITS, results
 from torch import Tensor
 
-from gradproof import verify_against
+from gradproof import Report, verify_against
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 OURS = "gradproof"
@@ -26,11 +29,35 @@ SHORTENED = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What each rule says of one kernel."""
+    """
+    What each rule says of one kernel.
+
+    Attributes
+    ----------
+    right : bool
+        Whether the kernel is.
+    what : str
+        Its style, or its mistake.
+    said : dict of str to str
+        Pass, fail or inconclusive, by rule.
+    beside : dict of str to int
+        Of a kernel with one wrong result: how often which of these is said of the others.
+    """
 
     right: bool
     what: str
     said: dict[str, str]
+    beside: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of the kernels of an operation in a dtype, and how long that took."""
+
+    name: str
+    dtype: str
+    verdicts: list[Verdict]
+    seconds: float
 
 
 @dataclass
@@ -82,12 +109,15 @@ class Problem:
         pairs = zip(wrong, self.truth, self.size, strict=True)
         return any(material(one - true, size) for one, true, size in pairs)
 
-    def said(self, func: Any, precision: str = "auto", peers: bool = True) -> dict[str, str]:
-        """Return what each rule says of a kernel."""
-        report = verify_against(
+    def report(self, func: Any, precision: str = "auto") -> Report:
+        """Return what the comparison says of a kernel."""
+        return verify_against(
             func, self.operation, *self.primals, seed=self.seed, precision=precision
         )
-        found = {OURS: str(report.verdict)}
+
+    def said(self, func: Any, said: str, peers: bool = True) -> dict[str, str]:
+        """Return what each rule says of a kernel, of which the comparison says so."""
+        found = {OURS: said}
         if peers:
             moved = [one.detach().requires_grad_() for one in self.primals]
             value = func(*moved)
@@ -123,11 +153,11 @@ def of_style(operation: Any, style: str, without: int = -1) -> Any:
     return half
 
 
-def spoilt(operation: Any, mistake: Any, k: int) -> Any:
-    """Return a kernel in single precision with a mistake in one of its results."""
+def spoilt(operation: Any, mistake: Any, k: int, style: str) -> Any:
+    """Return a kernel with a mistake in one of its results."""
 
     def half(primals: Any, cotangent: Any) -> list[Tensor]:
-        found = results(operation, primals, cotangent, "single")[0]
+        found = results(operation, primals, cotangent, style)[0]
         if k < len(found):
             found[k] = mistake(found[k].double()).to(found[k].dtype)
         return found
@@ -135,21 +165,20 @@ def spoilt(operation: Any, mistake: Any, k: int) -> Any:
     return kernel(half, half)
 
 
-def judged(job: tuple[str, str, range]) -> tuple[str, str, list[Verdict]]:
-    """Return what is said of the kernels of an operation, with its name and that of the dtype."""
-    name, dtype, seeds = job
+def judged(job: tuple[str, str, int]) -> Judged:
+    """Return what is said of the kernels of an operation."""
+    name, dtype, seed = job
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    operation = (OPERATIONS | HELD_OUT)[name]
-    found = []
-    for seed in seeds:
-        primals = operation.drawn(seed, DTYPES[dtype], TIMES[seed % len(TIMES)])
-        problem = Problem(operation.func, primals, seed)
-        torch.manual_seed(seed)
-        for verdict in _of_problem(problem, operation):
-            words = f"{dtype}, {name}, seed {seed}: {verdict.what}"
-            found.append(Verdict(verdict.right, words, verdict.said))
-    return name, dtype, found
+    start, every = time.process_time(), OPERATIONS | HELD_OUT
+    # One draw has axes of both lengths, of half of the operations each.
+    times = TIMES[(seed + list(every).index(name)) % len(TIMES)]
+    operation = every[name]
+    problem = Problem(operation.func, operation.drawn(seed, DTYPES[dtype], times), seed)
+    torch.manual_seed(seed)
+    where = f"{dtype}, {name}, seed {seed}"
+    verdicts = [replace(v, what=f"{where}: {v.what}") for v in _of_problem(problem, operation)]
+    return Judged(name, dtype, verdicts, time.process_time() - start)
 
 
 def _of_problem(problem: Problem, operation: Operation) -> Iterator[Verdict]:
@@ -159,23 +188,38 @@ def _of_problem(problem: Problem, operation: Operation) -> Iterator[Verdict]:
     yield from _others(problem, operation)
 
 
+def _verdict(
+    problem: Problem, what: str, func: Any, *, right: bool = False, precision: str = "auto"
+) -> Verdict:
+    said = str(problem.report(func, precision).verdict)
+    return Verdict(right, what, problem.said(func, said, peers=precision == "auto"))
+
+
 def _right(problem: Problem) -> Iterator[Verdict]:
     for style in STYLES:
         half = of_style(problem.operation, style)
-        yield Verdict(True, style, problem.said(kernel(half, half)))
+        yield _verdict(problem, style, kernel(half, half), right=True)
     if problem.primals[0].dtype == torch.float32:
         half = of_style(problem.operation, TF32)
-        said = problem.said(kernel(half, half), precision=TF32, peers=False)
-        yield Verdict(True, f"{TF32}, declared", said)
+        func = kernel(half, half)
+        yield _verdict(problem, f"{TF32}, declared", func, right=True, precision=TF32)
 
 
 def _spoilt(problem: Problem) -> Iterator[Verdict]:
-    """Yield what is said of kernels with a mistake in one result."""
+    """Yield what is said of kernels with a mistake in one result, and of their other results."""
+    styles = itertools.cycle(STYLES)
     for k, true in enumerate(problem.truth):
         for what, mistake in mistakes_of(true).items():
             if material(mistake(true) - true, problem.size[k]):
-                said = problem.said(spoilt(problem.operation, mistake, k))
-                yield Verdict(False, f"{what}, result {k}", said)
+                style = next(styles)
+                func = spoilt(problem.operation, mistake, k, style)
+                checks = [
+                    str(check.verdict)
+                    for check in problem.report(func).checks[: len(problem.truth)]
+                ]
+                own = checks.pop(k)
+                said = problem.said(func, own)
+                yield Verdict(False, f"{what}, result {k}, {style}", said, dict(Counter(checks)))
 
 
 def _shortened(problem: Problem) -> Iterator[Verdict]:
@@ -189,7 +233,7 @@ def _shortened(problem: Problem) -> Iterator[Verdict]:
         wrong[0] = problem.truth[0]  # in the backward alone
         if problem.counts(wrong):
             func_of = kernel(of_style(func, "single"), of_style(func, "single", j))
-            yield Verdict(False, f"sum {j} without its last part", problem.said(func_of))
+            yield _verdict(problem, f"sum {j} without its last part", func_of)
 
 
 def _others(problem: Problem, operation: Operation) -> Iterator[Verdict]:
@@ -199,6 +243,6 @@ def _others(problem: Problem, operation: Operation) -> Iterator[Verdict]:
     for what, other in operation.wrong.items():
         wrong, half = problem.wide(other, wide), of_style(other, "single")
         if problem.counts(wrong):
-            yield Verdict(False, what, problem.said(kernel(half, half)))
+            yield _verdict(problem, what, kernel(half, half))
         if problem.counts([problem.truth[0], *wrong[1:]]):
-            yield Verdict(False, f"{what}, backward alone", problem.said(kernel(right, half)))
+            yield _verdict(problem, f"{what}, backward alone", kernel(right, half))
