@@ -64,6 +64,7 @@ def _sampled(runs: Runs) -> list[Sample]:
                 Sample(backend, claim, max(runs.unit, unit_of(backend, claim))) for claim in claims
             ]
             half = any(sample.half for sample in samples)
+            runs.settle(claims, truths)
         single = _in_single(runs, k, len(samples)) if half else [None] * len(samples)
         half = half and single[0] is not None
         several = [_released(found) for found in (truths, narrow, claims, single)]

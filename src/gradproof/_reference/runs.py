@@ -1,14 +1,23 @@
 """What the claim, the reference, and the reference with other roundings say at each point."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
+from .._numerics.precision import Precision
 from .arguments import Arguments
+from .blocks import part, places, shape_of
 from .neighbours import POINTS, Neighbours
 from .products import Leafwise, Point, Products
 
 #: Runs of the reference with a rounding drawn for each operation.
 DRAWN = 3
+#: From so many entries on, truth may be in single precision where results are in half: to widen
+#: fewer to double precision costs less than to find out whether it has to be.
+_LONG = 2**18
+#: What may be between the two, in roundings of half precision: an eighth of the least that is
+#: looked for, `ENTRY` times the scatter of what func says in single precision.
+_SHARE = 1 / 32
 
 
 def at_unlike_point(arguments: Arguments, func: Leafwise) -> list[Any]:
@@ -64,6 +73,7 @@ class Runs:
         self.arguments = products.arguments
         self.backend, self._rng = self.arguments.backend, rng
         self.unit, self.calls, self.reference_calls = unit, 1, 0
+        self._in_single = False
         x0 = self._drawn(results)
         near = Neighbours(self.backend, rng, unit)
         several = [near.of(array) for array in x0.flat()]
@@ -96,37 +106,54 @@ class Runs:
         """Return what func and its rules say at point `k`."""
         return self.at(self.points[k])
 
-    def _referred(self, point: Point) -> list[Any]:
-        self.reference_calls += 1
-        return self.products.of(self.reference, point)
-
     def narrow(self, k: int) -> list[Any]:
         """Return what the reference says at point `k`, in the dtype that it is given."""
-        return self._referred(self.points[k])
+        self.reference_calls += 1
+        return self.products.of(self.reference, self.points[k])
 
     def in_single(self, k: int = 0) -> list[Any]:
         """Return what func and its rules say at point `k` in single precision."""
         xp = self.backend.xp
-        return self.at(self.points[k].mapped(lambda array: xp.astype(array, xp.float32)))
+        self.calls += 1
+        point = self.points[k].mapped(lambda array: xp.astype(array, xp.float32))
+        return self.products.at(self.func, point)
 
     def wide(self, point: Point) -> Point:
         """Return a point in the widest dtype."""
         xp, wide = self.backend.xp, self.backend.wide
         return point.mapped(lambda array: xp.astype(array, wide(array)))
 
+    def _exact(self, point: Point) -> Point:
+        """Return a point, in arrays of its own, in the dtype that truth is found in."""
+        if not self._in_single:
+            return self.wide(point)
+        xp = self.backend.xp
+        return point.mapped(lambda array: xp.astype(array, xp.float32))
+
     def truth(self, k: int) -> list[Any]:
-        """Return what the reference says at point `k`, in the widest dtype."""
-        return self._referred(self.wide(self.points[k]))
+        """Return what the reference says at point `k`, in more digits than func has."""
+        self.reference_calls += 1
+        return self.products.at(self.reference, self._exact(self.points[k]))
+
+    def settle(self, claims: list[Any], truths: list[Any]) -> None:
+        """Find truth in single precision from here on, if at x0 it is the same in double."""
+        backend, given = self.backend, [*claims, *self.points[0].flat()]
+        units = [float(backend.eps(array.dtype)) for array in given]
+        longest = max(math.prod(array.shape) for array in given)
+        if longest < _LONG or not all(Precision.of(unit).widens for unit in units):
+            return
+        self._in_single = True
+        pairs = zip(self.truth(0), truths, units[: len(claims)], strict=True)
+        self._in_single = all(_alike(backend, *pair) for pair in pairs)
 
     def rounded(self, unit: float) -> Iterator[list[Any]]:
         """Yield what the reference says at x0 with a rounding drawn for each operation."""
-        point = self.wide(self.points[0])
-
-        def of(arrays: list[Any]) -> list[Any]:
-            return self.products.of(self.reference, point.like(arrays))
-
         for _ in range(DRAWN):
-            seed = int(self._rng.integers(2**31))
+            point, seed = self._exact(self.points[0]), int(self._rng.integers(2**31))
+
+            def of(arrays: list[Any], point: Point = point) -> list[Any]:
+                return self.products.at(self.reference, point.like(arrays))
+
             found = self.backend.rounded(of, point.flat(), unit, seed)
             if not found:  # a library whose operations cannot be followed
                 return
@@ -135,8 +162,25 @@ class Runs:
 
     def scaled(self, unit: float) -> Iterator[list[Any]]:
         """Yield what the reference says at x0 with one argument at a time scaled by a rounding."""
-        point = self.wide(self.points[0])
-        for i in range(len(point.arrays)):
-            arrays = list(point.arrays)
-            arrays[i] = arrays[i] * (1 + unit)
-            yield self._referred(Point(arrays, *point.parts[1:]))
+        for i in range(len(self.points[0].arrays)):
+            point = self._exact(self.points[0])
+            point.arrays[i] = point.arrays[i] * (1 + unit)
+            self.reference_calls += 1
+            yield self.products.at(self.reference, point)
+
+
+def _alike(backend: Any, single: Any, truth: Any, eps: float) -> bool:
+    """Tell whether truth in single precision is as good, for half precision, as in double."""
+    native = backend.native(_far)
+    return not any(
+        bool(native(part(single, place), part(truth, place), unit=eps / 2))
+        for place in places(shape_of(truth))
+    )
+
+
+def _far(backend: Any, single: Any, truth: Any, unit: float) -> Any:
+    xp = backend.xp
+    # Terms of an entry are as large as its neighbours, and so is its rounding.
+    near = xp.sqrt(xp.mean(truth * truth, axis=-1, keepdims=True))
+    allowed = _SHARE * unit * (xp.abs(truth) + near)
+    return xp.any(~(xp.abs(xp.astype(single, truth.dtype) - truth) <= allowed))

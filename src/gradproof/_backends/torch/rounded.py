@@ -56,9 +56,11 @@ class _Rounded(TorchDispatchMode):
         result = func(*args, **kwargs)
         if func.overloadpacket.__name__ in _EXACT:
             return result
-        return torch.utils._pytree.tree_map_only(torch.Tensor, self._once, result)
+        fresh = not any(one.alias_info for one in func._schema.returns)
+        once = functools.partial(self._once, fresh=fresh)
+        return torch.utils._pytree.tree_map_only(torch.Tensor, once, result)
 
-    def _once(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _once(self, tensor: torch.Tensor, *, fresh: bool) -> torch.Tensor:
         # Tangents of constants are zeros without memory; shapes are found on the device "meta".
         if not tensor.is_floating_point() or tensor._is_zerotensor() or tensor.is_meta:
             return tensor
@@ -72,12 +74,13 @@ class _Rounded(TorchDispatchMode):
         factors = self._factors[key][first : first + _FACTORS]
         if count <= _FACTORS:
             return tensor * factors[:count].reshape(tensor.shape)  # which leaves infinity as it is
-        flat = tensor.reshape(-1)
+        if not (fresh and tensor.is_contiguous()):
+            tensor = tensor.clone(memory_format=torch.contiguous_format)
+        flat = tensor.view(-1)  # in place: new memory costs more than the product itself
         rows = count // _FACTORS * _FACTORS
-        found = torch.empty_like(flat)
-        torch.mul(flat[:rows].view(-1, _FACTORS), factors, out=found[:rows].view(-1, _FACTORS))
-        torch.mul(flat[rows:], factors[: count - rows], out=found[rows:])
-        return found.reshape(tensor.shape)
+        flat[:rows].view(-1, _FACTORS).mul_(factors)
+        flat[rows:].mul_(factors[: count - rows])
+        return tensor
 
     def _drawn(self, like: torch.Tensor, count: int) -> torch.Tensor:
         """Return factors on the device of a tensor."""
