@@ -68,13 +68,13 @@ def races(runs: Runs, results: list[Result]) -> dict[int, str]:
     """
     xp, found = runs.backend.xp, _random(runs, results)
     for k in range(POINTS):
-        far = [i for i, one in enumerate(results) if one.errors.jumps[k] and i not in found]
+        far = [i for i, one in enumerate(results) if one.errors.entries.jumps[k] and i not in found]
         if not far:
             continue
         again, truth = runs.claim(k), runs.truth(k)
         for i in far:
             sample = results[i].sample
-            other = results[i].errors.jumping(k) & sample.differs(k, again[i], truth[i])
+            other = results[i].errors.entries.jumping(k) & sample.differs(k, again[i], truth[i])
             if bool(xp.any(other)):
                 n = int(xp.sum(other))
                 found[i] = f"not reproducible: called again, {n} entries are others"
@@ -89,7 +89,9 @@ def _random(runs: Runs, results: list[Result]) -> dict[int, str]:
     xp, again, found = runs.backend.xp, runs.claim(0), {}
     for i in sloppy:
         sample = results[i].sample
-        other = sample.compared & (again[i] != sample.claim)
+        other = xp.reshape(again[i] != sample.claim, sample.shape)
+        if sample.compared is not None:
+            other = other & sample.compared
         if bool(xp.any(other)):
             found[i] = f"not reproducible: called again, {int(xp.sum(other))} entries are others"
     return found

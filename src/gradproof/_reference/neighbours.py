@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from .._backends.registry import Backend
+from .._numerics.precision import Precision
+from .blocks import Written, part, places, shape_of
 
 #: The moves of an entry, in units of its last place: their mean square is 2.
 MOVES = (1, -1, 2)
@@ -42,23 +44,36 @@ class Neighbours:
     def of(self, array: Any) -> list[Any]:
         """Return an array at x0 and at each neighbour, in its dtype."""
         backend, xp = self._backend, self._backend.xp
-        wide = xp.astype(array, backend.wide(array))
-        shape = tuple(array.shape)
+        shape, eps = shape_of(array), float(backend.eps(array.dtype))
         order = self._rng.integers(len(_ORDERS), size=shape, dtype=np.uint8)
+        # A whole unit of a coarser precision would leave the low bits, and the rounding.
+        coarse = self._unit > eps / 2
+        share = self._rng.uniform(0.6, 1.4, shape) * 1.5 * self._unit if coarse else None
+        written = [Written(backend, array, array.dtype) for _ in MOVES]
+        dtype = xp.float32 if Precision.of(eps).widens else backend.wide(array)
+        moved = backend.native(_moved)
+        for place in places(backend, array):
+            shares = None if share is None else backend.from_host(share[place], array, dtype)
+            moves = [backend.from_host(own[order[place]], array, dtype) for own in _ORDERS.T]
+            found = moved(part(array, place), moves, shares, u=eps / 2, dtype=dtype)
+            for one, block in zip(written, found, strict=True):
+                one.put(place, block)
+        return [array, *(xp.reshape(one.array, array.shape) for one in written)]
+
+
+def _moved(
+    backend: Any, array: Any, moves: list[Any], share: Any, *, u: float, dtype: Any
+) -> list[Any]:
+    """Return a block of each neighbour."""
+    xp = backend.xp
+    wide = xp.astype(array, dtype)
+    # Whole numbers are masks, counts and sizes; what is not finite, and so not a distance away
+    # from any, has no neighbours.
+    whole = ~(xp.abs(wide - xp.round(wide)) > 0)
+    if share is None:
         # The next number away from zero: a move of little more than half a unit is rounded to it,
         # wherever in a binade the number is.
-        u = float(backend.eps(array.dtype)) / 2
-        up = xp.astype(xp.astype(wide * (1 + 1.01 * u), array.dtype), wide.dtype)
-        # Whole numbers are masks, counts and sizes; what is not finite has no neighbours.
-        whole = (wide == xp.round(wide)) | ~xp.isfinite(wide)
-        ulp = up - wide
-        if self._unit > u:
-            # A whole unit of the coarser precision would leave the low bits, and the rounding.
-            share = self._rng.uniform(0.6, 1.4, shape)
-            ulp = backend.from_host(share, array, wide.dtype) * wide * (1.5 * self._unit)
-        ulp = xp.where(whole, xp.zeros_like(wide), ulp)
-        found = [array]
-        for k in range(len(MOVES)):
-            move = backend.from_host(np.asarray(_ORDERS[:, k][order]), array, wide.dtype)
-            found.append(xp.astype(xp.where(whole, wide, wide + move * ulp), array.dtype))
-        return found
+        ulp = xp.astype(xp.astype(wide * (1 + 1.01 * u), array.dtype), dtype) - wide
+    else:
+        ulp = share * wide
+    return [xp.astype(xp.where(whole, wide, wide + move * ulp), array.dtype) for move in moves]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .._numerics.blocks import LONG
 from .._report.reach import LeafReach, Reach
 from .._report.report import Report
 from .._report.verdicts import Check, Verdict
@@ -217,28 +216,16 @@ def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.nd
 
     claimed = host([r.sample.claim for r in results])
     measured = host([r.sample.truth for r in results])
-    noise = np.empty(claimed.shape, dtype=np.float32 if claimed.size > LONG else np.float64)
-    state = np.full(claimed.shape, "pass", dtype="<U4" if claimed.size > LONG else "<U11")
-    first = 0
-    for i, result in enumerate(results):
-        size = math.prod(result.sample.shape)
-        where = slice(first, first + size)
-        shaped, own = noise[where].reshape(result.sample.shape), state[where]
-        wrong = np.zeros(result.sample.shape, dtype=bool)
-        for place, unseen, off in result.errors.each():
-            shaped[place], wrong[place] = unseen, off
-        there = np.asarray(backend.to_host([result.sample.compared])[0]).reshape(-1)
-        if not there.all():
-            state = state.astype("<U11", copy=False)
-            own = state[where]
-            own[~there] = "held fixed"
-            lost = ~there & np.isfinite(measured[where]) & ~np.isfinite(claimed[where])
-            own[lost] = "fail"
-        if i in bad and result.errors.off:
-            own[wrong.reshape(-1) & there] = "fail"
-        first += size
+    noise = flat_numbers([r.errors.entries.noise for r in results], narrow=True)
+    states = [_state(backend, result, i in bad) for i, result in enumerate(results)]
+    state: np.ndarray = np.broadcast_to("pass", claimed.shape)  # which takes no memory
+    if any(own.strides != (0,) for own in states):
+        state = np.concatenate(states)
     with np.errstate(divide="ignore", invalid="ignore"):
-        resolution = np.where(state == "held fixed", np.nan, noise / np.abs(measured))
+        resolution = np.abs(measured)
+        np.divide(noise, resolution, out=resolution)
+    if any(result.sample.compared is not None for result in results):
+        resolution[state == "held fixed"] = np.nan
     nothing = np.broadcast_to(np.nan, claimed.shape)  # which takes no memory
     return {
         "claimed": claimed,
@@ -251,3 +238,25 @@ def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.nd
         "resolution": resolution,
         "state": state,
     }
+
+
+def _state(backend: Any, result: Result, bad: bool) -> np.ndarray:  # noqa: FBT001  # of a result
+    """Return the state of each entry of a result, which takes no memory if it is the same."""
+    sample, wrong = result.sample, result.errors.entries.wrong
+    size = math.prod(sample.shape)
+    if sample.compared is None and not (bad and wrong is not None):
+        return np.broadcast_to("pass", (size,))
+    there = np.ones(size, dtype=bool)
+    found = np.full(size, "pass", dtype="<U4")
+    if sample.compared is not None:
+        there = np.asarray(backend.to_host([sample.compared])[0]).reshape(-1)
+        claim, truth = (
+            np.isfinite(np.asarray(one, dtype=float)).reshape(-1)
+            for one in backend.to_host([sample.claim, sample.truth])
+        )
+        found = found.astype("<U11")
+        found[~there] = "held fixed"
+        found[~there & truth & ~claim] = "fail"
+    if bad and wrong is not None:
+        found[wrong.reshape(-1) & there] = "fail"
+    return found

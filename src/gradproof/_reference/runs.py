@@ -6,7 +6,7 @@ from typing import Any
 
 from .._numerics.precision import Precision
 from .arguments import Arguments
-from .blocks import part, places, shape_of
+from .blocks import part, places
 from .neighbours import POINTS, Neighbours
 from .products import Leafwise, Point, Products
 
@@ -174,7 +174,7 @@ def _alike(backend: Any, single: Any, truth: Any, eps: float) -> bool:
     native = backend.native(_far)
     return not any(
         bool(native(part(single, place), part(truth, place), unit=eps / 2))
-        for place in places(shape_of(truth))
+        for place in places(backend, truth)
     )
 
 

@@ -1,19 +1,21 @@
 """What was seen of one result at all points, and how much each entry may be off by rounding."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .._numerics.precision import Precision
-from .blocks import Place, Sums, along, over_others, part, places, shape_of
+from . import formulas
+from .blocks import Place, Written, along, kept, on_host, part, places, shape_of
+from .scales import Scales
 
 #: The moves of an entry have a mean square of 2 units in the last place, squared; a rounding, even
 #: over such a unit, has one of 1/12.
 _MOVES = 24.0
-#: How many samples the scale of an entry is made of: 3 neighbours, 4 of the reference, 3 drawn. One
-#: in nine parts is its neighbourhood's, which lifts a lucky small one to a third of it.
-_OWN, _POOLED = 8 / 9, 1 / 9
+#: Entries that are put in order: of more, so many at equal distances.
+_SORTED = 2**17
 
 
 class Sample:
@@ -45,14 +47,19 @@ class Sample:
         Errors of the reference in the dtype that it is given.
     drawn : list of array
         Changes of truth at x0 by roundings that were drawn.
-    compared : array of bool
-        The entries at which truth and reference are finite, at all points, and the claim is.
+    compared : array of bool or None
+        The entries at which truth and reference are finite, at all points, and the claim is; None
+        for all of them.
     n : int
         How many these are.
     lost : int
         Entries of the claim that are not finite, at any point, where truth and reference are.
     largest : float
         The largest size of truth.
+    squares : Sums
+        Of truth.
+    dtype : dtype
+        In which errors are looked at in roundings: single precision, where the claim is in half.
     """
 
     def __init__(self, backend: Any, claim: Any, unit: float) -> None:
@@ -61,211 +68,153 @@ class Sample:
         xp = backend.xp
         wide = backend.wide(claim)
         self.half = Precision.of(float(backend.eps(claim.dtype))).widens
-        self._truth_dtype = xp.float32 if self.half else wide
+        self._wide, self.dtype = wide, xp.float32 if self.half else wide
         self._dtype = getattr(xp, "bfloat16", xp.float32) if self.half else xp.float32
         self.errors: list[Any] = []
         self.single: list[Any] = []
         self.narrow: list[Any] = []
         self.drawn: list[Any] = []
-        self._moved: Any = None
-        self.squares = Sums(self.shape)
-        self._there: Any = None
-        self._kept: Any = None
+        self.truth = self._moved = self._there = self.compared = None
+
+    def places(self) -> Iterator[Place]:
+        """Yield the blocks in which it is looked at."""
+        return places(self.backend, self.claim)
 
     def add(self, truth: Any, narrow: Any, claim: Any, single: Any) -> None:
         """Take what both functions say at one more point, x0 first."""
+        backend, xp = self.backend, self.backend.xp
+        given = [narrow, claim] + ([single] if single is not None else [])
+        written = [Written(backend, self.claim, self._dtype) for _ in given]
+        first, finite = self.truth, True
+        dtype = self.dtype if first is None else xp.float32
+        beside = Written(backend, self.claim, dtype, self._moved)
+        for place in self.places():
+            own = part(truth, place)
+            errors, total = backend.native(_errors)(own, [part(one, place) for one in given])
+            finite = finite and math.isfinite(float(total))
+            for one, error in zip(written, errors, strict=True):
+                one.put(place, error)
+            if first is not None:
+                before = None if self._moved is None else part(self._moved, place)
+                own = backend.native(_moved)(own, part(first, place), before)
+            beside.put(place, own)
+        if first is None:
+            self.truth = beside.array
+        else:
+            self._moved = beside.array
+        for several, one in zip((self.narrow, self.errors, self.single), written, strict=False):
+            several.append(one.array)
+        if not finite:
+            self._leave_out(truth, narrow, claim)
+
+    def _leave_out(self, truth: Any, narrow: Any, claim: Any) -> None:
         xp = self.backend.xp
-        low, own = xp.astype(narrow, truth.dtype), xp.astype(claim, truth.dtype)
-        there = xp.isfinite(truth) & xp.isfinite(low)
-        kept = there & xp.isfinite(own)
-        first = self._there is None
-        self._there = there if first else self._there & there
-        self._kept = kept if first else self._kept & kept
-        self.narrow.append(xp.astype(low - truth, self._dtype))
-        self.errors.append(xp.astype(own - truth, self._dtype))
-        if single is not None:
-            self.single.append(xp.astype(xp.astype(single, truth.dtype) - truth, self._dtype))
-        if first:
-            self.truth = xp.astype(truth, self._truth_dtype)
-            return
-        change = xp.abs(truth - xp.astype(self.truth, truth.dtype)) / math.sqrt(_MOVES * 3)
-        change = xp.astype(change, xp.float32)
-        self._moved = change if self._moved is None else xp.hypot(self._moved, change)
+        truth, narrow, claim = (xp.reshape(one, self.shape) for one in (truth, narrow, claim))
+        there = xp.isfinite(truth) & xp.isfinite(narrow)
+        kept = there & xp.isfinite(claim)
+        self._there = there if self._there is None else self._there & there
+        self.compared = kept if self.compared is None else self.compared & kept
 
     def draw(self, truth: Any, share: float) -> None:
         """Take truth at x0 with a rounding drawn for each operation, larger by a share."""
-        xp = self.backend.xp
-        change = (xp.astype(truth, self.truth.dtype) - self.truth) * share
-        change = xp.where(xp.isfinite(change), change, xp.zeros_like(change))
-        self.drawn.append(xp.astype(change, self._dtype))
+        native, xp = self.backend.native(_drawn), self.backend.xp
+        written = Written(self.backend, self.claim, self._dtype)
+        for place in self.places():
+            change, total = native(part(truth, place), part(self.truth, place), share)
+            if not math.isfinite(float(total)):
+                change = xp.where(xp.isfinite(change), change, xp.zeros_like(change))
+            written.put(place, change)
+        self.drawn.append(written.array)
 
     def settle(self) -> None:
         """Find the scales, once all points are there."""
         xp = self.backend.xp
         if len(self.single) < len(self.errors):
             self.single = []
-        self.compared, self.n = self._kept, int(xp.sum(self._kept))
-        self.lost = int(xp.sum(self._there & ~self._kept))
-        kept = xp.where(self._kept, self.truth, xp.zeros_like(self.truth))
-        self.largest = float(xp.max(xp.abs(kept)))
-        self._there = self._kept = None
-        self._everywhere = self.n == math.prod(self.shape)
-        self._tiny = float(np.finfo(np.float64).smallest_normal)
-        self._in_roots()
-        self._in_scales(self._in_logarithms())
+        self.n, self.lost = math.prod(self.shape), 0
+        if self.compared is not None:
+            self.n = int(xp.sum(self.compared))
+            self.lost = int(xp.sum(self._there & ~self.compared))
+        scales = Scales(self, self._moved)
+        self._scale, self.squares = scales.array, scales.squares
+        self._there = self._moved = None
 
-    def block(self, array: Any, place: Place) -> Any:
-        """Return a block of an array in the widest dtype, zero where nothing is compared."""
-        xp = self.backend.xp
-        own = xp.astype(part(array, place), self.backend.wide(self.claim))
-        if self._everywhere:
-            return own
-        return xp.where(part(self.compared, place), own, xp.zeros_like(own))
+    def block(self, array: Any, place: Place, dtype: Any = None) -> Any:
+        """Return a block of an array, in the widest dtype; zero where nothing is compared."""
+        block = part(array, place)
+        return kept(self.backend.xp, block, self.kept(place), dtype or self._wide)
 
-    def _host(self, several: list[Any]) -> list[np.ndarray]:
-        return [np.asarray(array, dtype=float) for array in self.backend.to_host(list(several))]
-
-    def _in_roots(self) -> None:
-        """Find the root of what each rounding makes of an entry."""
-        squared = self.backend.native(_squares)
-        for place in places(self.shape):
-            self.squares.add(place, self._host(squared(self.block(self.truth, place))))
-        count = math.prod(self.shape)
-        overall = float(self.squares.total) / count
-        each = [own * (len(own) / count) for own in self.squares.axes]
-        # Terms of an entry are as large as its neighbours: a product of its slices' mean squares.
-        shares = [own / (overall or 1.0) for own in each]
-        shares[0] = shares[0] * (overall or 1.0)
-        native, xp = self.backend.native(_root), self.backend.xp
-        total, some, parts = 0.0, 0, []
-        for place in places(self.shape):
-            blocks = [self.block(array, place) for array in (self.truth, self._moved)]
-            narrow = [self.block(array, place) for array in self.narrow]
-            drawn = [self.block(array, place) for array in self.drawn]
-            around = self.vectors(shares, place)
-            root, sums = native(*blocks, narrow, drawn, around, self.unit, self._tiny)
-            own, number = (float(one) for one in self.backend.to_host([*sums]))
-            total, some = total + own, some + int(number)
-            parts.append(xp.astype(root, self._truth_dtype))
-        self._root = _joined(xp, parts, self.shape)
-        self._moved = None
-        # What is zero by construction has the rounding of its leaf, as that of terms which cancel.
-        self._typical = max(total / max(some, 1), self._tiny)
-
-    def _in_logarithms(self) -> list[np.ndarray]:
-        """Find the mean logarithm of the squares along each axis: what has rank one is pooled."""
-        native, sums = self.backend.native(_logarithms), Sums(self.shape)
-        for place in places(self.shape):
-            root = part(self._root, place)
-            sums.add(place, self._host(native(root, self._typical, self._tiny)))
-        return means(sums, self.shape)
-
-    def _in_scales(self, pooled: list[np.ndarray]) -> None:
-        """Find what rounding does to each entry: the unit of everything that is judged."""
-        native, xp, parts = self.backend.native(_scale), self.backend.xp, []
-        most = (self.unit * self.unit * self.largest) ** 2
-        for place in places(self.shape):
-            around, root = self.vectors(pooled, place), part(self._root, place)
-            scale = native(root, around, self._typical, self._tiny, most)
-            parts.append(xp.astype(scale, self._truth_dtype))
-        self._scale, self._root = _joined(xp, parts, self.shape), None
+    def kept(self, place: Place) -> Any:
+        """Return which entries of a block are compared; None for all of them."""
+        return None if self.compared is None else part(self.compared, place)
 
     def scale(self, place: Place) -> Any:
         """Return what rounding does to each entry of a block."""
-        return self.backend.xp.astype(part(self._scale, place), self.backend.wide(self.claim))
+        return part(self._scale, place)
 
-    def vectors(self, several: list[np.ndarray], place: Place) -> list[Any]:
+    def vectors(self, several: list[np.ndarray], place: Place, dtype: Any) -> list[Any]:
         """Return a vector of the host for each axis of a block, so shaped that all broadcast."""
-        dtype = self.backend.wide(self.claim)
+        if len(place) == 1:
+            place = (slice(None),)
         pairs = zip(several, place, strict=True)
-        found = [self.backend.from_host(own[where], self.truth, dtype) for own, where in pairs]
+        found = [self.backend.from_host(own[where], self.claim, dtype) for own, where in pairs]
         return along(self.backend.xp, found, len(place))
 
     def differs(self, k: int, claim: Any, truth: Any) -> Any:
         """Return where a claim at point `k` is another one than before."""
         xp = self.backend.xp
         error = xp.astype(xp.astype(claim, truth.dtype) - truth, self._dtype)
-        return self.compared & (error != self.errors[k])
+        other = xp.reshape(error, self.shape) != self.errors[k]
+        return other if self.compared is None else self.compared & other
 
     def apart(self, one: Any, other: Any) -> tuple[float, float]:
         """Return by how much two arrays differ: relative to the larger, and in roundings."""
-        xp, sums = self.backend.xp, np.zeros(4)
-        for place in places(self.shape):
+        native, sums = self.backend.native(_apart), np.zeros(4)
+        if one.dtype == other.dtype and not bool(self.backend.xp.any(one != other)):
+            return 0.0, 0.0
+        for place in self.places():
             first, second = self.block(one, place), self.block(other, place)
-            change = second - first
-            every = (first, second, change, change / self.scale(place))
-            sums += [float(xp.sum(array * array)) for array in every]
+            sums += [float(part) for part in native(first, second, self.scale(place))]
         size, count = max(sums[0], sums[1]), max(self.n, 1)
         share = math.sqrt(sums[2] / size) if size else 0.0
         return share, math.sqrt(sums[3] / count)
 
 
-def means(sums: Sums, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Return vectors for each axis, whose sum is what has rank one, from sums of logarithms."""
-    count = math.prod(shape)
-    overall = float(sums.total) / count
-    found = [own * (len(own) / count) for own in sums.axes]
-    if len(shape) == 1:
-        return [np.full(shape, overall)]
-    found[0] = found[0] - (len(shape) - 1) * overall
-    return found
+def in_roundings(sample: Sample, place: Place, several: list[Any]) -> list[Any]:
+    """Return errors in a block, in units of the scale of each entry."""
+    native, parts = sample.backend.native(formulas.in_roundings), [part(a, place) for a in several]
+    return list(native(sample.scale(place), sample.kept(place), parts, dtype=sample.dtype))
 
 
-def _joined(xp: Any, parts: list[Any], shape: tuple[int, ...]) -> Any:
-    """Return the array that has some blocks, in order."""
-    if len(parts) == 1:
-        return parts[0]
-    return xp.reshape(xp.concat([xp.reshape(one, (-1,)) for one in parts]), shape)
+def some_of(sample: Sample, array: Any) -> np.ndarray:
+    """Return the entries of a block that are put in order with those of other blocks."""
+    flat = sample.backend.xp.reshape(array, (-1,))
+    step = max(1, math.prod(sample.shape) // _SORTED)
+    return on_host(sample.backend, [flat[::step] if step > 1 else flat])[0]
 
 
-def _squares(backend: Any, truth: Any) -> list[Any]:
-    return over_others(backend.xp, truth * truth)
-
-
-def _root(
-    backend: Any,
-    truth: Any,
-    moved: Any,
-    narrow: list[Any],
-    drawn: list[Any],
-    around: list[Any],
-    unit: float,
-    tiny: float,
-) -> tuple[Any, tuple[Any, Any]]:
-    """Return the root of the squares of all roundings, and the sum and count of those of any."""
+def _errors(backend: Any, truth: Any, several: list[Any]) -> tuple[list[Any], Any]:
+    """Return errors, and a sum that is finite where those of the first two of them are."""
     xp = backend.xp
-    product = around[0]
-    for other in around[1:]:
-        product = product * other
-    one_row = truth.ndim == 1
-    near = truth * truth if one_row else product
-    r = unit * unit * (truth * truth / 3 + near / 12) + moved * moved
-    for several in (narrow, drawn):
-        for one in several:
-            r = r + one * one / len(several)
-    some = r > tiny
-    sums = xp.sum(xp.where(some, r, xp.zeros_like(r))), xp.sum(xp.astype(some, r.dtype))
-    return xp.sqrt(r), sums
+    errors = [xp.astype(one, truth.dtype) - truth for one in several]
+    return errors, xp.sum(errors[0]) + xp.sum(errors[1])
 
 
-def _filled(xp: Any, root: Any, typical: float, tiny: float, dtype: Any) -> Any:
-    r = xp.astype(root, dtype)
-    r = r * r
-    return xp.where(r <= tiny, xp.zeros_like(r) + typical, r)
-
-
-def _logarithms(backend: Any, root: Any, typical: float, tiny: float) -> list[Any]:
+def _moved(backend: Any, truth: Any, first: Any, before: Any) -> Any:
+    """Return what a move makes of truth, with those before it, in roundings."""
     xp = backend.xp
-    return over_others(xp, xp.log(_filled(xp, root, typical, tiny, backend.wide(root))))
+    change = xp.abs(truth - xp.astype(first, truth.dtype)) / math.sqrt(_MOVES * 3)
+    change = xp.astype(change, xp.float32)
+    return change if before is None else xp.hypot(before, change)
 
 
-def _scale(
-    backend: Any, root: Any, around: list[Any], typical: float, tiny: float, most: float
-) -> Any:
-    """Return the scale of each entry: its own roundings, and a share of those of its neighbours."""
+def _drawn(backend: Any, truth: Any, first: Any, share: float) -> tuple[Any, Any]:
     xp = backend.xp
-    r = _filled(xp, root, typical, tiny, around[0].dtype)
-    pooled = around[0]
-    for other in around[1:]:
-        pooled = pooled + other
-    return xp.sqrt(_OWN * r + _POOLED * xp.exp(pooled) + most)
+    change = (xp.astype(truth, first.dtype) - first) * share
+    return change, xp.sum(change)
+
+
+def _apart(backend: Any, first: Any, second: Any, scale: Any) -> list[Any]:
+    xp = backend.xp
+    change = second - first
+    return [xp.sum(own * own) for own in (first, second, change, change / scale)]

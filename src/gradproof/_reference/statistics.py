@@ -47,8 +47,10 @@ def _found(errors: Errors) -> Iterator[Finding]:
         yield Finding(f"{lost} of {n + lost} entries are not finite", math.inf, lost)
     if not n:
         return
-    if errors.off:
-        yield Finding(f"{errors.off} of {n} entries are off", errors.worst, errors.off)
+    if errors.entries.off:
+        yield Finding(
+            f"{errors.entries.off} of {n} entries are off", errors.entries.worst, errors.entries.off
+        )
     for k, direction in enumerate(errors.directions):
         yield from _whole(errors, k, direction)
     axes = range(len(errors.sample.shape) if len(errors.sample.shape) > 1 else 0)
