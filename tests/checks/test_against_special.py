@@ -261,3 +261,62 @@ def test_formulas_that_people_confuse(reference, wrong, dtype):
     report = verify(in_single(reference, wrong), reference, x)
     assert [str(check.verdict) for check in report.checks[:2]] == ["pass", "fail"], str(report)
     assert "loss of accuracy" not in str(report)
+
+
+class TestSinglePrecision:
+    """What func says in float32 shows more than in half precision, of what is exact else."""
+
+    def verdict(self, mistake, operation=None):
+        import torch
+
+        operation = operation or (lambda x: torch.softmax(2 * x, -1))
+        x = drawn(24, 40).bfloat16()
+
+        def kernel(x):
+            return mistake(operation(x.float())).to(x.dtype)
+
+        return verify(kernel, operation, x, order=0).verdict
+
+    def test_units_in_the_last_place(self):
+        """Beyond a power of two they are twice as large, at some of the points."""
+        import torch
+
+        truth = torch.softmax(2 * drawn(24, 40).bfloat16().double(), -1)
+        mantissa = torch.frexp(truth).mantissa
+        places = ((mantissa < 0.503) | (mantissa > 0.997)).nonzero()[:5]
+        assert len(places) == 5
+
+        def mistake(y):
+            y = y.clone()
+            for i, j in places:
+                y[i, j] += 8 * torch.exp2(torch.floor(torch.log2(y[i, j]))) * 2.0**-7
+            return y
+
+        assert self.verdict(mistake) is Verdict.FAIL
+        for i, j in places:
+            places = torch.tensor([[i, j]])
+            assert self.verdict(mistake) is Verdict.FAIL
+
+    def test_far_below_its_row(self):
+        import torch
+
+        truth = torch.softmax(2 * drawn(24, 40).bfloat16().double(), -1)
+        least = int((truth / truth.amax(-1, keepdim=True)).argmin())
+
+        def mistake(y):
+            y = y.clone()
+            y.view(-1)[least] = 0
+            return y
+
+        assert self.verdict(mistake) is Verdict.FAIL
+
+    @pytest.mark.parametrize("factor", [1 + 2.0**-8, 1 - 2.0**-9, 1 + 2.0**-10])
+    def test_within_a_rounding_of_itself(self, factor):
+        """A constant in a few entries, or a function there that is good enough for bfloat16."""
+
+        def mistake(y):
+            y = y.clone()
+            y[3, 5:9] *= factor
+            return y
+
+        assert self.verdict(mistake) is Verdict.PASS

@@ -11,6 +11,10 @@ from . import formulas
 from .blocks import Place, on_host
 from .sample import Sample, in_roundings, some_of
 
+#: What an entry is to be off by in single precision, in roundings of itself alone: two of them are
+#: its own, and that of a constant in it alone, or of a function as good as its dtype can tell.
+_ITSELF = 2.0
+
 
 @dataclass(frozen=True)
 class Scatter:
@@ -24,12 +28,15 @@ class Scatter:
         squared: of the claim, and of what func says in single precision.
     floor, floor_single : float
         The least scatter of an entry.
+    share_single : float
+        How much the scatter of an entry itself counts in single precision.
     """
 
     around: list[np.ndarray]
     floor: float
     around_single: list[np.ndarray]
     floor_single: float
+    share_single: float
 
 
 class Entries:
@@ -92,10 +99,13 @@ class Entries:
         z = in_roundings(sample, place, sample.errors)
         around = self._pooled(own.around, own.floor, place)
         if not single:
-            return z, around, own.floor, [], [], 0.0
+            return z, around, own.floor, [], [], 0.0, 1.0
         beside = self._pooled(own.around_single, own.floor_single, place)
         finer = in_roundings(sample, place, single)
-        return z, around, own.floor, finer, beside, own.floor_single
+        xp, share = sample.backend.xp, _ITSELF * sample.unit / formulas.ENTRY
+        itself = xp.abs(sample.block(sample.truth, place, sample.dtype)) / sample.scale(place)
+        floor = xp.clip(itself * share, own.floor_single, None)
+        return z, around, own.floor, finer, beside, floor, own.share_single
 
     def _pooled(self, around: list[np.ndarray], floor: float, place: Place) -> list[Any]:
         """Return the scatter of neighbours of a block; nothing where all of it is below a floor."""

@@ -42,9 +42,14 @@ def squared(backend: Any, z: list[Any]) -> Any:
     return sum((xp.sum(one * one) for one in z[1:]), xp.sum(z[0] * z[0])) / len(z)
 
 
-def scatter(xp: Any, z: list[Any], around: list[Any], floor: float) -> Any:
-    """Return the scatter of each entry: its own, or that of its neighbours; the floor at least."""
-    own = variance(z)
+def scatter(xp: Any, z: list[Any], around: list[Any], floor: Any, share: float = 1.0) -> Any:
+    """
+    Return the scatter of each entry: its own, or that of its neighbours; the floor at least.
+
+    A mistake of so many units in the last place is twice as large beyond a power of two, and so
+    scatters itself: where all else is exact, no share of an entry's own scatter counts.
+    """
+    own = share * variance(z)
     if around:
         own = xp.maximum(own, BIAS * xp.exp(sum(around[1:], around[0])))
     return xp.sqrt(xp.clip(own, floor * floor, None))
@@ -69,13 +74,14 @@ def _scatters(
     floor: float,
     single: list[Any],
     around_single: list[Any],
-    floor_single: float,
+    floor_single: Any,
+    share_single: float,
 ) -> tuple[Any, Any, Any]:
     """Return the scatter of each entry, that in single precision or nothing, and the least."""
     own = scatter(xp, z, around, floor)
     if not single:
         return own, None, own
-    finer = scatter(xp, single, around_single, floor_single)
+    finer = scatter(xp, single, around_single, floor_single, share_single)
     return own, finer, xp.minimum(own, finer)
 
 

@@ -16,8 +16,8 @@ DRAWN = 3
 #: fewer to double precision costs less than to find out whether it has to be.
 _LONG = 2**18
 #: What may be between the two, in roundings of half precision: an eighth of the least that is
-#: looked for, `ENTRY` times the scatter of what func says in single precision.
-_SHARE = 1 / 32
+#: looked for, `ENTRY` times the least scatter of what func says in single precision.
+_SHARE = 1 / 128
 
 
 def at_unlike_point(arguments: Arguments, func: Leafwise) -> list[Any]:
