@@ -269,6 +269,16 @@ class TestValues:
 
 
 @pytest.mark.library("torch")
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_numbers_that_are_stored_alone(dtype):
+    import torch
+
+    x = torch.tensor(drawn(*SHAPE)).to(getattr(torch, dtype))
+    with pytest.raises(TypeError, match=f"x has dtype torch.{dtype}, .*Expected float16, bfloat16"):
+        verify(lambda x: 2 * x.bfloat16(), lambda x: 2 * x.bfloat16(), x)
+
+
+@pytest.mark.library("torch")
 @pytest.mark.parametrize("kernels", ["torch"], indirect=True)
 class TestAccuracy:
     def sums(self, kernels, dropped=0):
@@ -349,6 +359,14 @@ class TestStructure:
             verify(lambda x: xp.sum(x, axis=-1), lambda x: xp.sum(x, axis=0), x)
         with pytest.raises(TypeError, match="the same structure"):
             verify(lambda x: (x, x), lambda x: x, x)
+
+    def test_complex(self, kernels):
+        x = kernels.array(drawn(*SHAPE), "float32")
+        with pytest.raises(TypeError, match="complex argument .*two arrays"):
+            verify(lambda x: x, lambda x: x, kernels.cast(x, kernels.dtype("complex64")))
+        to_complex = lambda x: kernels.cast(x, kernels.dtype("complex64"))  # noqa: E731
+        with pytest.raises(TypeError, match="complex result .*two arrays"):
+            verify(to_complex, to_complex, x, order=0)
 
     def test_options(self, kernels):
         x = kernels.array(drawn(*SHAPE), "float32")

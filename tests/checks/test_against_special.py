@@ -320,3 +320,24 @@ class TestSinglePrecision:
             return y
 
         assert self.verdict(mistake) is Verdict.PASS
+
+
+def test_products_in_tf32():
+    """Of numbers that matrix units of GPUs cut: found out, and right where it is declared."""
+    from tests.references.styles import TF32, results
+
+    def product(a, b):
+        return a @ b
+
+    def kernel(a, b, factor=1.0):
+        return factor * results(product, [a, b], None, TF32)[0][0]
+
+    a, b = drawn(24, 64).float(), drawn(64, 17).float()
+    report = verify(kernel, product, a, b, order=0)
+    assert report.verdict is Verdict.FAIL
+    assert "as in tf32" in report.reason
+    assert verify(kernel, product, a, b, order=0, precision="tf32").ok
+    wrong = partial(kernel, factor=1.01)
+    report = verify(wrong, product, a, b, order=0)
+    assert "as in tf32" not in report.reason
+    assert verify(wrong, product, a, b, order=0, precision="tf32").verdict is Verdict.FAIL

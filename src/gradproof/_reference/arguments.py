@@ -9,6 +9,9 @@ from .._vectors.callables import argument_names
 from .._vectors.scope import Part
 from .._vectors.validation import positions
 
+#: The spacing of bfloat16 at 1. Dtypes of fewer digits may be there for storage alone.
+_LEAST_DIGITS = 2.0**-7
+
 
 class Arguments:
     """
@@ -82,13 +85,32 @@ class Arguments:
                 "compare at. Expected arrays of NumPy, JAX or PyTorch."
             )
             raise TypeError(msg)
+        for name, array in self.named():
+            self._refuse_storage(name, array)
 
-    def _is_floating(self, leaf: Any) -> bool:
+    def _is_floating(self, leaf: Any, what: str = "argument") -> bool:
         array = self.backend.leaf(leaf)
         if array is not None and "complex" in str(array.dtype):
-            msg = "verify_against got a complex argument; expected real floating numbers."
+            msg = (
+                f"verify_against got a complex {what} ({array.dtype}); expected real floating "
+                "numbers. Hand real and imaginary parts over, and return them, as two arrays."
+            )
             raise TypeError(msg)
         return array is not None
+
+    def _refuse_storage(self, name: str, array: Any) -> None:
+        """Raise an error if numbers of a dtype can be stored, and not computed with."""
+        if float(self.backend.eps(array.dtype)) <= _LEAST_DIGITS:
+            return
+        try:
+            self.backend.xp.reshape(array, (-1,))[:1] * 0.75
+        except Exception as err:
+            msg = (
+                f"{name} has dtype {array.dtype}, which its library stores and does not compute "
+                "with: no reference can be evaluated in it. Expected float16, bfloat16, float32 or "
+                "float64; compare the kernel with arguments in one of these, if it takes them."
+            )
+            raise TypeError(msg) from err
 
     def named(self) -> list[tuple[str, Any]]:
         """Return the floating arrays, with what each is called."""
@@ -119,7 +141,7 @@ class Arguments:
         """Return the floating arrays of a result, and the path of each."""
         flat = self.backend.flatten(value)
         pairs = list(zip(flat.paths, flat.leaves, strict=True))
-        found = [(path, leaf) for path, leaf in pairs if self._is_floating(leaf)]
+        found = [(path, leaf) for path, leaf in pairs if self._is_floating(leaf, "result")]
         self.unseen = [
             f"value{path} (not floating)"
             for path, leaf in pairs
