@@ -528,31 +528,26 @@ class TestJAX:
 
         refused(square, lambda x: 2 * x, self.x, "a batch is not what plain calls return")
 
-    def test_small_checks_trace_nothing(self):
-        import jax
+    def test_small_checks_compile_nothing(self, monkeypatch):
+        from gradproof._backends.jax import traces
 
-        seen = []
+        def compiled(*_, **__):
+            raise AssertionError
 
         def func(x):
-            seen.append(isinstance(x, jax.core.Tracer))
             return (x * x).sum()
 
+        monkeypatch.setattr(traces, "_compiled", compiled)
         check_grad(func, lambda x: 2 * x, self.x)
         report = verify_grad(func, lambda x: 2 * x, self.x, seed=0)
-        assert not any(seen)
         assert report.compile_time == 0
         assert "compiled" not in str(report)
 
     def test_programs_are_kept(self):
-        """Traced once for a shape, whatever the data that it is called with, and for each dtype."""
-        import jax
+        """Compiled once for a shape, whatever the data that it is called with."""
         import jax.numpy as jnp
 
-        traced = []
-
         def func(x, data, power=2, **scale):
-            if isinstance(x, jax.core.Tracer):
-                traced.append(x.shape)
             return (data * x**power).sum() * scale["scale"]
 
         def grad(x, data, power=2, **scale):
@@ -563,18 +558,18 @@ class TestJAX:
         data = jnp.linspace(1, 2, N)
         first = verify_grad(func, grad, self.x, data, kwargs=kwargs, **how)
         assert first.ok
-        assert traced == [(N,)]
         assert first.compile_time > 0
         assert first.to_dict()["compile_time"] == first.compile_time
         assert "compiled for batches" in str(first)
         again = verify_grad(func, grad, self.x + 1, data + 1, kwargs=kwargs, **how)
         assert again.ok
         assert again.compile_time == 0
-        assert traced == [(N,)]
-        assert verify_grad(func, grad, self.x, data, kwargs={"scale": 3.0}, **how).ok
-        assert traced == [(N,)] * 2
-        assert verify_grad(func, grad, self.x[:30], data[:30], kwargs=kwargs, **how).ok
-        assert traced == [(N,)] * 2 + [(30,)]
+        other = verify_grad(func, grad, self.x, data, kwargs={"scale": 3.0}, **how)
+        assert other.ok
+        assert other.compile_time > 0
+        shorter = verify_grad(func, grad, self.x[:30], data[:30], kwargs=kwargs, **how)
+        assert shorter.ok
+        assert shorter.compile_time > 0
 
     def test_data_on_the_host_is_known_by_its_identity(self):
         import jax

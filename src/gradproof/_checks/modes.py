@@ -49,11 +49,13 @@ class Modes:
         self._label, self._vmap = label, vmap
         self.u = weights(values.outputs, values.at_x0, options.rng(1))
         self.no_layout: list[str] = []
+        self._trusted = False
 
     def reverse(self) -> tuple[LibraryVjp, Report]:
         """Return what reverse mode computes, and the report on it."""
         values = self._values
-        claim = LibraryVjp(values.arrays_at, self._point, values.outputs, self.u, pullback=True)
+        claim = LibraryVjp(values.arrays_at, self._point, values.outputs, self.u)
+        self._trusted = claim.compiled
         return claim, of_gradient(values, self.u, claim, self._options)
 
     def of_positive(self, claim: LibraryVjp, report: Report) -> Report | None:
@@ -63,9 +65,10 @@ class Modes:
     def forward(self) -> tuple[LibraryJvp, Report]:
         """Return what forward mode computes, along some lines, and the report on it."""
         values, point = self._values, self._point
-        span, tangents = lines(point, self._options.rng(2))
-        claim = LibraryJvp(values.arrays_at, point, span, tangents, values.outputs)
-        return claim, of_columns(values.along(span), claim, self._options)
+        found = lines(point, self._options.rng(2))
+        trusted = self._trusted
+        claim = LibraryJvp(values.arrays_at, point, found, values.outputs, trusted=trusted)
+        return claim, of_columns(values.along(found[0]), claim, self._options)
 
     def of_vjp(self, claim: LibraryVjp, rtol: float) -> list[Check]:
         """Return the checks of what belongs to reverse mode."""

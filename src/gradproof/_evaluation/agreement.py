@@ -1,19 +1,16 @@
 """What a batch returns, once it was seen to be what plain calls return."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from .._backends.agreement import apart
 from .._backends.foreign import of_error
 from .._backends.registry import Backend
 from .._backends.typing import Array
 from .._vectors.layout import flat_numbers
 from .batches import Leafed, Refused, batches, far_from
 from .options import Settings
-
-#: Two ways of rounding a sum of a million terms differ by about its square root in units of eps.
-_ROUNDINGS = 2.0**10
 
 
 def agreeing(
@@ -112,24 +109,3 @@ def _off(
     off = apart(batch, alone, leafed.eps)
     leafed.agreed = not off
     return off
-
-
-def apart(batch: np.ndarray, alone: np.ndarray, eps: float) -> str:
-    """
-    Return by how much a batch differs from plain calls, beyond rounding; empty if it does not.
-
-    Parameters
-    ----------
-    batch, alone : ndarray of shape (2, m) or (1, m)
-        Func at x0, and at another point.
-    eps : float
-        Machine epsilon of the coarsest dtype involved.
-    """
-    if not np.array_equal(np.isfinite(batch), np.isfinite(alone)):
-        return "a value is finite in one of the two only"
-    with np.errstate(all="ignore"):
-        size = np.max(np.abs(alone), initial=0.0, where=np.isfinite(alone))
-        off = np.abs(np.nan_to_num(batch - alone, posinf=0.0, neginf=0.0)).max(initial=0.0)
-    if off > min(_ROUNDINGS * eps, math.sqrt(eps)) * size:
-        return f"values differ by {off:.1e}, relative to {size:.3g}"
-    return ""

@@ -23,7 +23,9 @@ class Evaluation(TypedDict, total=False):
         `torch.func.vmap`. 'auto', the default, does so where it pays (from 32 entries of PyTorch
         on, from 4096 of JAX, for which func is compiled), and evaluates one by one where a
         function cannot be traced, which the report then says; True raises a ValueError instead,
-        with the reason; False never does.
+        with the reason; False never does. But for False, a function of JAX that is many operations,
+        or a loop, is called as a compiled program, once that was seen to return what plain calls
+        do.
     vectorized : bool
         Whether func takes a leading batch axis: arrays of shape ``(batch, *x.shape)``, to results
         of shape ``(batch, *shape)``. It is then called so always, with a batch of one for a

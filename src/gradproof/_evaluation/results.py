@@ -87,8 +87,12 @@ class Results:
     def _take(self, leaves: list[Any], structure: Callable[[Any], Outputs]) -> None:
         """Call func at x0, and take what it returned, of that structure, for its values there."""
         with self.backend.quiet():
-            self.value = self.primary(self._call(leaves))
+            value = self._call(leaves)
+            self.value = self.primary(value)
             self.outputs = structure(self.value)
+            self._program = self._compiled(value)
+            if self._program is not None:  # at x0 too, so that all is rounded alike
+                self.value = self.primary(self._program(self.point.copies()))
         arrays = [self.backend.keep(a) for a in self.outputs.arrays(self.value, "at x0")]
         self.returned = flat_numbers(self.backend.to_host(arrays))
         finite = np.isfinite(self.returned)
@@ -115,7 +119,17 @@ class Results:
     @property
     def _function(self) -> Function:
         """Func as one of leaves; without self, which other processes have no use for."""
+        if self._program is not None:
+            return self._program
         return self._call if self._vectorized else functools.partial(self.point.call, self._func)
+
+    def _compiled(self, plain: Any) -> Function | None:
+        """Return func as a program, if there is one that returns what it did at x0."""
+        settings = self.calls.settings
+        if settings.vectorize is False or settings.vectorized or settings.workers is not None:
+            return None
+        func = functools.partial(self.point.call, self._func)
+        return self.backend.program(func, self.point.base.arrays, plain)
 
     def primary(self, value: Any) -> Any:
         """Return the output in what func returned, without a batch axis or what came beside it."""

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..standard.autodiff import Both
 from ..standard.directions import SHORTEST, Directions
 from ..standard.precisions import Leafwise
 from ..typing import Array, Function
@@ -18,6 +19,8 @@ from . import fused
 from .arrays import float_dtype, replicated
 from .calls import JAXCalls
 from .fused import Fused, random_entries
+from .repeated import program_of_derivative, program_of_values
+from .traces import Trace
 
 
 class JAXBackend(JAXCalls):
@@ -61,7 +64,7 @@ class JAXBackend(JAXCalls):
         return without_rules(func, taken)
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
-        return jax.jvp(func, (leaves,), (tangents,))
+        return _pushed(func, leaves, tangents)
 
     def follows(self, func: Function, leaves: list[Any]) -> bool:
         numbers = [i for i, leaf in enumerate(leaves) if leaf.weak_type and not leaf.shape]
@@ -86,15 +89,29 @@ class JAXBackend(JAXCalls):
     def transformed(
         self, func: Leafwise, leaves: list[Any], cotangents: list[Any], *, vmap: bool
     ) -> dict[str, list[Any]]:
-        def pulled(leaves: list[Any], cotangents: list[Any]) -> list[Any]:
-            return self.vjp(func, leaves)[1](cotangents)
+        pulled = functools.partial(_pulled, func)
 
-        batch = jax.tree_util.tree_map(lambda leaf: jnp.stack([leaf, leaf]), (leaves, cotangents))
-        mapped = jax.vmap(pulled)(*batch)
-        return {
-            "jit": jax.jit(pulled)(leaves, cotangents),
-            "vmap": [gradient[1] for gradient in mapped],
-        }
+        def mapped(leaves: list[Any], cotangents: list[Any]) -> list[Any]:
+            both = jax.tree_util.tree_map(
+                lambda leaf: jnp.stack([leaf, leaf]), (leaves, cotangents)
+            )
+            return [gradient[1] for gradient in jax.vmap(pulled)(*both)[1]]
+
+        jitted = Trace(pulled, (leaves, cotangents)).program()(leaves, cotangents)[1]
+        try:
+            vmapped = Trace(mapped, (leaves, cotangents)).program()(leaves, cotangents)
+        except Exception:  # as without compilation, or not there
+            vmapped = mapped(leaves, cotangents)
+        return {"jit": jitted, "vmap": vmapped}
+
+    def program(self, func: Function, leaves: list[Any], plain: Any) -> Function | None:
+        return program_of_values(func, leaves, plain)
+
+    def vjp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
+        return program_of_derivative(functools.partial(_pulled, func), both, plain)
+
+    def jvp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
+        return program_of_derivative(functools.partial(_pushed, func), both, plain)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
         return isinstance(err, TypeError) and "can't apply forward-mode" in str(err)
@@ -137,14 +154,21 @@ class JAXBackend(JAXCalls):
     def own_generator(self, owner: Directions, generator: Any, like: Any) -> Any:
         return self.generator(owner.integer(generator), like, legacy=False)
 
-    def fused(
-        self, name: Function, func: Function, x: Any, generator: Any, step: float
-    ) -> Fused | None:
+    def fused(self, func: Function, x: Any, generator: Any, step: float) -> Fused | None:
         if x.size < fused.HUGE or x.weak_type:
             return None
         both = np.asarray([step, math.sqrt(self.eps(x.dtype))])
         steps = self.from_host(both, x, fused.working(x.dtype))
-        return fused.fused(name, func, x, _words(generator), steps, float_dtype())
+        return fused.fused(func, x, _words(generator), steps, float_dtype())
+
+
+def _pushed(func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:
+    return jax.jvp(func, (leaves,), (tangents,))
+
+
+def _pulled(func: Leafwise, leaves: list[Any], cotangents: list[Any]) -> tuple[Any, Any]:
+    outputs, pullback = jax.vjp(func, leaves)
+    return outputs, pullback(cotangents)[0]
 
 
 @functools.lru_cache(maxsize=256)

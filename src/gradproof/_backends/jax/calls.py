@@ -13,6 +13,7 @@ from ..standard.precisions import Leafwise
 from ..typing import Array, Function
 from . import fused, programs
 from .arrays import ROWS, JAXArrays, weak
+from .compiled import quick
 
 # The bytes of a batch that a core keeps near it: the second level of today's caches, 1 to 2 MB.
 # Beyond it points one at a time, in one program, are faster than batches (measured with an MLP of
@@ -62,7 +63,7 @@ def _mapped(
     return i + count, found
 
 
-@jax.jit
+@quick
 def _next_points(x: Any, plus: Any, i: Any) -> Any:
     """Return the index to go on with, and x with entry i, i + 1, ... replaced in turn."""
     position = _position(x, i.dtype)

@@ -1,5 +1,6 @@
 """Functions of leaves, compiled at their first call, and called with numbers of the host."""
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -63,13 +64,37 @@ class Compiled:
         return found
 
 
+def quick(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of arrays, compiled quickly."""
+    made: list[Callable[..., Any]] = []
+
+    def run(*leaves: Any) -> Any:
+        if made:
+            return made[0](*leaves)
+        jitted, found = _compiled(func, leaves)
+        made.append(jitted)
+        return found
+
+    return functools.update_wrapper(run, func)
+
+
 def _compiled(func: Callable[..., Any], leaves: tuple[Any, ...]) -> tuple[Callable[..., Any], Any]:
     """Return a function as a program, and what it returns at some leaves."""
+
+    def both(options: dict[str, Any] | None) -> tuple[Callable[..., Any], Any]:
+        run = jax.jit(func, compiler_options=options)
+        return run, run(*leaves)
+
+    found: tuple[Callable[..., Any], Any] = quickly(both)
+    return found
+
+
+def quickly(make: Callable[[dict[str, Any] | None], Any]) -> Any:
+    """Return what `make` makes of the options that have a program compiled quickly."""
     on_cpu = jax.default_backend() == "cpu"
     while True:
-        run = jax.jit(func, compiler_options=dict(_QUICK) if on_cpu else None)
         try:
-            return run, run(*leaves)
+            return make(dict(_QUICK) if on_cpu else None)
         except Exception as err:
             unknown = _UNKNOWN.search(str(err))
             if unknown is None or _QUICK.pop(unknown[1], None) is None:

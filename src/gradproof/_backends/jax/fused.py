@@ -1,12 +1,10 @@
 """Func along a random direction as one program of JAX, in which no moved point needs to exist."""
 
-import contextlib
 import functools
 import math
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +12,7 @@ import numpy as np
 
 from ..standard.directions import SHORTEST
 from ..typing import Array, Function
+from .traces import Trace, inside
 
 #: From so many entries on, func is compiled once more, with the moved point inside. That takes a
 #: tenth of a second at least, as long as writing and reading 10^7 numbers some ten times; below,
@@ -123,7 +122,7 @@ def donates(func: Function, x: Any) -> bool:
 
 def _donates(jaxpr: Any) -> bool:
     return any(
-        any(equation.params.get("donated_invars", ())) or any(map(_donates, _inside(equation)))
+        any(equation.params.get("donated_invars", ())) or any(map(_donates, inside(equation)))
         for equation in jaxpr.eqns
     )
 
@@ -141,11 +140,7 @@ class Fused:
     Attributes
     ----------
     program : callable
-        Takes the constants of func, x, words and steps; returns the leaves of func's result.
-    constants : list
-        What func closes over.
-    rebuild : callable
-        Makes func's result of the leaves.
+        Takes x, words and steps; returns func's result.
     x, words, steps : array
         The point, the direction, and the two steps as `_moved` has them.
     wide : dtype
@@ -153,8 +148,6 @@ class Fused:
     """
 
     program: Callable[..., Any]
-    constants: list[Any]
-    rebuild: Callable[[Any], Any]
     x: Any
     words: Any
     steps: Any
@@ -169,7 +162,7 @@ class Fused:
         return self._at(self.steps)
 
     def _at(self, steps: Any) -> Any:
-        return self.rebuild(self.program(self.constants, self.x, self.words, steps))
+        return self.program(self.x, self.words, steps)
 
     def contract(self, claim: Array) -> tuple[Any, Any]:
         """Return the sum over claim times displacement, and how far the rescued entries went."""
@@ -179,18 +172,14 @@ class Fused:
         return _contracted(claim, self.x, self.words, self.steps, **options)
 
 
-def fused(
-    name: Function, func: Function, x: Any, words: Any, steps: Any, wide: Any
-) -> Fused | None:
+def fused(func: Function, x: Any, words: Any, steps: Any, wide: Any) -> Fused | None:
     """
     Return func as a program, None if it cannot be traced.
 
     Parameters
     ----------
-    name : callable
-        The user's func, by which the program is kept.
     func : callable
-        The same with its extra arguments.
+        Takes x.
     x, words, steps, wide : array, array, array, dtype
         As of `Fused`.
     """
@@ -199,52 +188,7 @@ def fused(
         return func(_moved(x, words, steps)[0])
 
     try:
-        # Traced anew each time: func may close over something that has changed since.
-        closed, shape = jax.make_jaxpr(along, return_shape=True)(x, words, steps)
+        program = Trace(along, (x, words, steps)).program(quick=False)
     except Exception:  # whatever it is: if it is not due to tracing, the plain call raises it too
         return None
-    tree = jax.tree_util.tree_structure(shape)
-    rebuild = functools.partial(jax.tree_util.tree_unflatten, tree)
-    return Fused(_program(name, closed), closed.consts, rebuild, x, words, steps, wide)
-
-
-#: The program of a func, with what it was made of.
-_programs: "weakref.WeakKeyDictionary[Any, tuple[str, list[Any], Any]]"
-_programs = weakref.WeakKeyDictionary()
-
-
-def _program(name: Function, closed: Any) -> Callable[..., Any]:
-    """Return a jitted function that evaluates a trace: the one before if nothing has changed."""
-    text, inner = str(closed.jaxpr), list(_inner_constants(closed.jaxpr))
-    before: Any = None
-    with contextlib.suppress(TypeError):  # neither hashable nor weakly referable: not kept
-        before = _programs.get(name)
-    # Constants of the trace itself are arguments; those of functions inside are not.
-    alike = before and before[0] == text and len(before[1]) == len(inner)
-    if alike and all(a is b for a, b in zip(before[1], inner, strict=True)):
-        return cast(Callable[..., Any], before[2])
-    jaxpr = closed.jaxpr
-
-    @jax.jit
-    def program(constants: Any, *arrays: Any) -> Any:
-        return jax.core.eval_jaxpr(jaxpr, constants, *arrays)
-
-    with contextlib.suppress(TypeError):
-        _programs[name] = text, inner, program
-    return cast(Callable[..., Any], program)
-
-
-def _inner_constants(jaxpr: Any) -> Iterator[Any]:
-    """Yield the arrays that functions inside a trace close over."""
-    for equation in jaxpr.eqns:
-        for inner in _inside(equation):
-            yield from getattr(inner, "consts", ())
-            yield from _inner_constants(inner)
-
-
-def _inside(equation: Any) -> Iterator[Any]:
-    """Yield the traces that a step of a trace consists of."""
-    for value in equation.params.values():
-        for part in value if isinstance(value, (tuple, list)) else [value]:
-            if hasattr(part, "eqns"):
-                yield part
+    return Fused(program, x, words, steps, wide)

@@ -15,7 +15,7 @@ _MOST = 16
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
 
 
-class _Same:
+class Same:
     """Stands for an object in a key, is equal to itself alone, and does not keep it alive."""
 
     def __init__(self, value: Any) -> None:
@@ -26,7 +26,7 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         value = self._ref()
-        return isinstance(other, _Same) and value is not None and value is other._ref()
+        return isinstance(other, Same) and value is not None and value is other._ref()
 
 
 def program(
@@ -54,7 +54,7 @@ def program(
     key: Hashable = (formula, sizes)
     if again is not None:
         try:
-            avals = tuple(_aval(array) for array in (*arrays, *dynamic))
+            avals = tuple(aval(array) for array in (*arrays, *dynamic))
             whole = (formula, sizes, form, tree, tuple(_fixed(leaf) for leaf in held), avals)
             hash(whole)
             kept, key = _KEPT.setdefault(leafed.func, {}), whole
@@ -90,8 +90,9 @@ def program(
 def _fixed(leaf: Any) -> Hashable:
     if isinstance(leaf, jax.Array):
         return None
-    return (type(leaf), leaf) if type(leaf) in _SCALARS else _Same(leaf)
+    return (type(leaf), leaf) if type(leaf) in _SCALARS else Same(leaf)
 
 
-def _aval(array: Any) -> Hashable:
+def aval(array: Any) -> Hashable:
+    """Return what a program hangs on of an array that it is called with."""
     return array.shape, array.dtype, array.weak_type, array.sharding, array.committed

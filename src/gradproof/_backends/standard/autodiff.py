@@ -1,9 +1,13 @@
 """Automatic differentiation, as far as a library has it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ..typing import Function
 from .precisions import Leafwise, Precisions
+
+#: Leaves, and cotangents or tangents.
+Both = tuple[list[Any], list[Any]]
 
 
 class Autodiff(Precisions):
@@ -46,6 +50,18 @@ class Autodiff(Precisions):
     def compiled(self, func: Leafwise) -> Leafwise:
         """Return a function that is about to be called many times, compiled if that is possible."""
         return func
+
+    def program(self, func: Function, leaves: list[Any], plain: Any) -> Function | None:
+        """Return func, which returned `plain`, as a program, if that pays and agrees."""
+        return None
+
+    def vjp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
+        """Return func's vjp in the same way: from leaves and cotangents to values and gradients."""
+        return None
+
+    def jvp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
+        """Return func's jvp in the same way; `plain` may be None, and is not asked then."""
+        return None
 
     def _without_autodiff(self) -> str:
         return (

@@ -125,7 +125,7 @@ class Directions(Autodiff):
         """Return what `tangent` draws from in the place of a generator of another library."""
         return _Foreign(owner, generator)
 
-    def fused(self, name: Function, func: Function, x: Array, generator: Any, step: float) -> Any:
+    def fused(self, func: Function, x: Array, generator: Any, step: float) -> Any:
         """
         Return a program that makes x0 plus a step along a tangent where func needs it.
 

@@ -64,7 +64,7 @@ class Tangents:
         backend, x, generator = self._backend, self._x, self._generator
         if self._owner is not backend:
             generator = backend.own_generator(self._owner, generator, x)
-        program = backend.fused(func, bound(func, args), x, generator, step)
+        program = backend.fused(bound(func, args), x, generator, step)
         if program is not None:
             return FusedRay(backend, program, step)
         return Ray(backend, x, *backend.tangent(generator, x), step)
