@@ -6,8 +6,9 @@ from pathlib import Path
 import gradproof
 
 SOURCE = Path(gradproof.__file__).parent
-#: The table itself, and the adapters, which know the dtypes of their libraries.
-TABLE, ADAPTERS = SOURCE / "_numerics" / "precision.py", SOURCE / "_backends"
+#: The tables themselves, and the adapters, which know the dtypes of their libraries.
+TABLES = [SOURCE / "_numerics" / name for name in ("precision.py", "formats.py")]
+ADAPTERS = SOURCE / "_backends"
 
 
 def _is_epsilon(node):
@@ -45,7 +46,7 @@ def asked(text):
 def test_no_line_asks_which_dtype_it_has():
     found = {}
     for path in sorted(SOURCE.rglob("*.py")):
-        if path != TABLE and ADAPTERS not in path.parents:
+        if path not in TABLES and ADAPTERS not in path.parents:
             found[str(path.relative_to(SOURCE))] = asked(path.read_text())
     assert not {path: lines for path, lines in found.items() if lines}
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.typing import Function
-from .._numerics.precision import lifts
+from .._numerics.formats import lifts
 from .._vectors.callables import noted
 from .._vectors.held import kept, writes_to, writes_to_input, wrote
 from .._vectors.outputs import Outputs

@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from .._backends.foreign import of_error
-from .._numerics.precision import Format, Precision
+from .._numerics.formats import Format
+from .._numerics.precision import Precision
 from .._numerics.scales import moves_by_leaf
 from .displaced import Displaced
 from .outcomes import BudgetSpent

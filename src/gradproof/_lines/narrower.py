@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._numerics.precision import FORMATS, Precision
+from .._numerics.formats import FORMATS
+from .._numerics.precision import Precision
 from .survey import Survey
 
 #: Bits by which a grain may be less than `eps` times the value, and more. A unit in the last place

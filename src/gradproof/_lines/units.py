@@ -9,8 +9,9 @@ import numpy as np
 from .._claims.near import NearClaim
 from .._numerics.blocks import LONG, Made, absolute, blocks, dot, drawn, norm, stored
 from .._numerics.extrapolation import Estimate
+from .._numerics.formats import Format
 from .._numerics.noise import noise_level
-from .._numerics.precision import COARSEST, Format, Found, Precision
+from .._numerics.precision import COARSEST, Found, Precision
 from .._numerics.rungs import Rungs
 from .._numerics.scales import Scales, largest, scales
 from .._numerics.streams import Streams

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numerics.precision import Format
+from .._numerics.formats import Format
 from .._numerics.scales import moves_by_leaf, shortest_moves
 from .outputs import Outputs
 from .point import Point

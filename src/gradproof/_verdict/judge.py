@@ -24,7 +24,7 @@ from .._lines.stationary import (
 )
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
-from .._numerics.precision import Format
+from .._numerics.formats import Format
 from .._report.advice import FEWER, STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
