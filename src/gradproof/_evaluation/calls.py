@@ -13,7 +13,7 @@ from .._vectors.remarks import NOT_IN_BATCHES
 from .agreement import agreeing
 from .batches import Leafed, Refused, batched_from, run_of
 from .options import Settings
-from .outcomes import BudgetSpent, Entries, Failed, Known, Points, outcome
+from .outcomes import BudgetSpent, Entries, Failed, Known, Points, outcome, quiet_of
 from .progress import Progress, progress_of
 from .workers import Workers
 
@@ -107,7 +107,7 @@ class Calls:
         if self._workers is not None:
             yield from self._by_workers(self._workers, func, iter(points))
             return
-        quiet = self.backend.quiet()
+        quiet = quiet_of(self.backend)
         for point in points:
             if isinstance(point, Known):
                 yield point
@@ -186,10 +186,15 @@ class Calls:
                 self.backend.sweep(called, x, plus, outputs, entries)
             return
 
-        quiet = self.backend.quiet()
+        quiet = quiet_of(self.backend)
+
+        bounded = self.budget is not None or self._tick is not None
 
         def one(point: Array) -> Any:
-            self.spend()
+            if bounded:
+                self.spend()
+            else:
+                self.nfev += 1
             return taken(outcome(quiet, func, point))
 
         self.backend.sweep(one, x, plus, outputs, entries)

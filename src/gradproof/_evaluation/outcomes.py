@@ -3,7 +3,7 @@
 import copy
 import pickle
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,17 @@ class Known:
     result: Any
 
 
-def outcome(quiet: AbstractContextManager[Any], func: Function, point: Any) -> Any:
-    """Return what func returns at a point, or `Failed`; `quiet` is of the backend, for many."""
+def quiet_of(backend: Backend) -> AbstractContextManager[Any] | None:
+    """Return the context in which func is called, for many calls; None for none in particular."""
+    quiet = backend.quiet()
+    return None if isinstance(quiet, nullcontext) else quiet
+
+
+def outcome(quiet: AbstractContextManager[Any] | None, func: Function, point: Any) -> Any:
+    """Return what func returns at a point, or `Failed`."""
     try:
+        if quiet is None:
+            return func(point)
         with quiet:
             return func(point)
     except Exception as err:
@@ -77,7 +85,7 @@ class Points:
 
     def __call__(self, points: Iterable[Any]) -> list[Any]:
         """Return what func returns at some points, in a form that its next calls cannot change."""
-        quiet = self.backend.quiet()
+        quiet = quiet_of(self.backend)
         found = (outcome(quiet, self.func, point) for point in points)
         return [one if isinstance(one, Failed) else copy.deepcopy(one) for one in found]
 

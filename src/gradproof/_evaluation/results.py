@@ -121,14 +121,14 @@ class Results:
         """Func as one of leaves; without self, which other processes have no use for."""
         if self._program is not None:
             return self._program
-        return self._call if self._vectorized else functools.partial(self.point.call, self._func)
+        return self._call if self._vectorized else self.point.caller(self._func)
 
     def _compiled(self, plain: Any) -> Function | None:
         """Return func as a program, if there is one that returns what it did at x0."""
         settings = self.calls.settings
         if settings.vectorize is False or settings.vectorized or settings.workers is not None:
             return None
-        func = functools.partial(self.point.call, self._func)
+        func = self.point.caller(self._func)
         return self.backend.program(func, self.point.base.arrays, plain)
 
     def primary(self, value: Any) -> Any:

@@ -32,11 +32,12 @@ def noise_level(ladders: list[Rungs], floor: float, together: int = 1) -> float:
     rows = [(step, a * a, b * b) for rungs in ladders for step, a, b in rungs.scatter]
     if not rows:
         return floor
-    steps = sorted({row[0] for row in rows})
-    sets = (
-        [square for row in rows if row[0] in near for square in row[1:]]
-        for near in (steps[j : j + together] for j in range(max(1, len(steps) - together + 1)))
-    )
+    place = {step: k for k, step in enumerate(sorted({row[0] for row in rows}))}
+    sets: list[list[float]] = [[] for _ in range(max(1, len(place) - together + 1))]
+    for step, *squares in rows:
+        k = place[step]
+        for own in sets[max(0, k - together + 1) : k + 1]:
+            own += squares
     # `np.mean` would cost three times as much.
     return max(floor, 1.5 * math.sqrt(min(np.add.reduce(own) / len(own) for own in sets)))
 

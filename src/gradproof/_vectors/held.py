@@ -36,6 +36,8 @@ class Held:
     ----------
     all : tuple
         `held`.
+    writable : bool
+        Whether there is an array among it that can be written to.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Held:
         remarks: list[str],
     ) -> None:
         self.all, self._names, self._remarks = held, names, remarks
-        self._writable = bool(self._arrays())
+        self.writable = bool(self._arrays())
         #: Functions that were called before, and whether they write.
         self._known: list[tuple[Function, bool]] = []
 
@@ -55,7 +57,7 @@ class Held:
 
     def call(self, func: Function, what: str, run: Callable[[Any], Any]) -> Any:
         """Return what `run` makes of these arguments; `func`, called `what`, is what it calls."""
-        if not self._writable:
+        if not self.writable:
             return run(self.all)
         writes = next((writes for known, writes in self._known if known is func), None)
         if writes is False:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,13 @@ from .._numerics.precision import Precision
 from .hints import of_exception
 from .numbers import host_dtype
 from .primals import Primals
+
+
+def _with_one(
+    func: Function, before: list[Any], after: list[Any], kwargs: dict[str, Any], moved: list[Array]
+) -> Any:
+    """Return what func returns for one moved leaf; a function of its own, for other processes."""
+    return func(*before, moved[0], *after, **kwargs)
 
 
 class Point(Primals):
@@ -55,6 +63,15 @@ class Point(Primals):
         """
         moved = self._formed(moved)
         return self._held.call(func, what, lambda held: self._called(func, held, moved, extra))
+
+    def caller(self, func: Function) -> Function:
+        """Return func as a function of leaves, as `call` calls it, for many calls: it is lean."""
+        lean = self.single and not any(self._forms) and not self._held.writable
+        if not lean or type(self).call is not Point.call or not isinstance(self.argnums, int):
+            return partial(self.call, func)
+        place, (_, arguments, kwargs) = self.argnums, self._held.all
+        before, after = arguments[:place], arguments[place + 1 :]
+        return partial(_with_one, func, before, after, kwargs)
 
     def _called(
         self,

@@ -66,6 +66,10 @@ class Span:
         """Call func at some leaves."""
         return self._point.call(func, moved, *extra, what=what)
 
+    def caller(self, func: Function) -> Function:
+        """Return func as a function of leaves, for many calls."""
+        return self._point.caller(func)
+
     def copies(self) -> list[Array]:
         """Return copies of the leaves at x0."""
         return self._point.copies()
