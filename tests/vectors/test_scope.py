@@ -104,7 +104,8 @@ class TestBesideArrays:
         seen = []
 
         def func(a, b):
-            seen.append(type(b))
+            if "Tracer" not in type(b).__name__:
+                seen.append(type(b))
             return total(a) + float(b) ** 3
 
         report = verify_grad(

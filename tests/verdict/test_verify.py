@@ -637,13 +637,14 @@ class TestArguments:
 
 
 def test_what_the_functions_see(arrays):
-    """func and grad are called with arrays of x0's own kind; x0 is not written to."""
+    """func and grad get arrays of x0's own kind, but where func is traced; x0 is not written to."""
     x0 = arrays(claims.point())
     seen = []
 
     def spied(f):
         def g(x):
-            seen.append((type(x), x.dtype, tuple(x.shape)))
+            if "Tracer" not in type(x).__name__:
+                seen.append((type(x), x.dtype, tuple(x.shape)))
             return f(x)
 
         return g

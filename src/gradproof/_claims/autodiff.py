@@ -30,7 +30,7 @@ class LibraryVjp(Vjp):
         self._program: Callable[..., Any] | None = None
         super().__init__(func, point, outputs, u, pullback=True)
         both = point.copies_for_claim(), outputs.cotangent(u)
-        self._program = point.backend.vjp_program(func, both, self._first)
+        self._program = point.backend.derivative_program("vjp", func, both, self._first)
         del self._first
         self.compiled = self._program is not None
         if self._program is not None:  # at x0 too, so that all is rounded alike
@@ -65,8 +65,14 @@ class LibraryJvp(Tangents):
 
     Parameters
     ----------
-    func, point, span, tangents, outputs
-        As of `Tangents`.
+    func : callable
+        Returns the leaves of func's result.
+    point : Point
+        Where.
+    lines : tuple of Span and ndarray of shape (k, n)
+        The lines, and their directions.
+    outputs : Outputs
+        The structure of func's result.
     trusted : bool
         Whether a program of it need not be compared with a plain call: that of its vjp was.
     """
@@ -98,7 +104,7 @@ class LibraryJvp(Tangents):
         backend, both = self.point.backend, (leaves, tangents)
         if self.calls == 1:
             plain = None if self._trusted else backend.jvp(self._func, *both)
-            self._program = backend.jvp_program(self._func, both, plain)
+            self._program = backend.derivative_program("jvp", self._func, both, plain)
             if plain is not None and self._program is None:
                 return plain
         if self._program is not None:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..standard.autodiff import Both
+from ..standard.autodiff import Both, Mode
 from ..standard.directions import SHORTEST, Directions
 from ..standard.precisions import Leafwise
 from ..typing import Array, Function
@@ -107,11 +107,11 @@ class JAXBackend(JAXCalls):
     def program(self, func: Function, leaves: list[Any], plain: Any) -> Function | None:
         return program_of_values(func, leaves, plain)
 
-    def vjp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
-        return program_of_derivative(functools.partial(_pulled, func), both, plain)
-
-    def jvp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
-        return program_of_derivative(functools.partial(_pushed, func), both, plain)
+    def derivative_program(
+        self, mode: Mode, func: Leafwise, both: Both, plain: Any
+    ) -> Callable[..., Any] | None:
+        computed = _pulled if mode == "vjp" else _pushed
+        return program_of_derivative(functools.partial(computed, func), both, plain)
 
     def lacks_forward_mode(self, err: Exception) -> bool:
         return isinstance(err, TypeError) and "can't apply forward-mode" in str(err)

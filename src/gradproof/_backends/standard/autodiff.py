@@ -1,11 +1,12 @@
 """Automatic differentiation, as far as a library has it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from ..typing import Function
 from .precisions import Leafwise, Precisions
 
+Mode = Literal["vjp", "jvp"]
 #: Leaves, and cotangents or tangents.
 Both = tuple[list[Any], list[Any]]
 
@@ -55,12 +56,15 @@ class Autodiff(Precisions):
         """Return func, which returned `plain`, as a program, if that pays and agrees."""
         return None
 
-    def vjp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
-        """Return func's vjp in the same way: from leaves and cotangents to values and gradients."""
-        return None
+    def derivative_program(
+        self, mode: Mode, func: Leafwise, both: Both, plain: Any
+    ) -> Callable[..., Any] | None:
+        """
+        Return func's vjp or jvp in the same way; `plain` may be None, and is not asked then.
 
-    def jvp_program(self, func: Leafwise, both: Both, plain: Any) -> Callable[..., Any] | None:
-        """Return func's jvp in the same way; `plain` may be None, and is not asked then."""
+        It takes leaves, and cotangents or tangents: `both`, for which plain calls returned `plain`;
+        and returns func's leaves, and gradients or tangents.
+        """
         return None
 
     def _without_autodiff(self) -> str:
