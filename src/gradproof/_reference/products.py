@@ -134,7 +134,8 @@ class Products:
     def _values_and_vjps(self, func: Leafwise, point: Point, moved: list[Any]) -> list[Any]:
         if "vjp" not in self.modes:
             return list(func(point.arrays))
-        values, pullback = self.arguments.backend.vjp(self._of_moved(func, point), moved)
+        once = "jvp" not in self.modes and self.order == 1  # nothing else is computed of the point
+        values, pullback = self.arguments.backend.vjp(self._of_moved(func, point), moved, once=once)
         return [*values, *pullback(self._cotangents(point.cotangents, values))]
 
     def _cotangents(self, cotangents: list[Any], values: list[Any]) -> list[Any]:

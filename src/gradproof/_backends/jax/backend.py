@@ -41,7 +41,9 @@ class JAXBackend(JAXCalls):
             return "float0, JAX's tangent of whole numbers,"
         return super().no_derivative(value)
 
-    def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
+    def vjp(
+        self, func: Leafwise, leaves: list[Any], *, once: bool = False
+    ) -> tuple[list[Any], Leafwise]:
         outputs, pullback = jax.vjp(func, leaves)
         return outputs, lambda cotangents: pullback(cotangents)[0]
 

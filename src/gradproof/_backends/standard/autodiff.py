@@ -22,8 +22,14 @@ class Autodiff(Precisions):
         """Return the words for what stands where there is no derivative; none for all else."""
         return "None" if value is None else ""
 
-    def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
-        """Return func's leaves at some leaves, and what pulls cotangents of them back."""
+    def vjp(
+        self, func: Leafwise, leaves: list[Any], *, once: bool = False
+    ) -> tuple[list[Any], Leafwise]:
+        """
+        Return func's leaves at some leaves, and what pulls cotangents of them back.
+
+        If that is called `once` alone, and nobody needs the leaves after it, memory is saved.
+        """
         raise TypeError(self._without_autodiff())
 
     def jvp(self, func: Leafwise, leaves: list[Any], tangents: list[Any]) -> Any:

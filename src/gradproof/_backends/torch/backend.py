@@ -30,9 +30,12 @@ class TorchBackend(TorchPrecisions, TorchCalls):
         wide = claim.detach().to(tangent.dtype).reshape(*rows, tangent.numel())
         return wide @ tangent.reshape(-1)
 
-    def vjp(self, func: Leafwise, leaves: list[Any]) -> tuple[list[Any], Leafwise]:
+    def vjp(
+        self, func: Leafwise, leaves: list[Any], *, once: bool = False
+    ) -> tuple[list[Any], Leafwise]:
+        recorded = _recorded_itself if once else _recorded
         with torch.inference_mode(mode=False), torch.enable_grad():
-            moved = [_recorded(leaf) for leaf in leaves]
+            moved = [recorded(leaf) for leaf in leaves]
             outputs = func(moved)
 
         def pullback(cotangents: list[Any]) -> list[Any]:
@@ -42,12 +45,11 @@ class TorchBackend(TorchPrecisions, TorchCalls):
             ]
             if not pairs:
                 return [torch.zeros_like(leaf) for leaf in moved]
-            recorded, weights = zip(*pairs, strict=True)
+            found, weights = zip(*pairs, strict=True)
             # Given leaves that are recorded already, a derivative of this one is being taken.
             again = any(tensor.requires_grad for tensor in (*leaves, *weights))
-            grads = torch.autograd.grad(
-                recorded, moved, weights, retain_graph=True, create_graph=again, allow_unused=True
-            )
+            kept = {"retain_graph": not once or again, "create_graph": again}
+            grads = torch.autograd.grad(found, moved, weights, **kept, allow_unused=True)
             return [
                 torch.zeros_like(leaf) if grad is None else grad
                 for leaf, grad in zip(moved, grads, strict=True)
@@ -135,6 +137,13 @@ def _recorded(leaf: Any) -> Any:
         strides = leaf.shape, leaf.stride()
         own = torch.empty_strided(*strides, dtype=leaf.dtype, device=leaf.device).copy_(leaf)
     return own.requires_grad_()
+
+
+def _recorded_itself(leaf: Any) -> Any:
+    """Return the same of a leaf that nobody else needs: in its own memory, if that can be."""
+    if leaf.requires_grad or leaf.is_inference():
+        return _recorded(leaf)
+    return leaf.detach().requires_grad_()
 
 
 def _is_recorded(output: Any) -> bool:
