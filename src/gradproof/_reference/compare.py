@@ -1,11 +1,12 @@
 """From the runs of two implementations to what is said of each of their results."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._numerics.precision import Precision
-from .blocks import shape_of
+from .blocks import part, places, shape_of
 from .errors import Direction, Errors
 from .neighbours import POINTS
 from .runs import Runs
@@ -105,11 +106,19 @@ def _beside(runs: Runs) -> Iterator[Direction]:
     several += [("the cotangent", array) for array in point.cotangents]
     several += [("the tangent", array) for array in point.tangents]
     several += [("the cotangent of the vjp", array) for array in point.weights]
+    square = runs.backend.native(_square)
     for name, array in several:
-        finite = xp.isfinite(array)
-        if not bool(xp.all(finite)):
-            array = xp.where(finite, array, xp.zeros_like(array))
-        wide = xp.astype(array, runs.backend.wide(array))
-        size = float(xp.sqrt(xp.mean(wide * wide)))
+        blocks = [part(array, place) for place in places(runs.backend, array)]
+        total = sum(float(square(block)) for block in blocks)
+        if not math.isfinite(total):
+            array = xp.where(xp.isfinite(array), array, xp.zeros_like(array))
+            total = float(square(array))
+        size = math.sqrt(total / math.prod(array.shape))
         if size:
             yield Direction(_by(name), array, size)
+
+
+def _square(backend: Any, array: Any) -> Any:
+    xp = backend.xp
+    wide = xp.astype(array, backend.wide(array))
+    return xp.sum(wide * wide)

@@ -1,16 +1,19 @@
 """What is said of a comparison: a check for each result, and numbers for each entry."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .._numerics.blocks import LONG
 from .._report.reach import LeafReach, Reach
 from .._report.report import Report
 from .._report.verdicts import Check, Verdict
 from .._vectors.layout import flat_numbers, layout
 from .._vectors.scope import Part, Scope
+from .blocks import part, places, shape_of
 from .compare import Result
 from .places import located
 from .products import Products
@@ -19,6 +22,8 @@ from .statistics import SLOPPY
 
 #: The order of derivatives of the vjp.
 _SECOND = 2
+#: A machine epsilon between those of single and of double precision.
+_DOUBLE = 2.0**-40
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -210,12 +215,8 @@ def _reach(results: list[Result]) -> Reach:
 
 def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.ndarray]:
     """Return one number for each entry of all results, of very many in single precision."""
-
-    def host(arrays: list[Any]) -> np.ndarray:
-        return flat_numbers(backend.to_host(arrays), narrow=True)
-
-    claimed = host([r.sample.claim for r in results])
-    measured = host([r.sample.truth for r in results])
+    claimed = _numbers(backend, [r.sample.claim for r in results])
+    measured = _numbers(backend, [r.sample.truth for r in results])
     noise = flat_numbers([r.errors.entries.noise for r in results], narrow=True)
     states = [_state(backend, result, i in bad) for i, result in enumerate(results)]
     state: np.ndarray = np.broadcast_to("pass", claimed.shape)  # which takes no memory
@@ -238,6 +239,18 @@ def _flat(backend: Any, results: list[Result], bad: set[int]) -> dict[str, np.nd
         "resolution": resolution,
         "state": state,
     }
+
+
+def _numbers(backend: Any, arrays: list[Any]) -> np.ndarray:
+    """Return all entries of arrays, of very many in single precision if that is theirs."""
+    sizes = [math.prod(array.shape) for array in arrays]
+    single = all(float(backend.eps(array.dtype)) > _DOUBLE for array in arrays)
+    found = np.empty(sum(sizes), np.float32 if single and sum(sizes) > LONG else np.float64)
+    for array, size, last in zip(arrays, sizes, itertools.accumulate(sizes), strict=True):
+        own = found[last - size : last].reshape(shape_of(array))
+        for place in places(backend, array):  # so that no other array as long is made
+            own[place] = np.asarray(backend.to_host([part(array, place)])[0])
+    return found
 
 
 def _state(backend: Any, result: Result, bad: bool) -> np.ndarray:  # noqa: FBT001  # of a result

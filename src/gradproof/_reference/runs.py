@@ -6,7 +6,7 @@ from typing import Any
 
 from .._numerics.precision import Precision
 from .arguments import Arguments
-from .blocks import part, places
+from .blocks import Written, part, places
 from .neighbours import POINTS, Neighbours
 from .products import Leafwise, Point, Products
 
@@ -95,7 +95,11 @@ class Runs:
         )
 
     def _one(self, like: Any) -> Any:
-        return self.backend.from_host(self._rng.normal(size=tuple(like.shape)), like)
+        xp, drawn = self.backend.xp, Written(self.backend, like, like.dtype)
+        for place in places(self.backend, like):
+            numbers = self._rng.normal(size=[one.stop - one.start for one in place])
+            drawn.put(place, self.backend.from_host(numbers, like))
+        return xp.reshape(drawn.array, like.shape)
 
     def at(self, point: Point) -> list[Any]:
         """Return what func and its rules say at a point."""
