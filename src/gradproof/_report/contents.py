@@ -9,6 +9,7 @@ from .._backends.foreign import escaped
 from .._vectors.layout import Leaf, Pairs, leaf_of
 from .._vectors.scope import NOTHING, Scope
 from .advice import of_reason
+from .diagnoses import Diagnosis, WrongEntry
 from .reach import Reach
 from .verdicts import Check, Verdict
 
@@ -39,6 +40,8 @@ class Contents:
     scope: Scope = NOTHING
     accuracy: tuple[tuple[str, float], ...] = ()
     measured_in: str = ""
+    diagnosis: tuple[Diagnosis, ...] = ()
+    right: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.
@@ -56,6 +59,44 @@ class Contents:
         if self.verdict is not Verdict.INCONCLUSIVE:
             return ""
         return self.advice or of_reason(self.reason)
+
+    @property
+    def finding(self) -> str:
+        """What was found, in one sentence: the mistake if it could be named, else the reason."""
+        if not self.diagnosis:
+            return self.reason
+        text = self.diagnosis[0].text
+        others = [one.place for one in self.diagnosis[1:] if one.place != self.diagnosis[0].place]
+        if others:
+            text += f"; something is wrong in {others[0]}, too"
+        if self.right:
+            names = [f"`{name}`" for name in self.right]
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            text += f"; {', '.join(names[:4])}{more} {'is' if len(names) == 1 else 'are'} right"
+        return text
+
+    @property
+    def wrong_entries(self) -> list[WrongEntry]:
+        """The entries that were measured to be off, those that are furthest off first."""
+        flat = self.flat
+        if self.verdict is not Verdict.FAIL:
+            return []
+        state = flat["state"]
+        with np.errstate(all="ignore"):
+            bar = flat["truncation"] + flat["noise"]
+            off = np.abs(flat["measured"] - flat["claimed"]) - bar
+        places = np.flatnonzero((state == "fail") | (state == "off"))
+        places = places[np.argsort(-np.nan_to_num(off[places], nan=np.inf), kind="stable")]
+        found = []
+        for i in places:
+            one = _entry(self, int(i))
+            found.append(
+                WrongEntry(
+                    one["name"], one["index"], one["claimed"], one["measured"], float(bar[i]),
+                    one["state"] == "fail",
+                )
+            )  # fmt: skip
+        return found
 
     @property
     def entries(self) -> dict[str, Any]:
@@ -80,8 +121,13 @@ class Contents:
         state = self.flat["state"]
         # What was not reached may be all that there is of an interrupted check, and says nothing.
         measured = np.isfinite(self.flat["measured"])
-        kinds = [state == "fail", (state == "unresolved") & measured, state == "unresolved"]
-        rank = np.select(kinds, [3, 2, 1], 0)
+        kinds = [
+            state == "fail",
+            state == "off",
+            (state == "unresolved") & measured,
+            state == "unresolved",
+        ]
+        rank = np.select(kinds, [4, 3, 2, 1], 0)
         # By state, then by resolution; the first of equals first.
         order = np.lexsort((-self.flat["resolution"], -rank))
         return [_entry(self, int(i)) for i in order[:k]]

@@ -19,6 +19,7 @@ def in_lines(report: Contents) -> str:
     """Return all that a report says, the finding in its first lines."""
     lines = [
         _finding(report),
+        *([f"  {report.reason}"] if report.diagnosis else []),
         *_entries(report),
         *([f"  next: {report.next_step}"] if report.next_step else []),
         *_measured(report),
@@ -56,7 +57,7 @@ def in_one_line(report: Contents) -> str:
 
 
 def _finding(report: Contents) -> str:
-    return f"{report.verdict}: {report.reason}"
+    return f"{report.verdict}: {report.finding}"
 
 
 def _entries(report: Contents) -> list[str]:
@@ -64,9 +65,10 @@ def _entries(report: Contents) -> list[str]:
     if report.ok:
         return []
     unsettled = [entry for entry in report.worst(4) if entry["state"] != "pass"]
-    if any(entry["state"] == "fail" for entry in unsettled):
+    wrong = ("fail", "off")
+    if any(entry["state"] in wrong for entry in unsettled):
         # What could not be resolved, and agrees, is no news beside what is wrong.
-        unsettled = [entry for entry in unsettled if entry["state"] == "fail" or _beyond(entry)]
+        unsettled = [entry for entry in unsettled if entry["state"] in wrong or _beyond(entry)]
     return [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
 
 
@@ -97,7 +99,7 @@ def _line(entry: dict[str, Any]) -> str:
         return text + f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
     if _beyond(entry):
         text += f", {_off_by(claimed, measured)}"
-        return text + (" (measured once)" if entry["state"] == "unresolved" else "")
+        return text + (" (measured once)" if entry["state"] != "fail" else "")
     if entry["state"] == "unresolved" and bar > abs(measured):
         return text + (" (noise hides it)" if entry["noise"] > entry["truncation"] else "")
     return text

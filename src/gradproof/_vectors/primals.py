@@ -1,6 +1,6 @@
 """The arguments of func, and which of their numbers are moved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -68,7 +68,7 @@ class Primals:
         keywords(kwargs)
         self.arguments, self._kwargs = arguments, kwargs or {}
         self.argnums = positions(argnums, len(arguments))
-        names = names or argument_names(func, len(arguments))
+        self._names = names = names or argument_names(func, len(arguments))
         refuse_unsound({**dict(zip(names, arguments, strict=True)), **self._kwargs})
         self.chosen_names = {
             (f"[{k}]" if isinstance(self.argnums, tuple) else ""): names[i]
@@ -103,7 +103,7 @@ class Primals:
         """Return the point; a ValueError if there is nothing that could be moved."""
         if self.x.size:
             return self
-        what = ", ".join(f"{self._name_of(leaf)} {leaf.shape}" for leaf in self.leaves)
+        what = ", ".join(f"{self.name_of(leaf)} {leaf.shape}" for leaf in self.leaves)
         msg = f"{what} has no entries: there is nothing to check. Expected one number at least."
         raise ValueError(msg)
 
@@ -117,7 +117,7 @@ class Primals:
             if leaf.complex:
                 own |= np.roll(own, own.size // 2)
             if own.any():
-                self._kept.append(entries_held(self._name_of(leaf), own, why))
+                self._kept.append(entries_held(self.name_of(leaf), own, why))
         self.fixed = entries if self.fixed is None else self.fixed | entries
         # Numbers that arithmetic goes on with; func and claim see them as they are.
         self.x = np.where(self.fixed, 0.0, self.at_x0)
@@ -138,7 +138,18 @@ class Primals:
         held = set(self.flat.paths) - set(self.paths)
         return {path: f"by {self.called(path)}" for path in sorted(held)}
 
-    def _name_of(self, leaf: Leaf) -> str:
+    def beside(self) -> Iterator[tuple[str, Any]]:
+        """Yield the arguments that are not moved, and leaves that are held fixed, by name."""
+        for i, value in enumerate(self.arguments):
+            if i not in self._positions:
+                yield self._names[i], value
+        yield from self._kwargs.items()
+        held = set(self.flat.paths) - set(self.paths)
+        for path, leaf in zip(self.flat.paths, self.flat.leaves, strict=True):
+            if path in held:
+                yield self.called(path), leaf
+
+    def name_of(self, leaf: Leaf) -> str:
         """Return what to call a leaf, with its argument's name."""
         return leaf.path if isinstance(self.argnums, tuple) else self.called(leaf.path)
 

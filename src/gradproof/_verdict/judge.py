@@ -34,6 +34,7 @@ from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie
 from .decision import Decision
+from .diagnose import Seen, diagnosed
 from .directions import number_of
 from .next_step import next_step, stands_still
 from .nothing import with_slopes
@@ -56,16 +57,26 @@ def of_gradient(
         # A weight of zero does not make a number of what leads to infinity.
         claim.hold(~np.isfinite(claim.at_x0))
 
+    seen: list[Seen] = []
+
     def judged(values: Values, options: Options, eps: float) -> Report:
-        return _of_gradient(values, u, claim, options, eps)
+        return _of_gradient(values, u, claim, options, eps, seen)
 
     if eps is not None:
-        return judged(values, options, eps)
-    return Look(values, u, claim.at_x0, options, judged).report(max(values.eps, claim.eps))
+        report = judged(values, options, eps)
+    else:
+        look = Look(values, u, claim.at_x0, options, judged)
+        report = look.report(max(values.eps, claim.eps))
+    return diagnosed(report, seen[-1], (values, u, claim), options)
 
 
 def _of_gradient(
-    values: Values, u: np.ndarray, claim: Claim, options: Options, eps: float
+    values: Values,
+    u: np.ndarray,
+    claim: Claim,
+    options: Options,
+    eps: float,
+    seen: list[Seen],
 ) -> Report:
     scalar = Scalarized(values, u)
     tolerance = options.tolerance(eps)
@@ -95,6 +106,7 @@ def _of_gradient(
     else:
         flat = all_entries(survey, found, claimed)
     _say_fewer_digits(judged)
+    seen.append((survey, found, claimed))
     made = claim.calls, claim.eps, claim.products
     return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
 

@@ -1,0 +1,149 @@
+"""From evidence to the mistakes that explain it: the catalogue, in order, field by field."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._report.diagnoses import Diagnosis, Kind
+from . import arranged, conditions, elementwise, plain, reduced, terms
+from .evidence import Evidence, Field
+from .named import Named, holds, share_explained
+
+Hypotheses = Callable[[Evidence, int, frozenset[int]], Iterator[Named]]
+#: The first that explains all that was measured is said: the simplest ones come first, those with
+#: numbers that are fitted, or with a pattern that is looked for, last.
+CATALOGUE: tuple[Hypotheses, ...] = (
+    plain.zero,
+    plain.straight_through,
+    plain.sign,
+    plain.factor,
+    plain.conjugate,
+    plain.precision,
+    plain.clipped,
+    arranged.swapped,
+    arranged.transposed,
+    arranged.moved,
+    arranged.halves,
+    reduced.of_cotangent,
+    reduced.constant_along,
+    conditions.entries,
+    conditions.conditional,
+    terms.multiple,
+    elementwise.missing,
+    terms.along_axis,
+    arranged.permuted,
+    conditions.subset,
+)
+
+
+@dataclass
+class Found:
+    """
+    What is said of a claim.
+
+    Attributes
+    ----------
+    named : dict of int to Named
+        The mistake of a field, by its number.
+    wrong, right : set of int
+        Fields in which entries are wrong, and those that were seen to be right.
+    """
+
+    named: dict[int, Named] = field(default_factory=dict)
+    wrong: frozenset[int] = frozenset()
+    right: frozenset[int] = frozenset()
+
+    def settled(self, evidence: Evidence) -> bool:
+        """Tell whether all that is wrong has a name, and nothing else can be wrong."""
+        if not self.wrong or self.wrong != frozenset(self.named):
+            return False
+        if all(evidence.fields[k].whole for k in range(len(evidence.fields))):
+            return True
+        predicted = {k: one.predicted for k, one in self.named.items() if one.predicted is not None}
+        return len(predicted) == len(self.named) and evidence.consistent(predicted) is True
+
+
+def named(evidence: Evidence, wrong: frozenset[int], right: frozenset[int]) -> Found:
+    """
+    Return the mistakes that explain the fields that are wrong.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What is known.
+    wrong, right : frozenset of int
+        The numbers of fields that are off, and of those that were seen to be right.
+    """
+    found = Found({}, wrong, right)
+    for k in sorted(wrong):
+        name = _first(evidence, k, right)
+        if name is not None:
+            found.named[k] = name
+    predicted = {k: one.predicted for k, one in found.named.items() if one.predicted is not None}
+    if len(predicted) == len(wrong) > 1 and evidence.consistent(predicted) is False:
+        # Each explains its own entries; together they do not explain the sums of all.
+        found.named.clear()
+    return found
+
+
+def _first(evidence: Evidence, k: int, right: frozenset[int]) -> Named | None:
+    for hypotheses in CATALOGUE:
+        for one in hypotheses(evidence, k, right):
+            if holds(evidence, k, one, right):
+                return one
+    return None
+
+
+def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
+    """Return what is said, fields with the same mistake together; what explains most comes first."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for k, one in found.named.items():
+        groups.setdefault((one.kind, one.text, one.condition if one.inside is None else k), []).append(k)
+    told = [_diagnosis(evidence, found, ks) for ks in groups.values()]
+    told.sort(key=lambda pair: -pair[0])
+    first = [one for _, several in told for one in several[:1]]
+    return (*first, *(one for _, several in told for one in several[1:]))
+
+
+def _diagnosis(
+    evidence: Evidence, found: Found, ks: list[int]
+) -> tuple[float, list[Diagnosis]]:
+    one = found.named[ks[0]]
+    fields = [evidence.fields[k] for k in ks]
+    explained = min(
+        share_explained(own, found.named[k].predicted) if found.named[k].predicted is not None
+        else _inside(own, found.named[k])
+        for k, own in zip(ks, fields, strict=True)
+    )  # fmt: skip
+    size = sum(float(np.square(own.error).sum()) for own in fields)
+    names = [own.name for own in fields if own.name]
+    place = ", ".join(names)
+    if one.condition:
+        place = f"{place}{one.condition}" if one.condition.startswith("[") else f"{place} {one.condition}".strip()
+    text = f"{_subject(evidence, names)} {one.text}"
+    if one.condition:
+        text += f" in {place}" if one.condition.startswith("[") else f" {one.condition}"
+    kinds: tuple[Kind, ...] = (one.kind, *one.also)
+    return size, [
+        Diagnosis(kind, place, one.value, one.uncertainty, explained, text) for kind in kinds
+    ]
+
+
+def _inside(own: Field, one: Named) -> float:
+    """Return what share of the error is where a mistake says that it is."""
+    if one.inside is None:
+        return 1.0
+    inside = own.taken(one.inside)
+    whole = float(np.square(own.error).sum())
+    return float(np.square(own.error[inside]).sum()) / whole if whole else 0.0
+
+
+def _subject(evidence: Evidence, names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    if not quoted:
+        return evidence.subject("")
+    if len(quoted) == 1:
+        return evidence.subject(quoted[0])
+    listed = ", ".join(quoted[:3]) + (f" and {len(quoted) - 3} more" if len(quoted) > 3 else "")
+    return f"{evidence.subject(listed)}, each,"

@@ -1,0 +1,140 @@
+"""A number by which a claim is off: fitted, and what it may be."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from .evidence import Evidence, Field, contracted
+
+#: How far a fitted number may be off, in bars of it: the fit of several entries is sharper than the
+#: bars of each, which bound, and are no deviations.
+_OFF = 1.0
+
+
+def fitted(
+    evidence: Evidence, k: int, like: np.ndarray, among: np.ndarray | None = None
+) -> tuple[float, float] | None:
+    """
+    Return the number a, with its uncertainty, for which measured entries are ``a * like``.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What is known.
+    k : int
+        The field.
+    like : ndarray
+        Of the measured entries.
+    among : ndarray of bool, optional
+        Which of them count.
+
+    Returns
+    -------
+    tuple of two floats or None
+        None if `like` is nothing beside the bars.
+    """
+    own = evidence.fields[k]
+    there = np.isfinite(like) & (like != 0) & np.isfinite(own.measured)
+    there &= np.ones_like(there) if among is None else among
+    if not there.any():
+        return None
+    with np.errstate(all="ignore"):
+        weight = np.square(like[there] / own.bar[there])
+        ratios = own.measured[there] / like[there]
+    total = float(weight.sum())
+    if not (math.isfinite(total) and total > 0):
+        best = int(np.argmax(np.nan_to_num(weight, posinf=1e300)))
+        return float(ratios[best]), float(own.bar[there][best] / abs(like[there][best]))
+    return float((weight * ratios).sum() / total), 1 / math.sqrt(total)
+
+
+def from_sums(
+    evidence: Evidence, k: int, change: np.ndarray, right: frozenset[int]
+) -> Iterator[tuple[float, float]]:
+    """Yield numbers a, with their uncertainty, for which sums are those of ``claim + a * change``."""
+    for one in evidence.sums:
+        if k in one.weights and right.issuperset(j for j in one.weights if j != k):
+            moved = contracted(change, one.weights[k])
+            best = int(np.argmax(np.abs(moved) / np.maximum(one.bar, 1e-300)))
+            if abs(moved[best]) > one.bar[best]:
+                yield (
+                    float(one.error[best] / moved[best]),
+                    float(one.bar[best] / abs(moved[best])),
+                )
+
+
+def sharpest(several: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the number with the least uncertainty."""
+    return min(several, key=lambda one: one[1])
+
+
+def known(evidence: Evidence, own: Field, value: float, uncertainty: float) -> tuple[float, str]:
+    """
+    Return what a factor may be: its exact value, and words for it; empty if it is nothing known.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What is known.
+    own : Field
+        The field that is off by it.
+    value, uncertainty : float
+        The claim, divided by what was measured.
+    """
+    allowed = max(_OFF * uncertainty, 4e-16 * abs(value))
+    if allowed > 0.02 * abs(value):
+        return value, ""
+    for exact, words in _constants(evidence, own):
+        if abs(value - exact) <= allowed:
+            return exact, words
+    return value, ""
+
+
+def _constants(evidence: Evidence, own: Field) -> Iterator[tuple[float, str]]:
+    """Yield numbers that a factor may be, the simplest first, with words for them."""
+    for number in (2.0, 0.5):
+        yield number, f"{number:g}"
+        yield -number, f"{-number:g}"
+    lengths = {own.shape[axis]: f"the length {own.shape[axis]} of an axis" for axis in own.axes}
+    for beside in own.beside:
+        for length in beside.values.shape:
+            lengths.setdefault(length, f"the length {length} of an axis of {beside.name}")
+    size = own.claimed.size
+    if len(own.axes) > 1:
+        lengths.setdefault(size, f"the number of entries, {size}")
+    for length, words in lengths.items():
+        if length > 2:
+            yield 1 / length, f"1 / {length}: {words}; mean instead of sum?"
+            yield float(length), f"{length}: {words}; sum instead of mean?"
+            yield math.sqrt(length), f"sqrt({length}): {words}"
+            yield 1 / math.sqrt(length), f"1 / sqrt({length}): {words}"
+            yield 1 / (length - 1), f"1 / {length - 1}: one less than {words}"
+            yield length / (length - 1), f"{length} / {length - 1}: {words}, and one less"
+            yield (length - 1) / length, f"{length - 1} / {length}: {words}, and one less"
+    for name, number in evidence.numbers.items():
+        if number and abs(number) != 1 and math.isfinite(number):
+            yield number, f"{name}"
+            yield 1 / number, f"1 / {name}"
+            yield number**2, f"{name}**2"
+            yield 1 / number**2, f"1 / {name}**2"
+    for number in (3.0, 4.0, 10.0, 100.0, 0.75, 1.5):
+        yield number, f"{number:g}"
+        yield 1 / number, f"1 / {number:g}" if number == int(number) else f"{1 / number:g}"
+    yield 2 * math.pi, "2 pi"
+    yield 1 / (2 * math.pi), "1 / (2 pi)"
+    yield math.pi, "pi"
+    yield math.log(2), "log(2)"
+    yield 1 / math.log(2), "1 / log(2)"
+    yield math.log(10), "log(10)"
+    yield 1 / math.log(10), "1 / log(10)"
+    yield 180 / math.pi, "180 / pi: degrees for radians?"
+    yield math.pi / 180, "pi / 180: degrees for radians?"
+
+
+def written(value: float, uncertainty: float) -> str:
+    """Return a number with the digits that its uncertainty leaves, and that."""
+    if not (uncertainty > 0 and value):
+        return f"{value:.7g}"
+    digits = max(1, min(8, math.ceil(math.log10(abs(value) / uncertainty))))
+    return f"{value:.{digits}g} +- {uncertainty:.1g}"

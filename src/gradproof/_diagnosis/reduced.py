@@ -1,0 +1,91 @@
+"""Summed, averaged or broadcast along an axis where it should not be, or not where it should."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._report.diagnoses import Kind
+from .evidence import Evidence
+from .named import Named
+
+
+def constant_along(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """The claim is the same all along an axis: a sum, or a mean, of what was measured."""
+    own = evidence.fields[k]
+    several = [axis for axis in own.axes if own.shape[axis] > 1]
+    groups = [(axis,) for axis in several] + ([tuple(several)] if len(several) > 1 else [])
+    for axes in groups:
+        first = np.take(own.claimed, [0], axes[0])
+        for axis in axes[1:]:
+            first = np.take(first, [0], axis)
+        if not own.claimed.any() or not (own.claimed == first).all():
+            continue
+        for scale, what in ((1, "summed"), (1 / np.prod([own.shape[a] for a in axes]), "averaged")):
+            if _adds_up(evidence, k, axes, scale, right):
+                along = f"axis {axes[0] - own.batch}" if len(axes) == 1 else "all axes"
+                text = f"is {what} along {along}, and repeated, where func's slope is not"
+                yield Named(Kind.REDUCED, text, None)
+
+
+def _adds_up(
+    evidence: Evidence, k: int, axes: tuple[int, ...], scale: float, right: frozenset[int]
+) -> bool:
+    """Tell whether sums of what was measured, times a number, are the claim, which is constant."""
+    own = evidence.fields[k]
+    if own.whole:
+        full, bar = np.empty(own.claimed.size), np.empty(own.claimed.size)
+        full[own.where], bar[own.where] = own.measured, own.bar
+        total = full.reshape(own.shape).sum(axes, keepdims=True) * scale
+        allowed = bar.reshape(own.shape).sum(axes, keepdims=True) * scale
+        near = np.abs(own.claimed - total) <= allowed + own.slack * np.abs(total)
+        return bool(near.all()) and bool(np.abs(total).max() > 30 * allowed.max())
+    if evidence.ask is None:
+        return False
+    # One sum tells: each slice by a random weight, the same all along the axes.
+    rng = np.random.default_rng(0)
+    slices = [1 if axis in axes else n for axis, n in enumerate(own.shape)]
+    weights = np.broadcast_to(rng.uniform(1, 2, slices) * rng.choice([-1.0, 1.0], slices), own.shape)
+    one = evidence.ask({k: weights})
+    if one is None:
+        return False
+    claimed = float((own.claimed * weights).sum())
+    count = float(np.prod([own.shape[a] for a in axes]))
+    slope = float(one.error[0]) + claimed
+    # The claim, summed, is `scale * count` times the slope.
+    predicted = slope * scale * count
+    allowed = float(one.bar[0]) * scale * count + own.slack * abs(predicted)
+    return abs(predicted - claimed) <= allowed and abs(claimed) > 30 * allowed
+
+
+def of_cotangent(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """The derivative is a sum of the cotangent, and the claim one part of it, or its mean."""
+    own = evidence.fields[k]
+    for beside in own.beside:
+        if beside.name != "the cotangent" and not beside.name.startswith("the cotangent of"):
+            continue
+        ct = beside.values
+        lead = ct.ndim - len(own.axes)
+        shape = own.shape[own.batch :]
+        if lead < 1 or ct.shape[lead:] != shape:
+            for axes in itertools.combinations(range(ct.ndim), max(lead, 0)):
+                if lead > 0 and np.sum(ct, axes).shape == shape:
+                    yield from _parts(own, ct, axes)
+            continue
+        yield from _parts(own, ct, tuple(range(lead)))
+
+
+def _parts(own, ct: np.ndarray, axes: tuple[int, ...]) -> Iterator[Named]:
+    total = np.sum(ct, axes)
+    for part, words in (
+        (np.mean(ct, axes), "the mean of the cotangent over its other axes, where it is the sum"),
+        (np.take(ct.reshape(-1, *total.shape), 0, 0), "the first row of the cotangent alone: "
+         "the sum over its other axes is missing"),
+        (np.take(ct.reshape(-1, *total.shape), -1, 0), "the last row of the cotangent alone: "
+         "the sum over its other axes is missing"),
+    ):
+        if axes != tuple(range(len(axes))) and "row" in words:
+            continue
+        near = np.abs(own.claimed - part) <= own.slack * np.abs(part).max(initial=0.0)
+        if near.all():
+            yield Named(Kind.REDUCED, f"is {words}", np.broadcast_to(total, own.shape))

@@ -1,0 +1,69 @@
+"""What entries of a claim may depend on: arguments of func, its values, the cotangent."""
+
+from typing import Any
+
+import numpy as np
+
+from .._diagnosis.evidence import Beside
+from .._evaluation.values import Values
+
+#: Arrays longer than this are left alone: they are copied to the host.
+_MOST = 2**20
+
+
+def around(values: Values, u: np.ndarray) -> tuple[list[Beside], dict[str, float]]:
+    """
+    Return arrays that a mistake may have to do with, and numbers that a factor may be, by name.
+
+    Parameters
+    ----------
+    values : Values
+        Evaluations of func.
+    u : ndarray of shape (m,)
+        The cotangent.
+    """
+    found, numbers = [], {}
+    for name, value in values.point.beside():
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int | float) or _shape(value) == ():
+            number = _number(value)
+            if number is not None:
+                numbers[name] = number
+        elif _shape(value) is not None and np.prod(_shape(value)) <= _MOST:
+            array = _host(values, value)
+            if array is not None:
+                found.append(Beside(name, array))
+    if len(values.outputs.leaves) == 1 and values.outputs.leaves[0].shape:
+        (leaf,) = values.outputs.leaves
+        if not leaf.complex and values.at_x0.size <= _MOST:
+            found.append(Beside("func's values", leaf.shaped(values.at_x0)))
+            if u.size == values.at_x0.size:
+                found.append(Beside("the cotangent", leaf.shaped(u)))
+    return found, numbers
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    shape = getattr(value, "shape", None)
+    return tuple(shape) if isinstance(shape, tuple) else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _host(values: Values, value: Any) -> np.ndarray | None:
+    """Return an array of whatever library on the host; None if it is none of real numbers."""
+    try:
+        if not isinstance(value, np.ndarray):
+            (value,) = values.backend.to_host([value])
+        array = np.asarray(value)
+    except Exception:  # a mask of another library, a lazy array, a key
+        return None
+    if array.dtype.kind not in "fiub" or not array.size:
+        return None
+    array = array.astype(float)
+    return array if np.isfinite(array).all() else None

@@ -1,0 +1,266 @@
+"""A claim that failed: what is measured of it in addition, and what kind of mistake that shows."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .._claims.gradient import Claim
+from .._diagnosis.choose import Found, diagnoses, named
+from .._diagnosis.evidence import Beside, Evidence, Field, Sum
+from .._evaluation.outcomes import BudgetSpent
+from .._evaluation.values import Values
+from .._evaluation.wider import widened
+from .._lines.findings import Findings
+from .._lines.scalarized import Scalarized
+from .._lines.survey import Survey
+from .._numerics.precision import Precision
+from .._report.diagnoses import Diagnosis
+from .._report.report import Report
+from .._report.verdicts import Verdict
+from .context import around
+from .options import Options
+from .probes import Probes, places, split
+
+#: Calls that a diagnosis may take, where the verdict took fewer.
+_LEAST = 40
+#: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
+#: A hypothesis without a free number explains a wrong entry by chance as seldom as bars are short.
+_STAGES, _LEAVES = (9, 64), 24
+
+
+#: A problem, what was found of it, and the claim.
+Seen = tuple[Survey, Findings, np.ndarray]
+
+
+def diagnosed(
+    report: Report, seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options
+) -> Report:
+    """
+    Return a report with what kind of mistake it is, if the claim failed.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+    seen : tuple of Survey, Findings and ndarray
+        What it is about, and the claim.
+    claim : tuple of Values, ndarray and Claim
+        Func's values, the cotangent and the claim.
+    options : Options
+        What the user chose.
+    """
+    values, u, _ = claim
+    if report.verdict is not Verdict.FAIL or report.interrupted or not values.point.entrywise:
+        return report
+    try:
+        survey, findings, claimed = _wide(seen, claim, options)
+        told = of_gradient(survey, findings, claimed, *around(values, u))
+    except KeyboardInterrupt:
+        return replace(report, nfev=values.nfev, interrupted=True)
+    if told is None:
+        return replace(report, nfev=values.nfev)
+    return replace(
+        report,
+        nfev=values.nfev,
+        ngev=claim[2].calls,
+        diagnosis=told.diagnosis,
+        right=told.right,
+        flat=_with(report.flat, told.evidence, survey.scalar.values.point.leaves),
+    )
+
+
+def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options) -> Seen:
+    """Return a problem in half precision with values in single precision, if there are any."""
+    survey, _, claimed = seen
+    values, u, made = claim
+    if not Precision.of(survey.eps).widens:
+        return seen
+    wide = widened(values).values
+    if wide is None:
+        return seen
+    streams = options.streams("diagnosis")
+    tolerance = options.tolerance(wide.eps)
+    again = Survey(Scalarized(wide, u), made.near, made.at_x0, wide.eps, tolerance, streams)
+    again.settled([again.aligned()])
+    return again, Findings.none(again.g.size), made.at_x0
+
+
+def _with(
+    flat: dict[str, np.ndarray], evidence: Evidence, leaves: Any
+) -> dict[str, np.ndarray]:
+    """Return the numbers of a report with those of entries that were measured since."""
+    flat = dict(flat)
+    state = flat["state"]
+    for leaf, own in zip(leaves, evidence.fields, strict=True):
+        places = leaf.where.start + own.where
+        new = ~np.isfinite(flat["measured"][places])
+        if new.any():
+            for name, values in (("measured", own.measured), ("noise", own.bar)):
+                flat[name] = np.array(flat[name])
+                flat[name][places[new]] = values[new]
+            flat["truncation"] = np.array(flat["truncation"])
+            flat["truncation"][places[new]] = 0.0
+        off = places[own.wrong & (state[places] == "unresolved")]
+        if off.size:
+            state = flat["state"] = np.array(state)
+            state[off] = "off"
+    return flat
+
+
+@dataclass(frozen=True)
+class Told:
+    """
+    What is said of a claim that failed.
+
+    Attributes
+    ----------
+    diagnosis : tuple of Diagnosis
+        Best first.
+    right : tuple of str
+        Leaves that were seen to be right.
+    evidence : Evidence
+        What was measured.
+    found : Found
+        What was named.
+    """
+
+    diagnosis: tuple[Diagnosis, ...]
+    right: tuple[str, ...]
+    evidence: Evidence
+    found: Found
+
+
+def of_gradient(
+    survey: Survey, findings: Findings, claimed: np.ndarray, beside: list[Beside], numbers: dict[str, float]
+) -> Told | None:
+    """
+    Return what kind of mistake a claimed gradient has, as far as that can be told.
+
+    Parameters
+    ----------
+    survey, findings : Survey, Findings
+        The problem, and what is known of it.
+    claimed : ndarray of shape (n,)
+        The claim.
+    beside : list of Beside
+        Arrays that its entries may depend on.
+    numbers : dict
+        Numbers that a factor may be.
+    """
+    point, nfev = survey.scalar.values.point, survey.scalar.nfev
+    if not survey.lines or not np.isfinite(claimed).all():
+        return None
+    try:
+        probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST))
+        return _told(probes, point, beside, numbers)
+    except BudgetSpent:
+        return None
+
+
+def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, float]) -> Told:
+    """Look at ever more entries until what is wrong has a name; the first look costs nothing."""
+    survey, leaves = probes.survey, point.leaves
+    rng = survey.rng("diagnosis")
+    suspects, right, sums = list(range(len(leaves))), frozenset[int](), probes.known()
+
+    def ask(weights: dict[int, np.ndarray]) -> Sum | None:
+        direction = np.zeros(survey.g.size)
+        for k, own in weights.items():
+            direction[leaves[k].where] = own.reshape(-1)
+        found = probes.along(direction)
+        if found is None:
+            return None
+        return Sum(split(leaves, direction), np.array([found[0]]), np.array([found[1]]))
+
+    for entries in (0, *_STAGES):
+        if entries:
+            _sample(probes, [leaves[k] for k in suspects], entries, rng)
+        fields = [
+            probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
+            for k, leaf in enumerate(leaves)
+        ]
+        evidence = Evidence(fields, sums, ask, numbers)
+        wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
+        seen = {k for k, own in enumerate(fields) if own.whole}
+        found = named(evidence, wrong, (right | seen) - wrong)
+        if found.settled(evidence):
+            break
+        if not entries and 1 < len(leaves) <= _LEAVES:
+            suspects, right, more = _by_leaf(probes, leaves, rng)
+            sums = sums + more
+    names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
+    if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
+        names = tuple(own.name for k, own in enumerate(fields) if k not in wrong)
+    return Told(diagnoses(evidence, found), names, evidence, found)
+
+
+def _by_leaf(
+    probes: Probes, leaves: list[Any], rng: np.random.Generator
+) -> tuple[list[int], set[int], list[Sum]]:
+    """Look along each leaf alone; return those that may be wrong, those that are right, and sums."""
+    survey = probes.survey
+    suspects, right, sums = [], set(), []
+    for k, leaf in enumerate(leaves):
+        size = leaf.where.stop - leaf.where.start
+        if all(i in probes.error for i in range(leaf.where.start, leaf.where.stop)):
+            suspects.append(k)
+            continue
+        g = survey.g[leaf.where]
+        signs = np.where(g != 0, np.sign(g), rng.choice([-1.0, 1.0], size))
+        direction = np.zeros(survey.g.size)
+        direction[leaf.where] = rng.uniform(1, 2, size) * signs * survey.move[leaf.where]
+        found = probes.along(direction)
+        if found is None:
+            suspects.append(k)
+            continue
+        error, bar = found
+        sums.append(Sum(split(leaves, direction), np.array([error]), np.array([bar])))
+        weights = np.zeros(survey.g.size)
+        weights[leaf.where] = direction[leaf.where] / survey.move[leaf.where]
+        material = float(np.ldexp(survey.size_along(weights), survey.exponent))
+        if abs(error) <= bar + survey.rtol * material:
+            if bar <= survey.res * material:
+                right.add(k)
+        else:
+            suspects.append(k)
+    return suspects, right, sums
+
+
+def _sample(
+    probes: Probes, leaves: list[Any], entries: int, rng: np.random.Generator
+) -> None:
+    """Measure so many entries of leaves that may be wrong: all of few, else some of each."""
+    # Some calls are left for sums.
+    entries = int(min(0.8 * probes.left // (2 * probes.steps.size), entries))
+    sizes = [leaf.where.stop - leaf.where.start for leaf in leaves]
+    for leaf, size in zip(leaves, sizes, strict=True):
+        share = size if sum(sizes) <= entries else max(entries // max(len(leaves), 1), 2)
+        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+        for i in places(shape, share, rng):
+            if not probes.measure(leaf.where.start + i):
+                return
+
+
+def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside, ...]:
+    """Return the arrays that entries of a leaf may depend on."""
+    shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+    own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
+    fitting = [one for one in others if _fits(one.values.shape, shape)]
+    leaves = [
+        Beside(point.name_of(other), point.at_x0[other.where].reshape(other.shape))
+        for j, other in enumerate(point.leaves)
+        if j != k and other.shape == leaf.shape and not other.complex and not leaf.complex
+    ]
+    return (own, *fitting, *leaves[:3])
+
+
+def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    try:
+        return bool(shape) and np.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        return False
+
+
+__all__ = ["Field", "Told", "of_gradient"]

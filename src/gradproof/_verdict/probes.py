@@ -1,0 +1,228 @@
+"""What is measured of a claim that failed, so that its mistake can be named."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._diagnosis.evidence import Evidence, Field, Sum
+from .._evaluation.outcomes import BudgetSpent
+from .._lines.findings import Findings
+from .._lines.survey import Survey
+from .._numerics.blocks import LONG
+from .._numerics.rungs import NOISE, TRUNCATION, Rungs
+from .._vectors.layout import Leaf
+
+#: Entries of a leaf that are measured at first: the ends of each axis and their middle, 3 x 3 of a
+#: matrix, which show what is the same along an axis.
+_ENDS = 3
+#: The least calls that a diagnosis may take: a dozen entries, and a few sums.
+_LEAST = 40
+
+
+@dataclass
+class Probes:
+    """
+    Measures entries and sums of entries, each by a difference or two, in the user's units.
+
+    Attributes
+    ----------
+    survey : Survey
+        The problem.
+    findings : Findings
+        What is known of entries.
+    claimed : ndarray of shape (n,)
+        The claim.
+    limit : float
+        The number of calls of func after which nothing more is measured.
+    """
+
+    survey: Survey
+    findings: Findings
+    claimed: np.ndarray
+    limit: float
+    error: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        survey, found = self.survey, self.findings
+        lines = [line for line in survey.lines if line[0].size == survey.g.size]
+        self.lines = lines or self._again()
+        steps, smooth = survey.first_steps(self.lines)
+        self.steps = np.array(steps, dtype=float)
+        # Up to the step `smooth` a line leaves an eighth of rtol, growing with its square.
+        self.leaves = TRUNCATION * survey.rtol / 8 * (self.steps[-1] / smooth) ** 2
+        known = getattr(found.error, "other", None)
+        places = range(found.state.size) if known is None else list(known)
+        for i in places:
+            e, bar = float(found.error[i]), float(found.truncation[i] + found.noise[i])
+            if math.isfinite(e) and math.isfinite(bar):
+                self.error[int(i)] = e, bar + float(survey.claim_rounding[i])
+
+    def _again(self) -> list[tuple[np.ndarray, Rungs]]:
+        """Return the first line with its weights, which were dropped: they are drawn once more."""
+        survey = self.survey
+        rng = survey.rng.new("aligned line")
+        if survey.g.size > LONG:
+            from .._numerics.blocks import single_weights
+
+            weights = single_weights(survey.g.size, rng)
+            weights = np.where(survey.g != 0, np.copysign(weights, survey.g), weights)
+        else:
+            signs = 2.0 * rng.integers(2, size=survey.g.size) - 1.0
+            np.copyto(signs, np.sign(survey.g), where=survey.g != 0)
+            weights = rng.uniform(1, 2, survey.g.size) * signs
+        return [(weights, survey.lines[0][1])]
+
+    @property
+    def left(self) -> float:
+        """Number of calls that may still be made."""
+        scalar = self.survey.scalar
+        return min(self.limit - scalar.nfev, scalar.left()) / scalar.values.cost
+
+    def measure(self, i: int) -> bool:
+        """Measure an entry, if it is not known; tell whether that was possible."""
+        if i in self.error:
+            return True
+        survey = self.survey
+        if self.left < 2 * self.steps.size:
+            return False
+        rungs = survey.scalar.entry_ladder(survey.g, i, float(survey.move[i]), self.steps).both()
+        if not rungs.h.size:
+            self.error[i] = math.nan, math.inf
+            return True
+        scale = float(survey.scales.material[i])
+        e, bar = self._of(rungs, scale)
+        self.error[i] = e, bar + float(survey.claim_rounding[i])
+        return True
+
+    def _of(self, rungs: Rungs, scale: float) -> tuple[float, float]:
+        """Return the error that rungs show, and its bar."""
+        noise = NOISE * math.sqrt(0.5) * float(rungs.spread(self.survey.sigma)[-1] / rungs.h[-1])
+        e = float(rungs.error[-1])
+        truncation = self.leaves * scale
+        if rungs.h.size > 1:
+            truncation = abs(float(rungs.error[0]) - e)
+        return e, truncation + noise
+
+    def along(self, direction: np.ndarray) -> tuple[float, float] | None:
+        """Return the claim's error along a direction, in the user's units, and its bar."""
+        survey = self.survey
+        weights = direction / survey.move
+        top = float(np.max(np.abs(weights), initial=0.0))
+        if not (top > 0 and math.isfinite(top)):
+            return None
+        weights = weights / top
+        # As far as on the lines through all entries, and finer once: the two tell what bends func.
+        ratio = survey.steps.ratio
+        steps = np.array([self.smooth, self.smooth / ratio, self.smooth / ratio**2])
+        if self.left < 2 * steps.size:
+            return None
+        rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
+        e, _ = survey.estimate(rungs, 0.0)
+        if not math.isfinite(e.value):
+            return None
+        total, root = survey.rounding_along(weights)
+        rounding = min(total, 2 * root + 2 * survey.eps * survey.size_along(weights))
+        return tuple(float(np.ldexp(v * top, survey.exponent)) for v in (e.value, e.bar + rounding))
+
+    @property
+    def smooth(self) -> float:
+        """The largest step of a line, in moves, from which its extrapolation starts."""
+        sharp, _ = self.survey.estimate(self.lines[0][1], 0.0)
+        step = sharp.step if math.isfinite(sharp.step) else float(self.steps[-1])
+        return float(min(step * self.survey.steps.ratio**2, self.survey.steps.top))
+
+    def known(self) -> list[Sum]:
+        """Return the sums that were measured along lines through all entries."""
+        survey, found = self.survey, []
+        for weights, rungs in self.lines:
+            e, _ = survey.estimate(rungs, 0.0)
+            if not math.isfinite(e.value):
+                continue
+            total, root = survey.rounding_along(weights)
+            rounding = min(total, 2 * root + 2 * survey.eps * survey.size_along(weights))
+            value, bar = (np.ldexp(v, survey.exponent) for v in (e.value, e.bar + rounding))
+            direction = weights * survey.move
+            if survey.scalar.point.fixed is not None:
+                direction = np.where(survey.scalar.point.fixed, 0.0, direction)
+            found.append((direction, float(value), float(bar)))
+        leaves = survey.scalar.values.point.leaves
+        return [
+            Sum(split(leaves, direction), np.array([value]), np.array([bar]))
+            for direction, value, bar in found
+        ]
+
+    def field(self, leaf: Leaf, name: str, beside: tuple[Any, ...]) -> Field:
+        """Return what is known of a leaf, in the user's units."""
+        survey = self.survey
+        where = np.array(
+            sorted(i for i in self.error if leaf.where.start <= i < leaf.where.stop), dtype=int
+        )
+        unit = np.ldexp(1 / survey.move[where], survey.exponent)
+        e, bar = np.array([self.error[int(i)] for i in where]).reshape(-1, 2).T * unit
+        there = np.isfinite(e) & np.isfinite(bar)
+        where, e, bar = where[there], e[there], bar[there]
+        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+        return Field(
+            name=name,
+            claimed=self.claimed[leaf.where].reshape(shape),
+            where=where - leaf.where.start,
+            measured=self.claimed[where] + e,
+            bar=bar,
+            slack=self.slack,
+            batch=int(leaf.complex),
+            complex=leaf.complex,
+            beside=beside,
+        )
+
+    @property
+    def slack(self) -> float:
+        """The relative error that is none: of rounding, in the coarsest dtype involved."""
+        return 8 * self.survey.eps
+
+
+def split(leaves: Any, direction: np.ndarray) -> dict[int, np.ndarray]:
+    """Return a direction leaf by leaf, those along which it does not lead left out."""
+    parts = {}
+    for k, leaf in enumerate(leaves):
+        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+        own = direction[leaf.where].reshape(shape)
+        if own.any():
+            parts[k] = own
+    return parts
+
+
+def places(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> list[int]:
+    """
+    Return entries of a leaf to look at: a grid of ends and middles, then at random.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the leaf.
+    count : int
+        How many at most.
+    rng : Generator
+        For those at random.
+    """
+    size = math.prod(shape)
+    if size <= count:
+        return list(range(size))
+    grid: list[int] = []
+    axes = [
+        sorted({0, n - 1, int(rng.integers(n))} if n > _ENDS else range(n)) for n in shape
+    ]
+    # Of many axes the last two: the others at random places.
+    for extra in range(len(axes) - 2):
+        axes[extra] = [axes[extra][int(rng.integers(len(axes[extra])))]]
+    mesh = np.meshgrid(*axes, indexing="ij")
+    grid = np.ravel_multi_index([m.ravel() for m in mesh], shape).tolist() if shape else [0]
+    grid = grid[: max(count - count // 3, 1)]
+    chosen = dict.fromkeys(grid)
+    while len(chosen) < count:
+        chosen[int(rng.integers(size))] = None
+    return list(chosen)
+
+
+__all__ = ["BudgetSpent", "Evidence", "Probes", "places", "split"]
