@@ -23,7 +23,7 @@ def around(values: Values, u: np.ndarray) -> tuple[list[Beside], dict[str, float
         The cotangent.
     """
     found, numbers = [], {}
-    for name, value in values.point.beside():
+    for name, value in values.point.base.beside():
         if isinstance(value, bool):
             continue
         if isinstance(value, int | float) or _shape(value) == ():

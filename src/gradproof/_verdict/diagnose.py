@@ -247,7 +247,7 @@ def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside
     """Return the arrays that entries of a leaf may depend on."""
     shape = (2, *leaf.shape) if leaf.complex else leaf.shape
     own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
-    fitting = [one for one in others if _fits(one.values.shape, shape)]
+    fitting = [one for one in others if fits(one.values.shape, shape)]
     leaves = [
         Beside(point.name_of(other), point.at_x0[other.where].reshape(other.shape))
         for j, other in enumerate(point.leaves)
@@ -256,11 +256,11 @@ def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside
     return (own, *fitting, *leaves[:3])
 
 
-def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Tell whether an array of one shape broadcasts to another."""
     try:
         return bool(shape) and np.broadcast_shapes(shape, whole) == whole
     except ValueError:
         return False
 
 
-__all__ = ["Field", "Told", "of_gradient"]

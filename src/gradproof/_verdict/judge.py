@@ -35,6 +35,7 @@ from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie
 from .decision import Decision
 from .diagnose import Seen, diagnosed
+from .diagnose_columns import diagnosed as diagnosed_columns
 from .directions import number_of
 from .next_step import next_step, stands_still
 from .nothing import with_slopes
@@ -51,8 +52,16 @@ def of_gradient(
     Return the report on a claimed gradient of the sum of func's values times `u`.
 
     By what is seen in a dtype, given by its machine epsilon; by default the coarsest involved, and
-    if that does not tell, one with more digits.
+    if that does not tell, one with more digits. If it fails, with what kind of mistake it is.
     """
+    report, seen = undiagnosed(values, u, claim, options, eps)
+    return diagnosed(report, seen, (values, u, claim), options)
+
+
+def undiagnosed(
+    values: Values, u: np.ndarray, claim: Claim, options: Options, eps: float | None = None
+) -> tuple[Report, Seen]:
+    """Return the same without the kind of mistake, and what was seen."""
     if values.outputs.unseen is not None and values.point.entrywise:
         # A weight of zero does not make a number of what leads to infinity.
         claim.hold(~np.isfinite(claim.at_x0))
@@ -63,11 +72,9 @@ def of_gradient(
         return _of_gradient(values, u, claim, options, eps, seen)
 
     if eps is not None:
-        report = judged(values, options, eps)
-    else:
-        look = Look(values, u, claim.at_x0, options, judged)
-        report = look.report(max(values.eps, claim.eps))
-    return diagnosed(report, seen[-1], (values, u, claim), options)
+        return judged(values, options, eps), seen[-1]
+    report = Look(values, u, claim.at_x0, options, judged).report(max(values.eps, claim.eps))
+    return report, seen[-1]
 
 
 def _of_gradient(
@@ -116,14 +123,19 @@ def of_columns(
 ) -> Report:
     """Return the report on a claimed Jacobian of func by what is moved; as `of_gradient` does."""
     columns, u = claim.at_x0(), weights(values.outputs, values.at_x0, options.rng(1))
+    seen: list[tuple[Values, Columns]] = []
 
     def judged(values: Values, options: Options, eps: float) -> Report:
-        return _of_columns(values, (claim, columns), u, options, eps)
+        return _of_columns(values, (claim, columns), u, options, eps, seen)
 
     if eps is not None:
-        return judged(values, options, eps)
-    coarsest = max(values.eps, columns.eps)
-    return Look(values, u, columns.weighted(u), options, judged).report(coarsest)
+        report = judged(values, options, eps)
+    else:
+        coarsest = max(values.eps, columns.eps)
+        report = Look(values, u, columns.weighted(u), options, judged).report(coarsest)
+    if not seen:
+        return report
+    return diagnosed_columns(report, *seen[-1], claim.name, options.rng(11))
 
 
 def _of_columns(
@@ -132,6 +144,7 @@ def _of_columns(
     u: np.ndarray,
     options: Options,
     eps: float,
+    seen: list[tuple[Values, Columns]],
 ) -> Report:
     claim, columns = claimed
     tolerance = options.tolerance(eps)
@@ -154,6 +167,9 @@ def _of_columns(
     judged = beside_a_tie(Judged.of(decision(values, columns, "lines")), sides, again)
     _say_fewer_digits(judged)
     flat = worst_of_columns(judged.survey, judged.findings)
+    at_x0 = judged.survey.scalar.values is values
+    if at_x0:  # beside it the claim is another one
+        seen.append((values, columns))
     made = claim.calls, columns.eps, claim.products
     return _report(
         judged.survey, judged.findings, judged.verdict, judged.reason, flat, options, made

@@ -1,0 +1,257 @@
+"""A Jacobian, or products with tangents, that failed: what kind of mistake that shows."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._claims.linear_map import Columns
+from .._diagnosis.choose import diagnoses, named
+from .._diagnosis.evidence import Beside, Evidence, Field, Sum
+from .._evaluation.outcomes import BudgetSpent
+from .._evaluation.values import Values
+from .._evaluation.wider import widened
+from .._numerics.precision import Precision
+from .._numerics.rungs import NOISE
+from .._report.diagnoses import Diagnosis
+from .._report.report import Report
+from .._report.verdicts import Verdict
+from .._vectors.layout import Leaf
+from .context import around
+from .diagnose import fits
+
+#: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
+#: Jacobian, that are looked at; and the most pairs of leaves.
+_LEAST, _COLUMNS, _NUMBERS, _PAIRS = 40, 64, 2**20, 16
+
+
+#: What a claim is called in a sentence.
+_SUBJECTS = {"jac": "the Jacobian", "hess": "the Hessian", "jvp": "the jvp", "hvp": "the hvp"}
+
+
+def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: Any) -> Report:
+    """
+    Return a report on columns with what kind of mistake it is, if the claim failed.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+    values : Values
+        Func's values around the point, or along tangents.
+    columns : Columns
+        The claim.
+    name : str
+        What the user calls the claim: jac, hess, jvp, hvp.
+    rng : Generator
+        For which columns are looked at.
+    """
+    m, n = columns.shape
+    complex_ = any(leaf.complex for leaf in (*values.outputs.leaves, *values.point.leaves))
+    if report.verdict is not Verdict.FAIL or report.interrupted or complex_ or m * n > _NUMBERS:
+        return report
+    subject = _SUBJECTS.get(name, "the claim")
+    limit = values.nfev + max(values.nfev, _LEAST)
+    try:
+        wide = widened(values).values if Precision.of(values.dtype_eps).widens else None
+        slack = 8 * max(values.eps, columns.eps)
+        told = _told(wide or values, columns, subject, slack, rng, limit)
+    except BudgetSpent:
+        return replace(report, nfev=values.nfev)
+    except KeyboardInterrupt:
+        return replace(report, nfev=values.nfev, interrupted=True)
+    return replace(report, nfev=values.nfev, diagnosis=told[0], right=told[1])
+
+
+def _told(
+    values: Values, columns: Columns, subject: str, slack: float, rng: Any, limit: float
+) -> tuple[tuple[Diagnosis, ...], tuple[str, ...]]:
+    left = min(limit - values.nfev, values.left()) / values.cost
+    n = columns.shape[1]
+    count = int(min(left // 4 - (n * 4 > left), _COLUMNS, n))
+    if count < 1:
+        return (), ()
+    chosen = list(range(n)) if count == n else _some(n, count, rng)
+    look = _Look(values, columns)
+    found = {i: look.column(i) for i in chosen}
+    matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
+    evidence = _evidence(values, matrix, found, subject)
+    evidence.fields = [replace(own, slack=slack) for own in evidence.fields]
+    if count < n:
+        evidence.sums.extend(look.sums(rng))
+    wrong = frozenset(k for k, own in enumerate(evidence.fields) if own.wrong.any())
+    right = frozenset(range(len(evidence.fields))) - wrong if count == n else frozenset[int]()
+    told = named(evidence, wrong, right)
+    return diagnoses(evidence, told), tuple(evidence.fields[k].name for k in sorted(right))
+
+
+def _some(n: int, count: int, rng: Any) -> list[int]:
+    """Return some columns: the first, the last, and others at random."""
+    chosen = dict.fromkeys([0, n - 1][:count])
+    while len(chosen) < count:
+        chosen[int(rng.integers(n))] = None
+    return sorted(chosen)
+
+
+class _Look:
+    """Measures columns, all of func's values at once."""
+
+    def __init__(self, values: Values, columns: Columns) -> None:
+        self._values, self._columns = values, columns
+        point = values.point
+        # Where rounding, eps / h, and truncation, h**2, are equal.
+        self._h = float(values.eps) ** (1 / 3)
+        magnitude = np.asarray(point.magnitude, dtype=float)
+        self._move = np.where(magnitude > 0, magnitude, 1.0)
+        self._floor = 0.3 * values.output_eps * np.abs(values.at_x0)
+
+    def column(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slopes of all values by entry `i`, and their bars."""
+        direction = np.zeros(self._move.size)
+        direction[i] = self._move[i]
+        error, bar, width = self._error(direction, lambda by: float(by[i]))
+        del width
+        return self._columns.column(i) + error, bar
+
+    def _error(
+        self, direction: np.ndarray, length: Callable[[np.ndarray], float]
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return the claim's error along a direction, per its length, by two differences."""
+        found = []
+        for h in (self._h, self._h / 2):
+            (plus, up), (minus, down) = (
+                self._values.at(sign * h * direction) for sign in (1.0, -1.0)
+            )
+            both = up - down
+            width = length(both)
+            with np.errstate(all="ignore"):
+                found.append((plus - minus - self._columns.along(both)) / width)
+        (coarse, fine), width = found, abs(width)
+        with np.errstate(all="ignore"):
+            noise = NOISE * self._floor * math.sqrt(2) / width
+            return fine + (fine - coarse) / 3, np.abs(fine - coarse) + noise, width
+
+    def sums(self, rng: Any) -> list[Sum]:
+        """Return what all columns add up to, along a random direction."""
+        weights = rng.uniform(1, 2, self._move.size) * rng.choice([-1.0, 1.0], self._move.size)
+        direction = weights * self._move
+        inner = float(direction @ direction)
+        error, bar, _ = self._error(direction, lambda by: float(by @ direction) / inner)
+        found, point, outputs = [], self._values.point, self._values.outputs
+        for o, out in enumerate(outputs.leaves):
+            parts = {
+                o * len(point.leaves) + k: direction[leaf.where].reshape(leaf.shape)
+                for k, leaf in enumerate(point.leaves)
+            }
+            found.append(Sum(parts, error[out.where], bar[out.where]))
+        return found
+
+
+def _evidence(
+    values: Values,
+    matrix: np.ndarray,
+    found: dict[int, tuple[np.ndarray, np.ndarray]],
+    subject: str,
+) -> Evidence:
+    outputs, point = values.outputs, values.point
+    others, numbers = around(values, np.empty(0))
+    others = [one for one in others if one.name != "func's values"]
+    fields = []
+    if not point.entrywise:
+        groups, name = _groups(list(point.leaves))
+        for group in groups:
+            for out in outputs.leaves:
+                fields.append(_tangents(values, out, group, matrix, found, others, name))
+        words = subject if len(outputs.leaves) == 1 else f"{subject} of {{}}"
+        return Evidence(fields, numbers=numbers, subject=_words(subject, words))
+    if len(outputs.leaves) * len(point.leaves) > _PAIRS:
+        return Evidence([])
+    for out in outputs.leaves:
+        for leaf in point.leaves:
+            fields.append(_block(values, out, leaf, matrix, found, others))
+    return Evidence(fields, numbers=numbers, subject=_words(subject, f"{subject} of {{}}"))
+
+
+def _words(alone: str, of: str) -> Callable[[str], str]:
+    return lambda name: of.format(name) if name else alone
+
+
+def _groups(leaves: list[Leaf]) -> tuple[list[list[Leaf]], bool]:
+    """Return tangents that are looked at together: those of one leaf, if there are, by itself."""
+    of_leaves = [leaf for leaf in leaves if leaf.path.startswith("a tangent of ")]
+    return ([[leaf] for leaf in of_leaves], True) if of_leaves else ([leaves], False)
+
+
+def _tangents(
+    values: Values,
+    out: Leaf,
+    group: list[Leaf],
+    matrix: np.ndarray,
+    found: dict[int, tuple[np.ndarray, np.ndarray]],
+    others: list[Beside],
+    named_: bool,
+) -> Field:
+    point = values.point.base
+    columns = [leaf.where.start for leaf in group if leaf.where.start in found]
+    claimed = np.stack([matrix[out.where, i].reshape(out.shape) for i in columns])
+    beside = [
+        Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(1, *leaf.shape), of_field=True)
+        for leaf in point.leaves
+        if leaf.shape == out.shape and not leaf.complex
+    ]
+    beside.append(
+        Beside("func's values", values.at_x0[out.where].reshape(1, *out.shape))
+    )
+    for leaf in point.leaves:
+        if leaf.shape == out.shape and not leaf.complex:
+            moved = [values.point.whole(np.eye(len(values.point.leaves))[i]) for i in columns]
+            tangents = np.stack([by[leaf.where].reshape(leaf.shape) for by in moved])
+            beside.append(Beside("the tangent", tangents))
+    beside += [one for one in others if fits(one.values.shape, claimed.shape)]
+    name = out.path
+    if named_:
+        by = group[0].path.removeprefix("a tangent of ")
+        name = f"{out.path} by {by}" if out.path else f"by {by}"
+    return Field(
+        name=name,
+        claimed=claimed,
+        where=np.arange(claimed.size),
+        measured=np.stack([found[i][0][out.where] for i in columns]).reshape(-1),
+        bar=np.stack([found[i][1][out.where] for i in columns]).reshape(-1),
+        batch=1,
+        beside=tuple(beside),
+    )
+
+
+def _block(
+    values: Values,
+    out: Leaf,
+    leaf: Leaf,
+    matrix: np.ndarray,
+    found: dict[int, tuple[np.ndarray, np.ndarray]],
+    others: list[Beside],
+) -> Field:
+    shape = (*out.shape, *leaf.shape)
+    columns = [i for i in found if leaf.where.start <= i < leaf.where.stop]
+    places = np.arange(math.prod(shape)).reshape(math.prod(out.shape), math.prod(leaf.shape))
+    where = places[:, [i - leaf.where.start for i in columns]]
+    measured = np.stack([found[i][0][out.where] for i in columns], axis=1)
+    bars = np.stack([found[i][1][out.where] for i in columns], axis=1)
+    x = values.point.at_x0[leaf.where].reshape([1] * len(out.shape) + list(leaf.shape))
+    name = values.point.name_of(leaf)
+    several = len(values.point.leaves) > 1 or len(values.outputs.leaves) > 1
+    beside = [Beside(name, x, of_field=True)]
+    at = values.at_x0[out.where].reshape(list(out.shape) + [1] * len(leaf.shape))
+    beside.append(Beside("func's values", at))
+    beside += [one for one in others if fits(one.values.shape, shape)]
+    return Field(
+        name=(f"{out.path} by {name}" if out.path else f"by {name}") if several else "",
+        claimed=matrix[out.where, leaf.where].reshape(shape),
+        where=where.reshape(-1),
+        measured=measured.reshape(-1),
+        bar=bars.reshape(-1),
+        inner=len(leaf.shape),
+        beside=tuple(beside),
+    )
