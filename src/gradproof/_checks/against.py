@@ -6,6 +6,7 @@ import numpy as np
 
 from .._backends.typing import Function
 from .._reference.arguments import Arguments
+from .._reference.diagnose import diagnosed
 from .._reference.compare import compared
 from .._reference.explain import COARSER, explained
 from .._reference.forward import FORWARD, cut, forward_code
@@ -178,7 +179,7 @@ def _compared(
     if forward and products.order:
         no_truth = cut(products, theirs, first.wide(first.points[0]), options.rng(2))
     found = Found(said, lost, tuple(checks), tuple(unseen), no_truth)
-    return report_of(first, results, found, options.seed, max_k)
+    return diagnosed(report_of(first, results, found, options.seed, max_k), first)
 
 
 def _paths(arguments: Arguments, both: tuple[Function, ...], *, has_aux: bool) -> list[str]:

@@ -35,6 +35,8 @@ CATALOGUE: tuple[Hypotheses, ...] = (
     arranged.permuted,
     conditions.subset,
 )
+#: Those that look at no places.
+PLAIN = CATALOGUE[: CATALOGUE.index(plain.clipped) + 1]
 
 
 @dataclass
@@ -64,7 +66,12 @@ class Found:
         return len(predicted) == len(self.named) and evidence.consistent(predicted) is True
 
 
-def named(evidence: Evidence, wrong: frozenset[int], right: frozenset[int]) -> Found:
+def named(
+    evidence: Evidence,
+    wrong: frozenset[int],
+    right: frozenset[int],
+    catalogue: tuple[Hypotheses, ...] | None = None,
+) -> Found:
     """
     Return the mistakes that explain the fields that are wrong.
 
@@ -74,10 +81,12 @@ def named(evidence: Evidence, wrong: frozenset[int], right: frozenset[int]) -> F
         What is known.
     wrong, right : frozenset of int
         The numbers of fields that are off, and of those that were seen to be right.
+    catalogue : tuple of callable, optional
+        The hypotheses, in order; all by default.
     """
     found = Found({}, wrong, right)
     for k in sorted(wrong):
-        name = _first(evidence, k, right)
+        name = _first(evidence, k, right, catalogue or CATALOGUE)
         if name is not None:
             found.named[k] = name
     predicted = {k: one.predicted for k, one in found.named.items() if one.predicted is not None}
@@ -87,8 +96,10 @@ def named(evidence: Evidence, wrong: frozenset[int], right: frozenset[int]) -> F
     return found
 
 
-def _first(evidence: Evidence, k: int, right: frozenset[int]) -> Named | None:
-    for hypotheses in CATALOGUE:
+def _first(
+    evidence: Evidence, k: int, right: frozenset[int], catalogue: tuple[Hypotheses, ...]
+) -> Named | None:
+    for hypotheses in catalogue:
         for one in hypotheses(evidence, k, right):
             if holds(evidence, k, one, right):
                 return one

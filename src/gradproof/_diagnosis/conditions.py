@@ -10,7 +10,7 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
 from .evidence import Beside, Evidence, Field
-from .factors import fitted, known, written
+from .factors import fitted, known, times, written
 from .named import Named
 
 #: Blocks that an axis is cut in by a kernel, and the most periods and distinct labels to look for.
@@ -106,8 +106,8 @@ def _values(evidence: Evidence, k: int, one: Condition) -> Iterator[tuple[float,
         return
     value, uncertainty = 1 / found[0], found[1] / found[0] ** 2
     exact, words = known(evidence, own, value, uncertainty)
-    text = f"is {written(value, uncertainty)} times func's slope"
-    yield (exact, f"{text} ({words})", 0) if words else (value, text, 1)
+    text = times(value, uncertainty, words)
+    yield (exact, text, 0) if words else (value, text, 1)
 
 
 def conditions(own: Field) -> Iterator[Condition]:

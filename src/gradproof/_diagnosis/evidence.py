@@ -53,6 +53,9 @@ class Field:
     slack : float
         What an error of an entry has to exceed, as a share of the larger of claim and measurement,
         to be one.
+    rounding : float
+        What rounding may leave of an entry of the claim, as a share of it and of what is typical of
+        the field, from which it may be computed.
     batch : int
         How many of the first axes number claims of the same kind (tangents; real and imaginary
         parts): a mistake is the same in all of them, and does not mix them.
@@ -62,6 +65,8 @@ class Field:
         Of a Jacobian, the number of axes of what it is taken by, the last ones.
     beside : tuple of Beside
         Arrays that its entries may depend on.
+    complete : bool
+        Whether all entries that are off are among those that were measured.
     """
 
     name: str
@@ -70,10 +75,12 @@ class Field:
     measured: np.ndarray
     bar: np.ndarray
     slack: float = 1e-6
+    rounding: float = 0.0
     batch: int = 0
     complex: bool = False
     inner: int = 0
     beside: tuple[Beside, ...] = ()
+    complete: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,8 +94,8 @@ class Field:
 
     @property
     def whole(self) -> bool:
-        """Whether every entry was measured."""
-        return self.where.size >= self.claimed.size
+        """Whether every entry was measured, or every one that is off."""
+        return self.complete or self.where.size >= self.claimed.size
 
     @cached_property
     def at(self) -> np.ndarray:
@@ -115,14 +122,21 @@ class Field:
     def misfit(self, predicted: np.ndarray) -> Any:
         """Return by how many bars the measured entries are off what is predicted of them."""
         with np.errstate(all="ignore"):
-            return np.abs(self.measured - predicted) / np.maximum(self.bar, 1e-300)
+            return np.abs(self.measured - predicted) / self.allowed(predicted)
+
+    def allowed(self, predicted: np.ndarray) -> Any:
+        """Return by how much measured entries may be off a prediction, which is made of the claim."""
+        with np.errstate(all="ignore"):
+            size = np.abs(predicted)
+            size = size + float(np.sqrt(np.mean(np.square(size)))) if size.size else size
+        return np.maximum(self.bar + self.rounding * size, 1e-300)
 
     @cached_property
     def wrong(self) -> np.ndarray:
         """Which of the measured entries are off."""
         size = np.maximum(np.abs(self.at), np.abs(self.measured))
         with np.errstate(invalid="ignore"):
-            return np.asarray(~(np.abs(self.error) <= self.bar + self.slack * size))
+            return np.asarray(~(np.abs(self.error) <= self.allowed(self.at) + self.slack * size))
 
     def fits(self, predicted: np.ndarray, among: np.ndarray | None = None) -> bool:
         """Tell whether a prediction explains the measured entries, or those `among` them."""
@@ -181,6 +195,8 @@ class Evidence:
         Measures a `Sum` with the given weights; None if no more can be measured.
     numbers : dict of str to float
         Numbers among the arguments of func, by name, which a factor may be.
+    lengths : tuple of int
+        Lengths of axes of func's arguments and values, which a factor may be, too.
     subject : callable
         From the name of a field to the words for the claim: "the gradient by `w`".
     """
@@ -189,6 +205,7 @@ class Evidence:
     sums: list[Sum] = field(default_factory=list)
     ask: Callable[[dict[int, np.ndarray]], Sum | None] | None = None
     numbers: dict[str, float] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
     subject: Callable[[str], str] = "the gradient by {}".format
 
     def consistent(self, predicted: dict[int, np.ndarray]) -> bool | None:
@@ -214,19 +231,26 @@ class Evidence:
         return told
 
     def _explained(self, one: Sum, predicted: dict[int, np.ndarray]) -> bool:
-        left = one.error.astype(float).copy()
-        rounding = 0.0
-        for k, values in predicted.items():
-            if k not in one.weights:
-                continue
-            weights, own = one.weights[k], self.fields[k]
-            change = values - own.claimed
-            left = left - contracted(change, weights)
-            # Rounding of the prediction and of the sum itself: a few units in the last place.
-            rounding += 8 * float(np.finfo(float).eps) * float(
-                np.linalg.norm(np.abs(values).ravel())
-            ) * float(np.linalg.norm(weights.ravel()))
-        return bool((np.abs(left) <= one.bar + rounding).all())
+        left, allowed = one.error.astype(float), one.bar.astype(float)
+        for k, weights in one.weights.items():
+            own = self.fields[k]
+            values = predicted.get(k, own.claimed)
+            if k in predicted:
+                left = left - contracted(values - own.claimed, weights)
+            allowed = allowed + blur(values, weights, own.rounding)
+        return bool((np.abs(left) <= allowed).all())
+
+
+def blur(values: np.ndarray, weights: np.ndarray, rounding: float) -> Any:
+    """
+    Return what rounding of a prediction may add up to in a sum of it.
+
+    Roundings add up like noise, but for a share that they may have in common, as that of a
+    constant; and those of float64, in which it is computed, do.
+    """
+    products = (values.reshape(-1, math.prod(weights.shape)) * weights.reshape(-1)).T
+    own, eps = np.sqrt(np.square(products).sum(axis=0)), float(np.finfo(float).eps)
+    return rounding * (own + np.abs(products.sum(axis=0)) / 2) + 8 * eps * own
 
 
 def contracted(values: np.ndarray, weights: np.ndarray) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .evidence import Evidence, Field, contracted
+from .evidence import Evidence, Field, blur, contracted
 
 #: How far a fitted number may be off, in bars of it: the fit of several entries is sharper than the
 #: bars of each, which bound, and are no deviations.
@@ -40,12 +40,15 @@ def fitted(
     if not there.any():
         return None
     with np.errstate(all="ignore"):
-        weight = np.square(like[there] / own.bar[there])
+        # The claim is rounded, too, and with it what it is a multiple of.
+        size = np.linalg.norm(own.measured[there]) / np.linalg.norm(like[there])
+        bars = own.allowed(size * like)[there]
+        weight = np.square(like[there] / bars)
         ratios = own.measured[there] / like[there]
     total = float(weight.sum())
     if not (math.isfinite(total) and total > 0):
         best = int(np.argmax(np.nan_to_num(weight, posinf=1e300)))
-        return float(ratios[best]), float(own.bar[there][best] / abs(like[there][best]))
+        return float(ratios[best]), float(bars[best] / abs(like[there][best]))
     return float((weight * ratios).sum() / total), 1 / math.sqrt(total)
 
 
@@ -55,13 +58,13 @@ def from_sums(
     """Yield numbers a, with their uncertainty, for which sums are those of ``claim + a * change``."""
     for one in evidence.sums:
         if k in one.weights and right.issuperset(j for j in one.weights if j != k):
-            moved = contracted(change, one.weights[k])
-            best = int(np.argmax(np.abs(moved) / np.maximum(one.bar, 1e-300)))
-            if abs(moved[best]) > one.bar[best]:
-                yield (
-                    float(one.error[best] / moved[best]),
-                    float(one.bar[best] / abs(moved[best])),
-                )
+            weights, own = one.weights[k], evidence.fields[k]
+            moved = contracted(change, weights)
+            bar = one.bar + blur(own.claimed, weights, own.rounding)
+            best = int(np.argmax(np.abs(moved) / np.maximum(bar, 1e-300)))
+            if abs(moved[best]) > bar[best]:
+                a = float(one.error[best] / moved[best])
+                yield a, float(bar[best] / abs(moved[best])) * max(1.0, abs(a))
 
 
 def sharpest(several: list[tuple[float, float]]) -> tuple[float, float]:
@@ -97,9 +100,8 @@ def _constants(evidence: Evidence, own: Field) -> Iterator[tuple[float, str]]:
         yield number, f"{number:g}"
         yield -number, f"{-number:g}"
     lengths = {own.shape[axis]: f"the length {own.shape[axis]} of an axis" for axis in own.axes}
-    for beside in own.beside:
-        for length in beside.values.shape:
-            lengths.setdefault(length, f"the length {length} of an axis of {beside.name}")
+    for length in evidence.lengths:
+        lengths.setdefault(length, f"the length {length} of an axis")
     size = own.claimed.size
     if len(own.axes) > 1:
         lengths.setdefault(size, f"the number of entries, {size}")
@@ -138,3 +140,12 @@ def written(value: float, uncertainty: float) -> str:
         return f"{value:.7g}"
     digits = max(1, min(8, math.ceil(math.log10(abs(value) / uncertainty))))
     return f"{value:.{digits}g} +- {uncertainty:.1g}"
+
+
+def times(value: float, uncertainty: float, words: str, where: str = "") -> str:
+    """Return what a claim is that is off by a factor: what that may be, then as it was measured."""
+    number = written(value, uncertainty)
+    if not words:
+        return f"is {number} times func's slope{where}"
+    short, _, why = words.partition(": ")
+    return f"is {short} times func's slope{where} (factor {number}{f': {why}' if why else ''})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field, contracted
+from .evidence import Evidence, Field, Sum, blur, contracted
 
 #: Digits of evidence that a name takes. A wrong hypothesis without a free number explains an entry
 #: as well as its bar by luck in one of as many cases as there are bars in its error: of 10^4 in all,
@@ -82,13 +82,11 @@ def holds(evidence: Evidence, k: int, named: Named, right: frozenset[int]) -> bo
     return bool(kept.sum() + told >= named.least)
 
 
-def _told(own: Field, one, k: int, predicted: np.ndarray) -> float:
+def _told(own: Field, one: Sum, k: int, predicted: np.ndarray) -> float:
     """Return the digits by which a sum speaks for a prediction; minus infinity if against it."""
     weights = one.weights[k]
     left = one.error - contracted(predicted - own.claimed, weights)
-    eps = float(np.finfo(float).eps)
-    size = np.linalg.norm(predicted.ravel()) * np.linalg.norm(weights.ravel())
-    bar = one.bar + 8 * eps * float(size)
+    bar = one.bar + blur(predicted, weights, own.rounding)
     if not (np.abs(left) <= bar).all():
         return -np.inf
     with np.errstate(all="ignore"):

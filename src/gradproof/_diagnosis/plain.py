@@ -6,7 +6,7 @@ import numpy as np
 
 from .._report.diagnoses import Kind
 from .evidence import Evidence, Field
-from .factors import fitted, from_sums, known, sharpest, written
+from .factors import fitted, from_sums, known, sharpest, times
 from .named import Named
 
 #: Of a factor that is 1, -1, 2 or 1/2 and is seen in one number only: how far off it may be.
@@ -70,9 +70,8 @@ def factor(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]
     if single:
         exact = 2.0 if _single(own, 0.5) else 0.5
         words = f"{exact:g}"
-    number = written(value, uncertainty)
     every = " in every entry" if own.claimed.size > 1 else ""
-    text = f"is {number} times func's slope{every}{f' ({words})' if words else ''}"
+    text = times(value, uncertainty, words, every)
     also = (Kind.REDUCED,) if "instead of" in words else ()
     yield Named(
         Kind.FACTOR, text, own.claimed / (exact if words else value), 0 if words else 1, value,

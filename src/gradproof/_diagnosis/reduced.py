@@ -33,7 +33,7 @@ def _adds_up(
 ) -> bool:
     """Tell whether sums of what was measured, times a number, are the claim, which is constant."""
     own = evidence.fields[k]
-    if own.whole:
+    if own.where.size == own.claimed.size:
         full, bar = np.empty(own.claimed.size), np.empty(own.claimed.size)
         full[own.where], bar[own.where] = own.measured, own.bar
         total = full.reshape(own.shape).sum(axes, keepdims=True) * scale

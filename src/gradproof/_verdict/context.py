@@ -67,3 +67,11 @@ def _host(values: Values, value: Any) -> np.ndarray | None:
         return None
     array = array.astype(float)
     return array if np.isfinite(array).all() else None
+
+
+def lengths(values: Values) -> tuple[int, ...]:
+    """Return the lengths of the axes of func's arguments and values, each once."""
+    leaves = (*values.outputs.leaves, *values.point.base.leaves)
+    shapes = [leaf.shape for leaf in leaves]
+    shapes += [_shape(value) or () for _, value in values.point.base.beside()]
+    return tuple(dict.fromkeys(length for shape in shapes for length in shape if length > 2))

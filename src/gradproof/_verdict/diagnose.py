@@ -8,18 +8,18 @@ import numpy as np
 
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
-from .._diagnosis.evidence import Beside, Evidence, Field, Sum
+from .._diagnosis.evidence import Beside, Evidence, Sum, blur
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
 from .._evaluation.wider import widened
-from .._lines.findings import Findings
+from .._lines.findings import FAIL, Column, Findings
 from .._lines.scalarized import Scalarized
 from .._lines.survey import Survey
 from .._numerics.precision import Precision
 from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .context import around
+from .context import around, lengths
 from .options import Options
 from .probes import Probes, places, split
 
@@ -28,6 +28,8 @@ _LEAST = 40
 #: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
 #: A hypothesis without a free number explains a wrong entry by chance as seldom as bars are short.
 _STAGES, _LEAVES = (9, 64), 24
+#: Entries that failed of which more is to be known.
+_FAILED = 8
 
 
 #: A problem, what was found of it, and the claim.
@@ -56,7 +58,9 @@ def diagnosed(
         return report
     try:
         survey, findings, claimed = _wide(seen, claim, options)
-        told = of_gradient(survey, findings, claimed, *around(values, u))
+        coarse = max(values.dtype_eps, claim[2].eps)
+        suspects = _suspects(seen[1])
+        told = of_gradient((survey, findings, claimed), coarse, suspects, *around(values, u))
     except KeyboardInterrupt:
         return replace(report, nfev=values.nfev, interrupted=True)
     if told is None:
@@ -85,6 +89,14 @@ def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options)
     again = Survey(Scalarized(wide, u), made.near, made.at_x0, wide.eps, tolerance, streams)
     again.settled([again.aligned()])
     return again, Findings.none(again.g.size), made.at_x0
+
+
+def _suspects(findings: Findings) -> list[int]:
+    """Return some entries that failed, which are to be measured anew by other values."""
+    state = findings.state
+    if isinstance(state, Column):
+        return [i for i, own in state.other.items() if own == FAIL][:_FAILED]
+    return [int(i) for i in np.flatnonzero(state == FAIL)[:_FAILED]]
 
 
 def _with(
@@ -133,27 +145,36 @@ class Told:
 
 
 def of_gradient(
-    survey: Survey, findings: Findings, claimed: np.ndarray, beside: list[Beside], numbers: dict[str, float]
+    seen: Seen,
+    coarse: float,
+    suspects: list[int],
+    beside: list[Beside],
+    numbers: dict[str, float],
 ) -> Told | None:
     """
     Return what kind of mistake a claimed gradient has, as far as that can be told.
 
     Parameters
     ----------
-    survey, findings : Survey, Findings
-        The problem, and what is known of it.
-    claimed : ndarray of shape (n,)
-        The claim.
+    seen : tuple of Survey, Findings and ndarray
+        The problem, what is known of it, and the claim.
+    coarse : float
+        Machine epsilon of the coarsest dtype involved, in which the claim is rounded.
+    suspects : list of int
+        Entries that failed.
     beside : list of Beside
         Arrays that its entries may depend on.
     numbers : dict
         Numbers that a factor may be.
     """
+    survey, findings, claimed = seen
     point, nfev = survey.scalar.values.point, survey.scalar.nfev
     if not survey.lines or not np.isfinite(claimed).all():
         return None
     try:
-        probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST))
+        probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST), coarse)
+        for i in suspects:
+            probes.measure(i)
         return _told(probes, point, beside, numbers)
     except BudgetSpent:
         return None
@@ -181,7 +202,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
             probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
             for k, leaf in enumerate(leaves)
         ]
-        evidence = Evidence(fields, sums, ask, numbers)
+        evidence = Evidence(fields, sums, ask, numbers, lengths(survey.scalar.values))
         wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
         seen = {k for k, own in enumerate(fields) if own.whole}
         found = named(evidence, wrong, (right | seen) - wrong)
@@ -220,6 +241,7 @@ def _by_leaf(
         weights = np.zeros(survey.g.size)
         weights[leaf.where] = direction[leaf.where] / survey.move[leaf.where]
         material = float(np.ldexp(survey.size_along(weights), survey.exponent))
+        bar += float(blur(probes.claimed, direction, 2 * probes.coarse)[0])
         if abs(error) <= bar + survey.rtol * material:
             if bar <= survey.res * material:
                 right.add(k)

@@ -19,7 +19,7 @@ from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
-from .context import around
+from .context import around, lengths
 from .diagnose import fits
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
@@ -78,7 +78,11 @@ def _told(
     found = {i: look.column(i) for i in chosen}
     matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
     evidence = _evidence(values, matrix, found, subject)
-    evidence.fields = [replace(own, slack=slack) for own in evidence.fields]
+    evidence.fields = [
+        replace(own, slack=slack, rounding=slack / 4)
+        for own in evidence.fields
+    ]
+    evidence.lengths = lengths(values)
     if count < n:
         evidence.sums.extend(look.sums(rng))
     wrong = frozenset(k for k, own in enumerate(evidence.fields) if own.wrong.any())

@@ -36,12 +36,15 @@ class Probes:
         The claim.
     limit : float
         The number of calls of func after which nothing more is measured.
+    coarse : float
+        Machine epsilon of the coarsest dtype involved.
     """
 
     survey: Survey
     findings: Findings
     claimed: np.ndarray
     limit: float
+    coarse: float
     error: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,9 +125,13 @@ class Probes:
         e, _ = survey.estimate(rungs, 0.0)
         if not math.isfinite(e.value):
             return None
-        total, root = survey.rounding_along(weights)
-        rounding = min(total, 2 * root + 2 * survey.eps * survey.size_along(weights))
-        return tuple(float(np.ldexp(v * top, survey.exponent)) for v in (e.value, e.bar + rounding))
+        value, bar = (float(np.ldexp(v * top, survey.exponent)) for v in (e.value, e.bar))
+        return value, bar + self._rounding(direction)
+
+    def _rounding(self, direction: np.ndarray) -> float:
+        """Return what the roundings of the claim may add up to along a direction."""
+        total, root = self.survey.rounding_along(direction / self.survey.move)
+        return float(np.ldexp(min(total, 2 * root), self.survey.exponent))
 
     @property
     def smooth(self) -> float:
@@ -140,13 +147,11 @@ class Probes:
             e, _ = survey.estimate(rungs, 0.0)
             if not math.isfinite(e.value):
                 continue
-            total, root = survey.rounding_along(weights)
-            rounding = min(total, 2 * root + 2 * survey.eps * survey.size_along(weights))
-            value, bar = (np.ldexp(v, survey.exponent) for v in (e.value, e.bar + rounding))
+            value, bar = (np.ldexp(v, survey.exponent) for v in (e.value, e.bar))
             direction = weights * survey.move
             if survey.scalar.point.fixed is not None:
                 direction = np.where(survey.scalar.point.fixed, 0.0, direction)
-            found.append((direction, float(value), float(bar)))
+            found.append((direction, float(value), float(bar) + self._rounding(direction)))
         leaves = survey.scalar.values.point.leaves
         return [
             Sum(split(leaves, direction), np.array([value]), np.array([bar]))
@@ -170,16 +175,12 @@ class Probes:
             where=where - leaf.where.start,
             measured=self.claimed[where] + e,
             bar=bar,
-            slack=self.slack,
+            slack=8 * self.coarse,
+            rounding=2 * self.coarse,
             batch=int(leaf.complex),
             complex=leaf.complex,
             beside=beside,
         )
-
-    @property
-    def slack(self) -> float:
-        """The relative error that is none: of rounding, in the coarsest dtype involved."""
-        return 8 * self.survey.eps
 
 
 def split(leaves: Any, direction: np.ndarray) -> dict[int, np.ndarray]:
