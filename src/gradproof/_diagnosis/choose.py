@@ -15,6 +15,7 @@ Hypotheses = Callable[[Evidence, int, frozenset[int]], Iterator[Named]]
 #: numbers that are fitted, or with a pattern that is looked for, last.
 CATALOGUE: tuple[Hypotheses, ...] = (
     plain.zero,
+    conditions.zeros,
     plain.straight_through,
     plain.sign,
     plain.factor,
@@ -130,11 +131,13 @@ def _diagnosis(
     size = sum(float(np.square(own.error).sum()) for own in fields)
     names = [own.name for own in fields if own.name]
     place = ", ".join(names)
-    if one.condition:
-        place = f"{place}{one.condition}" if one.condition.startswith("[") else f"{place} {one.condition}".strip()
     text = f"{_subject(evidence, names)} {one.text}"
-    if one.condition:
-        text += f" in {place}" if one.condition.startswith("[") else f" {one.condition}"
+    if one.condition.startswith("["):
+        place = f"{fields[0].called}{one.condition}"
+        text += f" in {place}"
+    elif one.condition:
+        place = f"{place} {one.condition}".strip()
+        text += f" {one.condition}"
     kinds: tuple[Kind, ...] = (one.kind, *one.also)
     return size, [
         Diagnosis(kind, place, one.value, one.uncertainty, explained, text) for kind in kinds

@@ -16,6 +16,8 @@ from .named import Named
 #: Blocks that an axis is cut in by a kernel, and the most periods and distinct labels to look for.
 _BLOCKS = tuple(2**i for i in range(1, 11))
 _PERIODS, _LABELS = (2, 3, 4, 8), 8
+#: So many entries are named one by one rather than by a condition that they happen to share.
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,29 @@ class Condition:
     words: str
     inside: np.ndarray
     place: bool = False
+
+
+def zeros(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """The claim is exactly 0 in some entries, func's slope is not, and all others are right."""
+    own = evidence.fields[k]
+    zero = own.claimed == 0
+    if not own.claimed.any() or not zero.any():
+        return
+    inside = own.taken(zero)
+    shows = np.abs(own.measured) > 4 * own.bar
+    if (own.wrong & ~inside).any() or (shows & inside & ~own.wrong).any():
+        return
+    # Where the claim is 0 is known in full: what has just these entries is no chance.
+    same = [one.words for one in _without_claim(own) if np.array_equal(one.inside, zero)]
+    block = "" if own.batch else _block(np.argwhere(zero), own.shape)
+    count = int(zero.sum())
+    places = listed_entries(own, np.argwhere(zero))
+    same = same if count > _FEW else []
+    condition = block or (same[0] if same else f"in {count} of {zero.size} entries ({places})")
+    also = (Kind.CONDITIONAL,) if same and not block else ()
+    text = "is 0, and func's slope is not,"
+    yield Named(Kind.ZERO, text, None, value=0.0, condition=condition, inside=zero, least=1.0,
+                also=also)  # fmt: skip
 
 
 def conditional(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
@@ -74,12 +99,6 @@ def _inside(evidence: Evidence, k: int, one: Condition, *, chance: float) -> Ite
     own = evidence.fields[k]
     kind = Kind.CONDITIONAL
     where = dict(condition=one.words, inside=one.inside)
-    if not own.claimed[one.inside].any():
-        # Where the claim is 0 is known in full: that is no chance.
-        yield Named(
-            Kind.ZERO, "is 0", None, value=0.0, least=1.0, also=(kind,), **where
-        )
-        return
     told = bool(evidence.sums) or own.whole
     if not told and chance < 1:
         return
@@ -112,11 +131,15 @@ def _values(evidence: Evidence, k: int, one: Condition) -> Iterator[tuple[float,
 
 def conditions(own: Field) -> Iterator[Condition]:
     """Yield conditions under which entries may be wrong, the plainest first."""
+    yield from _without_claim(own)
+    claim = Beside("|claim|", np.abs(own.claimed))
+    yield from _thresholds(own, claim)
+
+
+def _without_claim(own: Field) -> Iterator[Condition]:
     yield from _of_axes(own)
     for beside in own.beside:
         yield from _of_values(own, beside)
-    claim = Beside("|claim|", np.abs(own.claimed))
-    yield from _thresholds(own, claim)
 
 
 def _of_values(own: Field, beside: Beside) -> Iterator[Condition]:
@@ -226,22 +249,17 @@ def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named
     """Few entries have the wrong sign, are 0 or off by the same factor, all others are right."""
     own = evidence.fields[k]
     count = int(own.wrong.sum())
-    if not count or count > max(3, own.wrong.size // 3) or own.claimed.size == 1:
+    if not count or count > max(_FEW, own.wrong.size // 3) or own.claimed.size == 1:
         return
     inside = np.zeros(own.claimed.size, dtype=bool)
     inside[own.where[own.wrong]] = True
     inside = inside.reshape(own.shape)
     block = filled(own)
-    condition = block or f"in {count} of {own.claimed.size} entries ({listed_entries(own)})"
+    words = listed_entries(own, np.transpose([axis[own.wrong] for axis in own.index]))
+    condition = block or f"in {count} of {own.claimed.size} entries ({words})"
     where = dict(condition=condition, inside=inside, least=2.0)
     told = bool(evidence.sums) or own.whole
     if not told:
-        return
-    at, measured = own.at[own.wrong], own.measured[own.wrong]
-    if not at.any():
-        predicted = own.claimed.copy()
-        predicted.reshape(-1)[own.where[own.wrong]] = measured
-        yield Named(Kind.ZERO, "is 0", predicted, value=0.0, **where)
         return
     one = Condition("", inside, place=True)
     for value, text, fit in _values(evidence, k, one):
@@ -254,17 +272,21 @@ def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named
 
 def filled(own: Field) -> str:
     """Return the index of the block that the wrong entries fill, if they are several and do."""
-    if own.wrong.sum() < 2 or own.batch:
+    if own.batch:
         return ""
-    box = around(np.transpose([axis[own.wrong] for axis in own.index]))
-    size = math.prod(stop - start for start, stop in box)
-    return index_of(box, own.shape) if size == own.wrong.sum() else ""
+    return _block(np.transpose([axis[own.wrong] for axis in own.index]), own.shape)
 
 
-def listed_entries(own: Field) -> str:
-    """Return the indices of the entries that are wrong, of many the first."""
-    places = np.transpose([axis[own.wrong] for axis in own.index])
-    words = [f"{own.name}[{', '.join(str(int(i)) for i in row[own.batch:])}]" for row in places[:3]]
+def _block(places: np.ndarray, shape: tuple[int, ...]) -> str:
+    if len(places) < 2 or not shape:
+        return ""
+    box = around(places)
+    return index_of(box, shape) if math.prod(j - i for i, j in box) == len(places) else ""
+
+
+def listed_entries(own: Field, places: np.ndarray) -> str:
+    """Return the words for entries at some places, of many the first."""
+    words = [own.entry(tuple(int(i) for i in row)) for row in places[:3]]
     more = len(places) - 3
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")
 
@@ -276,9 +298,6 @@ def subset(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]
     if share.all() or share.sum() < 3 or (~share).sum() < 2:
         return
     of = f"in {int(share.sum())} of the {share.size} entries that were measured, without a pattern"
-    if not own.at[share].any():
-        yield Named(Kind.ZERO, "is 0", None, value=0.0, condition=of, also=(Kind.PARTIAL,))
-        return
     inner = own.part(share)
     if inner.fits(-inner.at):
         yield Named(Kind.SIGN, "has the wrong sign", None, value=-1.0, condition=of,

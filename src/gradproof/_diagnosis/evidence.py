@@ -67,6 +67,8 @@ class Field:
         Arrays that its entries may depend on.
     complete : bool
         Whether all entries that are off are among those that were measured.
+    label : str, optional
+        What comes before the index of an entry; by default the name.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Field:
     inner: int = 0
     beside: tuple[Beside, ...] = ()
     complete: bool = False
+    label: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,6 +114,19 @@ class Field:
     def index(self) -> tuple[np.ndarray, ...]:
         """The index of each measured entry, an array for each axis."""
         return np.unravel_index(self.where, self.shape) if self.shape else ()
+
+    @property
+    def called(self) -> str:
+        """What comes before the index of an entry."""
+        return self.name if self.label is None else self.label
+
+    def entry(self, index: tuple[int, ...]) -> str:
+        """Return the words for an entry."""
+        index = index[self.batch :]
+        if not self.inner:
+            return f"{self.called}{_brackets(index)}"
+        at, by = _brackets(index[: -self.inner]), _brackets(index[-self.inner :])
+        return f"{at or 'func'} by {by}" if by else at
 
     def taken(self, array: np.ndarray) -> Any:
         """Return the measured entries of an array that broadcasts to the shape of the field."""
@@ -158,6 +174,10 @@ class Field:
         return replace(
             self, where=self.where[which], measured=self.measured[which], bar=self.bar[which]
         )
+
+
+def _brackets(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def _field(report: Report, leaf: Leaf, runs: Runs) -> Field:
         measured=measured[where].astype(float),
         bar=np.maximum(bar[where].astype(float), 1e-300),
         slack=report.rtol,
+        label=leaf.path.rpartition(" by ")[2] if " by " in leaf.path else "",
         complete=bool(size <= _ALL or off.size <= _SAMPLE // 2),
         beside=_beside(leaf, runs),
     )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from .._lines.findings import Findings
 from .._lines.survey import Survey
 from .._numerics.blocks import LONG
 from .._numerics.rungs import NOISE, TRUNCATION, Rungs
+from .._numerics.scales import rms
 from .._vectors.layout import Leaf
 
 #: Entries of a leaf that are measured at first: the ends of each axis and their middle, 3 x 3 of a
@@ -77,6 +79,14 @@ class Probes:
             weights = rng.uniform(1, 2, survey.g.size) * signs
         return [(weights, survey.lines[0][1])]
 
+    @cached_property
+    def _ordinary(self) -> np.ndarray:
+        """Moves of each entry that are those of typical ones of its leaf, at least."""
+        moves = np.array(self.survey.move, dtype=float)
+        for part in self.survey.scalar.parts:
+            moves[part] = np.maximum(moves[part], rms(moves[part]))
+        return moves
+
     @property
     def left(self) -> float:
         """Number of calls that may still be made."""
@@ -111,17 +121,16 @@ class Probes:
     def along(self, direction: np.ndarray) -> tuple[float, float] | None:
         """Return the claim's error along a direction, in the user's units, and its bar."""
         survey = self.survey
-        weights = direction / survey.move
-        top = float(np.max(np.abs(weights), initial=0.0))
+        # In moves of ordinary size: an entry that is near 0 need not stay there.
+        top = float(np.max(np.abs(direction / self._ordinary), initial=0.0))
         if not (top > 0 and math.isfinite(top)):
             return None
-        weights = weights / top
         # As far as on the lines through all entries, and finer once: the two tell what bends func.
         ratio = survey.steps.ratio
         steps = np.array([self.smooth, self.smooth / ratio, self.smooth / ratio**2])
         if self.left < 2 * steps.size:
             return None
-        rungs = survey.scalar.ladder(survey.g, weights * survey.move, steps)
+        rungs = survey.scalar.ladder(survey.g, direction / top, steps)
         e, _ = survey.estimate(rungs, 0.0)
         if not math.isfinite(e.value):
             return None
