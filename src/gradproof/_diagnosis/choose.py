@@ -36,6 +36,8 @@ CATALOGUE: tuple[Hypotheses, ...] = (
     arranged.permuted,
     conditions.subset,
 )
+#: The most entries of which no more is known than where they are.
+_LISTED = 32
 #: Those that look at no places.
 PLAIN = CATALOGUE[: CATALOGUE.index(plain.clipped) + 1]
 
@@ -49,22 +51,34 @@ class Found:
     ----------
     named : dict of int to Named
         The mistake of a field, by its number.
+    located : dict of int to ndarray
+        Of fields without a name, what the derivative is if all that is wrong was measured.
     wrong, right : set of int
         Fields in which entries are wrong, and those that were seen to be right.
     """
 
     named: dict[int, Named] = field(default_factory=dict)
+    located: dict[int, np.ndarray] = field(default_factory=dict)
     wrong: frozenset[int] = frozenset()
     right: frozenset[int] = frozenset()
 
     def settled(self, evidence: Evidence) -> bool:
-        """Tell whether all that is wrong has a name, and nothing else can be wrong."""
-        if not self.wrong or self.wrong != frozenset(self.named):
+        """Tell whether all that is wrong is known, and nothing else can be wrong."""
+        if not self.wrong or self.wrong != frozenset(self.named) | frozenset(self.located):
             return False
-        if all(evidence.fields[k].whole for k in range(len(evidence.fields))):
+        every = frozenset(range(len(evidence.fields)))
+        predicted = self.predicted
+        if len(predicted) < len(self.wrong):
+            return self.wrong | self.right == every
+        if all(own.whole for own in evidence.fields):
             return True
-        predicted = {k: one.predicted for k, one in self.named.items() if one.predicted is not None}
-        return len(predicted) == len(self.named) and evidence.consistent(predicted) is True
+        return evidence.consistent(predicted) is True
+
+    @property
+    def predicted(self) -> dict[int, np.ndarray]:
+        """What derivatives are by the mistakes that were named, as far as these tell."""
+        found = {k: one.predicted for k, one in self.named.items() if one.predicted is not None}
+        return {**found, **self.located}
 
 
 def named(
@@ -85,16 +99,27 @@ def named(
     catalogue : tuple of callable, optional
         The hypotheses, in order; all by default.
     """
-    found = Found({}, wrong, right)
+    found = Found({}, {}, wrong, right)
     for k in sorted(wrong):
         name = _first(evidence, k, right, catalogue or CATALOGUE)
         if name is not None:
             found.named[k] = name
-    predicted = {k: one.predicted for k, one in found.named.items() if one.predicted is not None}
-    if len(predicted) == len(wrong) > 1 and evidence.consistent(predicted) is False:
+        elif evidence.fields[k].wrong.sum() <= _LISTED:
+            found.located[k] = _corrected(evidence.fields[k])
+    predicted = found.predicted
+    if len(predicted) == len(wrong) and evidence.consistent(predicted) is False:
         # Each explains its own entries; together they do not explain the sums of all.
-        found.named.clear()
+        found.located.clear()
+        if len(wrong) > 1:
+            found.named.clear()
     return found
+
+
+def _corrected(own: Field) -> np.ndarray:
+    """Return the claim with what was measured in the place of what is wrong."""
+    full = own.claimed.copy()
+    full.reshape(-1)[own.where[own.wrong]] = own.measured[own.wrong]
+    return full
 
 
 def _first(

@@ -10,7 +10,7 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
 from .evidence import Beside, Evidence, Field
-from .factors import fitted, known, times, written
+from .factors import fitted, from_sums, known, sharpest, times, written
 from .named import Named
 
 #: Blocks that an axis is cut in by a kernel, and the most periods and distinct labels to look for.
@@ -75,7 +75,7 @@ def conditional(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[N
     several.sort(key=lambda one: int(one.inside.sum()) - int(own.taken(one.inside).sum()))
     for one in several:
         chance = _chance(own, one, len(several) + 20)
-        yield from _inside(evidence, k, one, chance=chance)
+        yield from _inside(evidence, k, one, right, chance=chance)
 
 
 def _separates(own: Field, one: Condition) -> bool:
@@ -95,14 +95,16 @@ def _chance(own: Field, one: Condition, among: int) -> float:
     return math.log10(max(math.comb(a + b, a), 1)) - math.log10(among)
 
 
-def _inside(evidence: Evidence, k: int, one: Condition, *, chance: float) -> Iterator[Named]:
+def _inside(
+    evidence: Evidence, k: int, one: Condition, right: frozenset[int], *, chance: float
+) -> Iterator[Named]:
     own = evidence.fields[k]
     kind = Kind.CONDITIONAL
     where = dict(condition=one.words, inside=one.inside)
     told = bool(evidence.sums) or own.whole
     if not told and chance < 1:
         return
-    for value, words, fit in _values(evidence, k, one):
+    for value, words, fit in _values(evidence, k, one, right):
         predicted = np.where(one.inside, own.claimed / value, own.claimed)
         inner = Kind.SIGN if value == -1 else Kind.FACTOR
         kinds = (inner, (kind,)) if one.place else (kind, (inner,))
@@ -117,13 +119,21 @@ def _inside(evidence: Evidence, k: int, one: Condition, *, chance: float) -> Ite
         yield Named(kind, text, predicted, also=(Kind.MISSING_FACTOR,), **where)
 
 
-def _values(evidence: Evidence, k: int, one: Condition) -> Iterator[tuple[float, str, int]]:
+def _values(
+    evidence: Evidence, k: int, one: Condition, right: frozenset[int]
+) -> Iterator[tuple[float, str, int]]:
+    """Yield numbers that the claim may be off by under a condition, the words, what was fitted."""
     own = evidence.fields[k]
     yield -1.0, "has the wrong sign", 0
     found = fitted(evidence, k, own.at, own.taken(one.inside))
-    if found is None or abs(found[0]) <= found[1]:
+    if found is None:
         return
-    value, uncertainty = 1 / found[0], found[1] / found[0] ** 2
+    change = np.where(one.inside, own.claimed, 0.0)
+    sums = [(1 + a, blur) for a, blur in from_sums(evidence, k, change, right)]
+    slope, blur = sharpest([found, *sums])
+    if abs(slope) <= blur:
+        return
+    value, uncertainty = 1 / slope, blur / slope**2
     exact, words = known(evidence, own, value, uncertainty)
     text = times(value, uncertainty, words)
     yield (exact, text, 0) if words else (value, text, 1)
@@ -262,9 +272,7 @@ def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named
     if not told:
         return
     one = Condition("", inside, place=True)
-    for value, text, fit in _values(evidence, k, one):
-        if fit and count < 2:
-            continue
+    for value, text, fit in _values(evidence, k, one, right):
         predicted = np.where(inside, own.claimed / value, own.claimed)
         kind = Kind.SIGN if value == -1 else Kind.FACTOR
         yield Named(kind, text, predicted, fit, value, 0.0, **where)

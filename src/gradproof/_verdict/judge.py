@@ -135,7 +135,7 @@ def of_columns(
         report = Look(values, u, columns.weighted(u), options, judged).report(coarsest)
     if not seen:
         return report
-    return diagnosed_columns(report, *seen[-1], claim.name, options.rng(11))
+    return diagnosed_columns(report, *seen[-1], getattr(claim, "name", ""), options.rng(11))
 
 
 def _of_columns(
