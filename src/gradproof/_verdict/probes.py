@@ -11,7 +11,7 @@ from .._diagnosis.evidence import Evidence, Field, Sum
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.findings import Findings
 from .._lines.survey import Survey
-from .._numerics.blocks import LONG
+from .._numerics.blocks import LONG, product, single_weights
 from .._numerics.rungs import NOISE, TRUNCATION, Rungs
 from .._numerics.scales import rms
 from .._vectors.layout import Leaf
@@ -19,8 +19,9 @@ from .._vectors.layout import Leaf
 #: Entries of a leaf that are measured at first: the ends of each axis and their middle, 3 x 3 of a
 #: matrix, which show what is the same along an axis.
 _ENDS = 3
-#: The least calls that a diagnosis may take: a dozen entries, and a few sums.
-_LEAST = 40
+#: By how much the bar of the sharpest of many windows may be too short: it is the luckiest one. A
+#: sum that is to refute a hypothesis at twelve digits has some to spare.
+_LUCK = 4.0
 
 
 @dataclass
@@ -62,15 +63,13 @@ class Probes:
         for i in places:
             e, bar = float(found.error[i]), float(found.truncation[i] + found.noise[i])
             if math.isfinite(e) and math.isfinite(bar):
-                self.error[int(i)] = e, bar + float(survey.claim_rounding[i])
+                self.error[int(i)] = e, _LUCK * bar + float(survey.claim_rounding[i])
 
     def _again(self) -> list[tuple[np.ndarray, Rungs]]:
         """Return the first line with its weights, which were dropped: they are drawn once more."""
         survey = self.survey
         rng = survey.rng.new("aligned line")
         if survey.g.size > LONG:
-            from .._numerics.blocks import single_weights
-
             weights = single_weights(survey.g.size, rng)
             weights = np.where(survey.g != 0, np.copysign(weights, survey.g), weights)
         else:
@@ -134,7 +133,7 @@ class Probes:
         e, _ = survey.estimate(rungs, 0.0)
         if not math.isfinite(e.value):
             return None
-        value, bar = (float(np.ldexp(v * top, survey.exponent)) for v in (e.value, e.bar))
+        value, bar = (float(np.ldexp(v * top, survey.exponent)) for v in (e.value, _LUCK * e.bar))
         return value, bar + self._rounding(direction)
 
     def _rounding(self, direction: np.ndarray) -> float:
@@ -156,8 +155,8 @@ class Probes:
             e, _ = survey.estimate(rungs, 0.0)
             if not math.isfinite(e.value):
                 continue
-            value, bar = (np.ldexp(v, survey.exponent) for v in (e.value, e.bar))
-            direction = weights * survey.move
+            value, bar = (np.ldexp(v, survey.exponent) for v in (e.value, _LUCK * e.bar))
+            direction = np.asarray(product(weights, survey.move), dtype=float)
             if survey.scalar.point.fixed is not None:
                 direction = np.where(survey.scalar.point.fixed, 0.0, direction)
             found.append((direction, float(value), float(bar) + self._rounding(direction)))
