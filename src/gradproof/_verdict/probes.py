@@ -172,7 +172,7 @@ class Probes:
         where = np.array(
             sorted(i for i in self.error if leaf.where.start <= i < leaf.where.stop), dtype=int
         )
-        unit = np.ldexp(1 / survey.move[where], survey.exponent)
+        unit = np.ldexp(1 / survey.move[where].astype(float), survey.exponent)
         e, bar = np.array([self.error[int(i)] for i in where]).reshape(-1, 2).T * unit
         there = np.isfinite(e) & np.isfinite(bar)
         where, e, bar = where[there], e[there], bar[there]
