@@ -1,4 +1,6 @@
-"""Text that is not gradproof's own: messages of exceptions, names of leaves, values."""
+"""What is not gradproof's own: text of exceptions, names of leaves, the forward code of rules."""
+
+from typing import Any
 
 
 def escaped(text: str) -> str:
@@ -27,3 +29,21 @@ def of_error(err: BaseException, most: int = 200) -> str:
     except Exception:  # it may be anybody's
         text = "(its message cannot be shown)"
     return first_line(f"{type(err).__name__}: {text.strip()}", most)
+
+
+def forward_of(func: Any) -> tuple[Any, int]:
+    """
+    Return the function that has names for a rule's arguments, and how many of them are its own.
+
+    The ``apply`` of a `torch.autograd.Function` takes anything, and hands it to ``forward``, after
+    a context where there is no ``setup_context``.
+    """
+    owner = getattr(func, "__self__", None)
+    if not isinstance(owner, type) or getattr(func, "__name__", "") != "apply":
+        return func, 0
+    own = [vars(base) for base in owner.__mro__ if not base.__module__.startswith("torch.")]
+    forward = next((names["forward"] for names in own if "forward" in names), None)
+    if forward is None:
+        return func, 0
+    forward = getattr(forward, "__func__", forward)
+    return forward, 0 if any("setup_context" in names for names in own) else 1

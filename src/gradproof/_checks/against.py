@@ -6,7 +6,6 @@ import numpy as np
 
 from .._backends.typing import Function
 from .._reference.arguments import Arguments
-from .._reference.diagnose import diagnosed
 from .._reference.compare import compared
 from .._reference.explain import COARSER, explained
 from .._reference.forward import FORWARD, cut, forward_code
@@ -18,6 +17,7 @@ from .._report.report import Report
 from .._vectors.callables import checked_callable
 from .._vectors.validation import chosen, flags, keywords, real_number, whole_number
 from .._verdict.options import Options
+from .against_named import diagnosed
 
 _MODES = ("vjp", "jvp")
 _ORDER = "0 for values alone, 1 for vjps and jvps as well, 2 for vjps of the vjp too"

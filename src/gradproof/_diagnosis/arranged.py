@@ -52,7 +52,7 @@ def transposed(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Na
 
 
 def moved(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Numbers are flipped, rolled or shifted along an axis."""
+    """All numbers are flipped, rolled or shifted along an axis."""
     own = evidence.fields[k]
     for axis in own.axes:
         length = own.shape[axis]
@@ -88,7 +88,7 @@ def _shifted(own: Field, axis: int, shift: int, along: str) -> Iterator[Named]:
 
 
 def halves(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Halves of an axis are swapped, or it is interleaved."""
+    """The halves of an axis are swapped, or it is interleaved."""
     own = evidence.fields[k]
     for axis in own.axes:
         length = own.shape[axis]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._report.diagnoses import Diagnosis, Kind
-from . import arranged, conditions, elementwise, plain, reduced, terms
+from . import arranged, elementwise, parts, plain, reduced, terms
 from .evidence import Evidence, Field
 from .named import Named, holds, share_explained
 
@@ -14,8 +14,9 @@ Hypotheses = Callable[[Evidence, int, frozenset[int]], Iterator[Named]]
 #: The first that explains all that was measured is said: the simplest ones come first, those with
 #: numbers that are fitted, or with a pattern that is looked for, last.
 CATALOGUE: tuple[Hypotheses, ...] = (
+    parts.not_finite,
     plain.zero,
-    conditions.zeros,
+    parts.zeros,
     plain.straight_through,
     plain.sign,
     plain.factor,
@@ -28,13 +29,14 @@ CATALOGUE: tuple[Hypotheses, ...] = (
     arranged.halves,
     reduced.of_cotangent,
     reduced.constant_along,
-    conditions.entries,
-    conditions.conditional,
+    parts.asymmetric,
+    parts.entries,
+    parts.conditional,
     terms.multiple,
     elementwise.missing,
     terms.along_axis,
     arranged.permuted,
-    conditions.subset,
+    parts.subset,
 )
 #: The most entries of which no more is known than where they are.
 _LISTED = 32
@@ -136,23 +138,19 @@ def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
     """Return what is said, fields with the same mistake together; what explains most comes first."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for k, one in found.named.items():
-        groups.setdefault((one.kind, one.text, one.condition if one.inside is None else k), []).append(k)
+        groups.setdefault(
+            (one.kind, one.text, one.condition if one.inside is None else k), []
+        ).append(k)
     told = [_diagnosis(evidence, found, ks) for ks in groups.values()]
     told.sort(key=lambda pair: -pair[0])
     first = [one for _, several in told for one in several[:1]]
     return (*first, *(one for _, several in told for one in several[1:]))
 
 
-def _diagnosis(
-    evidence: Evidence, found: Found, ks: list[int]
-) -> tuple[float, list[Diagnosis]]:
+def _diagnosis(evidence: Evidence, found: Found, ks: list[int]) -> tuple[float, list[Diagnosis]]:
     one = found.named[ks[0]]
     fields = [evidence.fields[k] for k in ks]
-    explained = min(
-        share_explained(own, found.named[k].predicted) if found.named[k].predicted is not None
-        else _inside(own, found.named[k])
-        for k, own in zip(ks, fields, strict=True)
-    )  # fmt: skip
+    explained = min(_explained(own, found.named[k]) for k, own in zip(ks, fields, strict=True))
     size = sum(float(np.square(own.error).sum()) for own in fields)
     names = [own.name for own in fields if own.name]
     place = ", ".join(names)
@@ -169,8 +167,10 @@ def _diagnosis(
     ]
 
 
-def _inside(own: Field, one: Named) -> float:
-    """Return what share of the error is where a mistake says that it is."""
+def _explained(own: Field, one: Named) -> float:
+    """Return what share of the error a mistake accounts for, or has where it says that it is."""
+    if one.predicted is not None:
+        return share_explained(own, one.predicted)
     if one.inside is None:
         return 1.0
     inside = own.taken(one.inside)

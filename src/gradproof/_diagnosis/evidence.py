@@ -69,6 +69,8 @@ class Field:
         Whether all entries that are off are among those that were measured.
     label : str, optional
         What comes before the index of an entry; by default the name.
+    symmetric : bool
+        Whether it has to be symmetric: its first half of axes and the other.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Field:
     beside: tuple[Beside, ...] = ()
     complete: bool = False
     label: str | None = None
+    symmetric: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

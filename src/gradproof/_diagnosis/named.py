@@ -68,8 +68,11 @@ def holds(evidence: Evidence, k: int, named: Named, right: frozenset[int]) -> bo
             return False
     digits = own.digits(concerned)
     kept = digits[: digits.size - named.fitted] if named.fitted else digits
-    sums = [one for one in evidence.sums if k in one.weights and right.issuperset(
-        other for other in one.weights if other != k)]
+    sums = [
+        one
+        for one in evidence.sums
+        if k in one.weights and right.issuperset(other for other in one.weights if other != k)
+    ]
     if named.predicted is None:
         return bool(kept.sum() >= named.least)
     if not own.fits(own.taken(named.predicted)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence
+from .evidence import Evidence, Field
 from .named import Named
 
 
@@ -45,7 +45,9 @@ def _adds_up(
     # One sum tells: each slice by a random weight, the same all along the axes.
     rng = np.random.default_rng(0)
     slices = [1 if axis in axes else n for axis, n in enumerate(own.shape)]
-    weights = np.broadcast_to(rng.uniform(1, 2, slices) * rng.choice([-1.0, 1.0], slices), own.shape)
+    weights = np.broadcast_to(
+        rng.uniform(1, 2, slices) * rng.choice([-1.0, 1.0], slices), own.shape
+    )
     one = evidence.ask({k: weights})
     if one is None:
         return False
@@ -75,14 +77,18 @@ def of_cotangent(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[
         yield from _parts(own, ct, tuple(range(lead)))
 
 
-def _parts(own, ct: np.ndarray, axes: tuple[int, ...]) -> Iterator[Named]:
+def _parts(own: Field, ct: np.ndarray, axes: tuple[int, ...]) -> Iterator[Named]:
     total = np.sum(ct, axes)
     for part, words in (
         (np.mean(ct, axes), "the mean of the cotangent over its other axes, where it is the sum"),
-        (np.take(ct.reshape(-1, *total.shape), 0, 0), "the first row of the cotangent alone: "
-         "the sum over its other axes is missing"),
-        (np.take(ct.reshape(-1, *total.shape), -1, 0), "the last row of the cotangent alone: "
-         "the sum over its other axes is missing"),
+        (
+            np.take(ct.reshape(-1, *total.shape), 0, 0),
+            "the first row of the cotangent alone: the sum over its other axes is missing",
+        ),
+        (
+            np.take(ct.reshape(-1, *total.shape), -1, 0),
+            "the last row of the cotangent alone: the sum over its other axes is missing",
+        ),
     ):
         if axes != tuple(range(len(axes))) and "row" in words:
             continue

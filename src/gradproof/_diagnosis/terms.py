@@ -6,7 +6,7 @@ import numpy as np
 
 from .._report.diagnoses import Kind
 from .evidence import Evidence, Field
-from .factors import fitted, from_sums, sharpest, written
+from .factors import from_sums, sharpest, written
 from .named import Named
 
 #: What is left of an error beside what is constant along an axis, at most.
@@ -28,9 +28,7 @@ def multiple(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Name
         text = f"lacks a term: {written(nearest, blur)} times {what}"
         if what == "1":
             text = f"lacks a term: {written(nearest, blur)}, the same in every entry"
-        yield Named(
-            Kind.MISSING_TERM, text, own.claimed + a * like, 1, value=a, uncertainty=blur
-        )
+        yield Named(Kind.MISSING_TERM, text, own.claimed + a * like, 1, value=a, uncertainty=blur)
 
 
 def _candidates(own: Field) -> Iterator[tuple[str, np.ndarray]]:

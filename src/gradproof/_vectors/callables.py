@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from .._backends.foreign import forward_of
 from .._backends.typing import Function
 
 
@@ -29,8 +30,9 @@ def checked_callable(func: Any, name: str, other: str = "") -> None:
 def argument_names(func: Any, count: int) -> list[str]:
     """Return what func calls its first positional arguments; x0 and args[i] where it does not."""
     names: list[str] = []
+    forward, skipped = forward_of(func)
     try:
-        parameters = list(inspect.signature(func).parameters.values())
+        parameters = list(inspect.signature(forward).parameters.values())[skipped:]
     except (TypeError, ValueError):  # builtins have no signature
         parameters = []
     for parameter in parameters:

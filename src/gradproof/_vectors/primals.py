@@ -68,7 +68,7 @@ class Primals:
         keywords(kwargs)
         self.arguments, self._kwargs = arguments, kwargs or {}
         self.argnums = positions(argnums, len(arguments))
-        self._names = names = names or argument_names(func, len(arguments))
+        self._called_by = names = names or argument_names(func, len(arguments))
         refuse_unsound({**dict(zip(names, arguments, strict=True)), **self._kwargs})
         self.chosen_names = {
             (f"[{k}]" if isinstance(self.argnums, tuple) else ""): names[i]
@@ -142,7 +142,7 @@ class Primals:
         """Yield the arguments that are not moved, and leaves that are held fixed, by name."""
         for i, value in enumerate(self.arguments):
             if i not in self._positions:
-                yield self._names[i], value
+                yield self._called_by[i], value
         yield from self._kwargs.items()
         held = set(self.flat.paths) - set(self.paths)
         for path, leaf in zip(self.flat.paths, self.flat.leaves, strict=True):

@@ -1,6 +1,5 @@
 """A claim that failed: what is measured of it in addition, and what kind of mistake that shows."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,9 +98,7 @@ def _suspects(findings: Findings) -> list[int]:
     return [int(i) for i in np.flatnonzero(state == FAIL)[:_FAILED]]
 
 
-def _with(
-    flat: dict[str, np.ndarray], evidence: Evidence, leaves: Any
-) -> dict[str, np.ndarray]:
+def _with(flat: dict[str, np.ndarray], evidence: Evidence, leaves: Any) -> dict[str, np.ndarray]:
     """Return the numbers of a report with those of entries that were measured since."""
     flat = dict(flat)
     state = flat["state"]
@@ -250,9 +247,7 @@ def _by_leaf(
     return suspects, right, sums
 
 
-def _sample(
-    probes: Probes, leaves: list[Any], entries: int, rng: np.random.Generator
-) -> None:
+def _sample(probes: Probes, leaves: list[Any], entries: int, rng: np.random.Generator) -> None:
     """Measure so many entries of leaves that may be wrong: all of few, else some of each."""
     # Some calls are left for sums.
     entries = int(min(0.8 * probes.left // (2 * probes.steps.size), entries))
@@ -284,5 +279,3 @@ def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
         return bool(shape) and np.broadcast_shapes(shape, whole) == whole
     except ValueError:
         return False
-
-

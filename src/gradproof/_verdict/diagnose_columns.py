@@ -27,6 +27,8 @@ from .diagnose import fits
 _LEAST, _COLUMNS, _NUMBERS, _PAIRS = 40, 64, 2**20, 16
 
 
+#: How a tangent is called that moves one leaf alone.
+_OF_LEAF = "a tangent of "
 #: What a claim is called in a sentence.
 _SUBJECTS = {"jac": "the Jacobian", "hess": "the Hessian", "jvp": "the jvp", "hvp": "the hvp"}
 
@@ -80,10 +82,7 @@ def _told(
     found = {i: look.column(i) for i in chosen}
     matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
     evidence = _evidence(values, matrix, found, subject)
-    evidence.fields = [
-        replace(own, slack=slack, rounding=slack / 4)
-        for own in evidence.fields
-    ]
+    evidence.fields = [replace(own, slack=slack, rounding=slack / 4) for own in evidence.fields]
     evidence.lengths = lengths(values)
     if count < n:
         evidence.sums.extend(look.sums(rng))
@@ -91,6 +90,13 @@ def _told(
     right = frozenset(range(len(evidence.fields))) - wrong if count == n else frozenset[int]()
     told = named(evidence, wrong, right)
     return diagnoses(evidence, told), tuple(evidence.fields[k].name for k in sorted(right))
+
+
+def _symmetric(own: Field, subject: str) -> bool:
+    """Tell whether a block has to be symmetric."""
+    half = own.claimed.ndim // 2
+    square = own.inner == half > 0 and own.shape[:half] == own.shape[half:]
+    return square and subject == _SUBJECTS["hess"] and " by " not in own.name
 
 
 def _some(n: int, count: int, rng: Any) -> list[int]:
@@ -164,19 +170,21 @@ def _evidence(
     outputs, point = values.outputs, values.point
     others, numbers = around(values, np.empty(0))
     others = [one for one in others if one.name != "func's values"]
-    fields = []
     if not point.entrywise:
-        groups, name = _groups(list(point.leaves))
-        for group in groups:
-            for out in outputs.leaves:
-                fields.append(_tangents(values, out, group, matrix, found, others, name))
+        fields = [
+            _tangents(values, out, group, matrix, found, others)
+            for group in _groups(list(point.leaves))
+            for out in outputs.leaves
+        ]
         words = subject if len(outputs.leaves) == 1 else f"{subject} of {{}}"
         return Evidence(fields, numbers=numbers, subject=_words(subject, words))
     if len(outputs.leaves) * len(point.leaves) > _PAIRS:
         return Evidence([])
-    for out in outputs.leaves:
-        for leaf in point.leaves:
-            fields.append(_block(values, out, leaf, matrix, found, others))
+    fields = [
+        _block(values, out, leaf, matrix, found, others)
+        for out in outputs.leaves
+        for leaf in point.leaves
+    ]
     return Evidence(fields, numbers=numbers, subject=_words(subject, f"{subject} of {{}}"))
 
 
@@ -184,10 +192,10 @@ def _words(alone: str, of: str) -> Callable[[str], str]:
     return lambda name: of.format(name) if name else alone
 
 
-def _groups(leaves: list[Leaf]) -> tuple[list[list[Leaf]], bool]:
+def _groups(leaves: list[Leaf]) -> list[list[Leaf]]:
     """Return tangents that are looked at together: those of one leaf, if there are, by itself."""
-    of_leaves = [leaf for leaf in leaves if leaf.path.startswith("a tangent of ")]
-    return ([[leaf] for leaf in of_leaves], True) if of_leaves else ([leaves], False)
+    of_leaves = [leaf for leaf in leaves if leaf.path.startswith(_OF_LEAF)]
+    return [[leaf] for leaf in of_leaves] or [leaves]
 
 
 def _tangents(
@@ -197,7 +205,6 @@ def _tangents(
     matrix: np.ndarray,
     found: dict[int, tuple[np.ndarray, np.ndarray]],
     others: list[Beside],
-    named_: bool,
 ) -> Field:
     point = values.point.base
     columns = [leaf.where.start for leaf in group if leaf.where.start in found]
@@ -207,9 +214,7 @@ def _tangents(
         for leaf in point.leaves
         if leaf.shape == out.shape and not leaf.complex
     ]
-    beside.append(
-        Beside("func's values", values.at_x0[out.where].reshape(1, *out.shape))
-    )
+    beside.append(Beside("func's values", values.at_x0[out.where].reshape(1, *out.shape)))
     for leaf in point.leaves:
         if leaf.shape == out.shape and not leaf.complex:
             moved = [values.point.whole(np.eye(len(values.point.leaves))[i]) for i in columns]
@@ -217,8 +222,8 @@ def _tangents(
             beside.append(Beside("the tangent", tangents))
     beside += [one for one in others if fits(one.values.shape, claimed.shape)]
     name = out.path
-    if named_:
-        by = group[0].path.removeprefix("a tangent of ")
+    if group[0].path.startswith(_OF_LEAF):
+        by = group[0].path.removeprefix(_OF_LEAF)
         name = f"{out.path} by {by}" if out.path else f"by {by}"
     return Field(
         name=name,

@@ -219,9 +219,7 @@ def places(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> list
     if size <= count:
         return list(range(size))
     grid: list[int] = []
-    axes = [
-        sorted({0, n - 1, int(rng.integers(n))} if n > _ENDS else range(n)) for n in shape
-    ]
+    axes = [sorted({0, n - 1, int(rng.integers(n))} if n > _ENDS else range(n)) for n in shape]
     # Of many axes the last two: the others at random places.
     for extra in range(len(axes) - 2):
         axes[extra] = [axes[extra][int(rng.integers(len(axes[extra])))]]

@@ -8,10 +8,10 @@ import numpy as np
 
 from .._diagnosis.choose import PLAIN, diagnoses, named
 from .._diagnosis.evidence import Beside, Evidence, Field
+from .._reference.runs import Runs
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
-from .runs import Runs
 
 #: Up to so many entries of a result all are held against hypotheses; of more a sample of so many,
 #: half of it entries that are off. Beyond the last number hypotheses about places are left out:

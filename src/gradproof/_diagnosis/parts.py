@@ -1,0 +1,223 @@
+"""A part of the entries is wrong, and shares a mistake: by condition, by place, one by one."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from .._report.diagnoses import Kind
+from .._report.places import around, index_of
+from .conditions import Condition, conditions, without_claim
+from .evidence import Evidence, Field
+from .factors import fitted, from_sums, known, sharpest, times
+from .named import Named
+
+#: So many entries are named one by one rather than by a condition that they happen to share.
+_FEW = 3
+#: Conditions that are looked for, by order of magnitude, beside those that separate entries.
+_LOOKED_FOR = 20
+
+
+def zeros(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """The claim is exactly 0 in some entries, func's slope is not, and all others are right."""
+    own = evidence.fields[k]
+    zero = own.claimed == 0
+    if not own.claimed.any() or not zero.any():
+        return
+    inside = own.taken(zero)
+    shows = np.abs(own.measured) > 4 * own.bar
+    if (own.wrong & ~inside).any() or (shows & inside & ~own.wrong).any():
+        return
+    where = _described(own, zero)
+    also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}
+    text = "is 0, and func's slope is not,"
+    yield replace(
+        where,
+        text=text,
+        value=0.0,
+        least=1.0,
+        also=(*where.also, *also.get(where.condition, ())),
+    )
+
+
+def not_finite(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """The claim is NaN or infinite in some entries, or in all of them."""
+    own = evidence.fields[k]
+    bad = ~np.isfinite(own.claimed)
+    if not bad.any():
+        return
+    what = "NaN" if np.isnan(own.claimed[bad]).all() else "not finite"
+    if bad.all():
+        yield Named(Kind.NAN, f"is {what} in every entry", least=0.0)
+        return
+    where = _described(own, bad)
+    yield replace(where, kind=Kind.NAN, text=f"is {what}", least=0.0, inside=None)
+
+
+def _described(own: Field, inside: np.ndarray) -> Named:
+    """Return words for entries that are known in full: what has just these is no chance."""
+    count = int(inside.sum())
+    same = [one.words for one in without_claim(own) if np.array_equal(one.inside, inside)]
+    same = same if count > _FEW else []
+    block = "" if own.batch else _block(np.argwhere(inside), own.shape)
+    places = listed_entries(own, np.argwhere(inside))
+    condition = block or (same[0] if same else f"in {count} of {inside.size} entries ({places})")
+    also = (Kind.CONDITIONAL,) if same and not block else ()
+    return Named(Kind.ZERO, "", condition=condition, inside=inside, also=also)
+
+
+def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """Few entries have the wrong sign, or are off by the same factor, and all others are right."""
+    own = evidence.fields[k]
+    count = int(own.wrong.sum())
+    if not count or count > max(_FEW, own.wrong.size // 3) or own.claimed.size == 1:
+        return
+    if not (evidence.sums or own.whole):  # others may be wrong as well
+        return
+    inside = np.zeros(own.claimed.size, dtype=bool)
+    inside[own.where[own.wrong]] = True
+    inside = inside.reshape(own.shape)
+    words = listed_entries(own, np.transpose([axis[own.wrong] for axis in own.index]))
+    condition = _filled(own) or f"in {count} of {own.claimed.size} entries ({words})"
+    one = Condition(condition, inside, place=True)
+    for named in _off_by(evidence, k, one, right):
+        yield replace(named, kind=named.also[0], also=(), least=2.0)
+
+
+def conditional(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """Entries have the wrong sign, or are off by a factor, under a condition alone."""
+    own = evidence.fields[k]
+    if not own.wrong.any() or not own.claimed.ndim:
+        return
+    several = [one for one in conditions(own) if _separates(own, one)]
+    # The narrowest first: of what was measured it has the same.
+    several.sort(key=lambda one: int(one.inside.sum()))
+    for one in several:
+        chance = _chance(own, one, len(several) + _LOOKED_FOR)
+        if not (evidence.sums or own.whole) and chance < 1:
+            continue
+        for named in _off_by(evidence, k, one, right):
+            kinds = (named.also[0], named.kind) if one.place else (named.kind, named.also[0])
+            least = 1.0 if chance >= 1 and own.whole else named.least
+            yield replace(named, kind=kinds[0], also=kinds[1:], least=least)
+        inside = own.taken(one.inside)
+        if (np.abs(own.measured[inside]) <= own.bar[inside]).all():
+            text = "is not 0, and func's slope is,"
+            predicted = np.where(one.inside, 0.0, own.claimed)
+            yield Named(
+                Kind.CONDITIONAL, text, predicted, condition=one.words, inside=one.inside,
+                also=(Kind.MISSING_FACTOR,),
+            )  # fmt: skip
+
+
+def _separates(own: Field, one: Condition) -> bool:
+    """Tell whether what is wrong is inside, and what is inside and right could not be wrong."""
+    inside = own.taken(one.inside)
+    if not inside.any() or inside.all() or (own.wrong & ~inside).any():
+        return False
+    shows = np.abs(own.measured) > 4 * own.bar
+    return not (inside & ~own.wrong & shows).any()
+
+
+def _chance(own: Field, one: Condition, among: int) -> float:
+    """Return the digits by which wrong entries are all inside not by chance."""
+    inside = own.taken(one.inside)
+    shows = own.wrong | (np.abs(own.measured) > 4 * own.bar)
+    a, b = int((own.wrong & inside).sum()), int((shows & ~own.wrong).sum())
+    return math.log10(max(math.comb(a + b, a), 1)) - math.log10(among)
+
+
+def _off_by(evidence: Evidence, k: int, one: Condition, right: frozenset[int]) -> Iterator[Named]:
+    """Yield what the claim may be inside: of the wrong sign, or times a number."""
+    own = evidence.fields[k]
+    base = Named(Kind.CONDITIONAL, "", condition=one.words, inside=one.inside)
+    flipped = np.where(one.inside, -own.claimed, own.claimed)
+    text = "has the wrong sign"
+    yield replace(
+        base, text=text, predicted=flipped, value=-1.0, uncertainty=0.0, also=(Kind.SIGN,)
+    )
+    found = fitted(evidence, k, own.at, own.taken(one.inside))
+    if found is None:
+        return
+    change = np.where(one.inside, own.claimed, 0.0)
+    sums = [(1 + a, blur) for a, blur in from_sums(evidence, k, change, right)]
+    slope, blur = sharpest([found, *sums])
+    if abs(slope) <= blur:
+        return
+    value, uncertainty = 1 / slope, blur / slope**2
+    exact, words = known(evidence, own, value, uncertainty)
+    predicted = np.where(one.inside, own.claimed / (exact if words else value), own.claimed)
+    text = times(value, uncertainty, words)
+    yield replace(
+        base, text=text, predicted=predicted, fitted=0 if words else 1, value=value,
+        uncertainty=uncertainty, also=(Kind.FACTOR,),
+    )  # fmt: skip
+
+
+def asymmetric(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """A Hessian is not symmetric, and what is wrong is one of two entries that should be equal."""
+    own = evidence.fields[k]
+    if not own.symmetric:
+        return
+    half = own.claimed.ndim // 2
+    mirrored = np.transpose(own.claimed, (*range(half, 2 * half), *range(half)))
+    size = np.maximum(np.abs(own.claimed), np.abs(mirrored))
+    apart = np.abs(own.claimed - mirrored) > own.slack * (size + np.max(size, initial=0.0))
+    if not apart.any() or (own.wrong & ~own.taken(apart)).any():
+        return
+    wrong = own.wrong & own.taken(apart)
+    if not own.fits(own.taken(mirrored), wrong):
+        return
+    count = int(apart.sum()) // 2
+    places = np.transpose([axis[wrong] for axis in own.index])
+    pairs = "pair" if count == 1 else "pairs"
+    text = (
+        f"is not symmetric, in {count} {pairs} of entries: wrong is {listed_entries(own, places)}"
+    )
+    predicted = own.claimed.copy()
+    if own.where.size == own.claimed.size:
+        predicted.reshape(-1)[own.where[wrong]] = mirrored.reshape(-1)[own.where[wrong]]
+        yield Named(Kind.ASYMMETRIC, text, predicted, least=2.0)
+
+
+def subset(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
+    """Some entries share a mistake, and nothing else that is known."""
+    own = evidence.fields[k]
+    share = own.wrong
+    if share.all() or share.sum() < _FEW or (~share).sum() < 2:
+        return
+    of = f"in {int(share.sum())} of the {share.size} entries that were measured, without a pattern"
+    base = Named(Kind.SIGN, "has the wrong sign", None, value=-1.0, condition=of,
+                 also=(Kind.PARTIAL,))  # fmt: skip
+    inner = own.part(share)
+    if inner.fits(-inner.at):
+        yield base
+        return
+    found = fitted(evidence, k, own.at, share)
+    if found is None or abs(found[0]) <= found[1] or not inner.fits(found[0] * inner.at):
+        return
+    value, blur = 1 / found[0], found[1] / found[0] ** 2
+    text = times(value, blur, known(evidence, own, value, blur)[1])
+    yield replace(base, kind=Kind.FACTOR, text=text, fitted=1, value=value, uncertainty=blur)
+
+
+def _filled(own: Field) -> str:
+    """Return the index of the block that the wrong entries fill, if they are several and do."""
+    if own.batch:
+        return ""
+    return _block(np.transpose([axis[own.wrong] for axis in own.index]), own.shape)
+
+
+def _block(places: np.ndarray, shape: tuple[int, ...]) -> str:
+    if len(places) < 2 or not shape:
+        return ""
+    box = around(places)
+    return index_of(box, shape) if math.prod(j - i for i, j in box) == len(places) else ""
+
+
+def listed_entries(own: Field, places: np.ndarray) -> str:
+    """Return the words for entries at some places, of many the first."""
+    words = [own.entry(tuple(int(i) for i in row)) for row in places[:3]]
+    more = len(places) - 3
+    return ", ".join(words) + (f" and {more} more" if more > 0 else "")
