@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field
+from .evidence import Case, Field
 from .named import Named
 
 #: How far along an axis numbers may be off their place.
@@ -16,11 +16,12 @@ _FAR = 2
 _AXES = 4
 
 
-def swapped(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is that of another leaf."""
-    own = evidence.fields[k]
-    for j, other in enumerate(evidence.fields):
-        if j != k and other.claimed.size == own.claimed.size and j not in right:
+def swapped(case: Case) -> Iterator[Named]:
+    """Yield names: the claim is that of another leaf."""
+    own = case.own
+    for j, other in enumerate(case.evidence.fields):
+        others = j != case.k and j not in case.right
+        if others and other.claimed.size == own.claimed.size:
             alike = other.shape == own.shape
             numbers = other.claimed if alike else other.claimed.reshape(own.shape)
             if not np.array_equal(numbers, own.claimed):
@@ -28,9 +29,9 @@ def swapped(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named
                 yield Named(Kind.SWAPPED, text, numbers)
 
 
-def transposed(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The axes are in another order, or numbers in another order of memory."""
-    own = evidence.fields[k]
+def transposed(case: Case) -> Iterator[Named]:
+    """Yield names: the axes are in another order, or numbers in another order of memory."""
+    own = case.own
     lead, axes = list(range(own.batch)), list(own.axes)
     if len(axes) < 2 or len(axes) > _AXES:
         return
@@ -51,9 +52,9 @@ def transposed(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Na
             yield Named(Kind.TRANSPOSED, text, again)
 
 
-def moved(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """All numbers are flipped, rolled or shifted along an axis."""
-    own = evidence.fields[k]
+def moved(case: Case) -> Iterator[Named]:
+    """Yield names: all numbers are flipped, rolled or shifted along an axis."""
+    own = case.own
     for axis in own.axes:
         length = own.shape[axis]
         if length < 2:
@@ -72,7 +73,7 @@ def moved(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
 
 
 def _shifted(own: Field, axis: int, shift: int, along: str) -> Iterator[Named]:
-    """The same with nothing known of what was shifted out at the end."""
+    """Yield names: the same with nothing known of what was shifted out at the end."""
     there = np.roll(own.claimed, shift, axis)
     inside = np.ones(own.shape, dtype=bool)
     edge = [slice(None)] * own.claimed.ndim
@@ -87,9 +88,9 @@ def _shifted(own: Field, axis: int, shift: int, along: str) -> Iterator[Named]:
         yield Named(Kind.SHIFTED, text, None)
 
 
-def halves(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The halves of an axis are swapped, or it is interleaved."""
-    own = evidence.fields[k]
+def halves(case: Case) -> Iterator[Named]:
+    """Yield names: the halves of an axis are swapped, or it is interleaved."""
+    own = case.own
     for axis in own.axes:
         length = own.shape[axis]
         if length < 4 or length % 2:
@@ -104,9 +105,9 @@ def halves(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]
             yield Named(Kind.PERMUTED, words + along, np.take(own.claimed, order, axis))
 
 
-def permuted(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Every measured number stands elsewhere in the claim."""
-    own = evidence.fields[k]
+def permuted(case: Case) -> Iterator[Named]:
+    """Yield names: every measured number stands elsewhere in the claim."""
+    own = case.own
     wrong = np.flatnonzero(own.wrong)
     if wrong.size < 3:
         return

@@ -7,10 +7,10 @@ import numpy as np
 
 from .._report.diagnoses import Diagnosis, Kind
 from . import arranged, elementwise, parts, plain, reduced, terms
-from .evidence import Evidence, Field
+from .evidence import Case, Evidence, Field
 from .named import Named, holds, share_explained
 
-Hypotheses = Callable[[Evidence, int, frozenset[int]], Iterator[Named]]
+Hypotheses = Callable[[Case], Iterator[Named]]
 #: The first that explains all that was measured is said: the simplest ones come first, those with
 #: numbers that are fitted, or with a pattern that is looked for, last.
 CATALOGUE: tuple[Hypotheses, ...] = (
@@ -103,7 +103,7 @@ def named(
     """
     found = Found({}, {}, wrong, right)
     for k in sorted(wrong):
-        name = _first(evidence, k, right, catalogue or CATALOGUE)
+        name = _first(Case(evidence, k, right), catalogue or CATALOGUE)
         if name is not None:
             found.named[k] = name
         elif evidence.fields[k].wrong.sum() <= _LISTED:
@@ -124,18 +124,17 @@ def _corrected(own: Field) -> np.ndarray:
     return full
 
 
-def _first(
-    evidence: Evidence, k: int, right: frozenset[int], catalogue: tuple[Hypotheses, ...]
-) -> Named | None:
+def _first(case: Case, catalogue: tuple[Hypotheses, ...]) -> Named | None:
+    """Return the first name that what was measured bears out."""
     for hypotheses in catalogue:
-        for one in hypotheses(evidence, k, right):
-            if holds(evidence, k, one, right):
+        for one in hypotheses(case):
+            if holds(case, one):
                 return one
     return None
 
 
 def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
-    """Return what is said, fields with the same mistake together; what explains most comes first."""
+    """Return what is said, fields with one mistake together; what explains most comes first."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for k, one in found.named.items():
         groups.setdefault(

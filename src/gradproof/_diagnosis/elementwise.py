@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence
+from .evidence import Case
 from .named import Named
 
 Elementwise = Callable[[Any], Any]
@@ -45,9 +45,9 @@ _FUNCTIONS: tuple[tuple[str, Elementwise], ...] = (
 )
 
 
-def missing(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Func's slope is the claim times, or divided by, a function of something known."""
-    own = evidence.fields[k]
+def missing(case: Case) -> Iterator[Named]:
+    """Yield names: func's slope is the claim times, or divided by, a known function."""
+    own = case.own
     for beside in own.beside:
         here = own.taken(beside.values)
         if not np.isfinite(here).all() or np.ptp(here, axis=None) == 0:

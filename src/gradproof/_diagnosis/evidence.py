@@ -106,7 +106,7 @@ class Field:
     @cached_property
     def at(self) -> np.ndarray:
         """The claim of the entries that were measured."""
-        return self.claimed.reshape(-1)[self.where]
+        return np.asarray(self.claimed.reshape(-1)[self.where])
 
     @cached_property
     def error(self) -> np.ndarray:
@@ -144,7 +144,7 @@ class Field:
             return np.abs(self.measured - predicted) / self.allowed(predicted)
 
     def allowed(self, predicted: np.ndarray) -> Any:
-        """Return by how much measured entries may be off a prediction, which is made of the claim."""
+        """Return by how much measured entries may be off a prediction made of the claim."""
         with np.errstate(all="ignore"):
             size = np.abs(predicted)
             size = size + float(np.sqrt(np.mean(np.square(size)))) if size.size else size
@@ -280,3 +280,38 @@ def contracted(values: np.ndarray, weights: np.ndarray) -> Any:
     """Return the sum of values times weights over the axes of the weights, the last ones."""
     size = math.prod(weights.shape)
     return values.reshape(-1, size) @ weights.reshape(-1) if size else np.zeros(1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    A field that is wrong, and all that is known beside it.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        All that is known.
+    k : int
+        The number of the field.
+    right : frozenset of int
+        The numbers of those that were seen to be right.
+    """
+
+    evidence: Evidence
+    k: int
+    right: frozenset[int]
+
+    @property
+    def own(self) -> Field:
+        """The field."""
+        return self.evidence.fields[self.k]
+
+    @property
+    def sums(self) -> list[Sum]:
+        """The sums that involve no other field that may be wrong."""
+        return [
+            one
+            for one in self.evidence.sums
+            if self.k in one.weights
+            and self.right.issuperset(j for j in one.weights if j != self.k)
+        ]

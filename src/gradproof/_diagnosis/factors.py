@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .evidence import Evidence, Field, blur, contracted
+from .evidence import Case, blur, contracted
 
 #: How far a fitted number may be off, in bars of it: the fit of several entries is sharper than the
 #: bars of each, which bound, and are no deviations.
@@ -13,17 +13,15 @@ _OFF = 1.0
 
 
 def fitted(
-    evidence: Evidence, k: int, like: np.ndarray, among: np.ndarray | None = None
+    case: Case, like: np.ndarray, among: np.ndarray | None = None
 ) -> tuple[float, float] | None:
     """
     Return the number a, with its uncertainty, for which measured entries are ``a * like``.
 
     Parameters
     ----------
-    evidence : Evidence
-        What is known.
-    k : int
-        The field.
+    case : Case
+        The field, and what is known.
     like : ndarray
         Of the measured entries.
     among : ndarray of bool, optional
@@ -34,7 +32,7 @@ def fitted(
     tuple of two floats or None
         None if `like` is nothing beside the bars.
     """
-    own = evidence.fields[k]
+    own = case.own
     there = np.isfinite(like) & (like != 0) & np.isfinite(own.measured)
     there &= np.ones_like(there) if among is None else among
     if not there.any():
@@ -52,19 +50,17 @@ def fitted(
     return float((weight * ratios).sum() / total), 1 / math.sqrt(total)
 
 
-def from_sums(
-    evidence: Evidence, k: int, change: np.ndarray, right: frozenset[int]
-) -> Iterator[tuple[float, float]]:
-    """Yield numbers a, with their uncertainty, for which sums are those of ``claim + a * change``."""
-    for one in evidence.sums:
-        if k in one.weights and right.issuperset(j for j in one.weights if j != k):
-            weights, own = one.weights[k], evidence.fields[k]
-            moved = contracted(change, weights)
-            bar = one.bar + blur(own.claimed, weights, own.rounding)
-            best = int(np.argmax(np.abs(moved) / np.maximum(bar, 1e-300)))
-            if abs(moved[best]) > bar[best]:
-                a = float(one.error[best] / moved[best])
-                yield a, float(bar[best] / abs(moved[best])) * max(1.0, abs(a))
+def from_sums(case: Case, change: np.ndarray) -> Iterator[tuple[float, float]]:
+    """Yield numbers a, with an uncertainty, for which sums are those of ``claim + a * change``."""
+    own = case.own
+    for one in case.sums:
+        weights = one.weights[case.k]
+        moved = contracted(change, weights)
+        bar = one.bar + blur(own.claimed, weights, own.rounding)
+        best = int(np.argmax(np.abs(moved) / np.maximum(bar, 1e-300)))
+        if abs(moved[best]) > bar[best]:
+            a = float(one.error[best] / moved[best])
+            yield a, float(bar[best] / abs(moved[best])) * max(1.0, abs(a))
 
 
 def sharpest(several: list[tuple[float, float]]) -> tuple[float, float]:
@@ -72,15 +68,13 @@ def sharpest(several: list[tuple[float, float]]) -> tuple[float, float]:
     return min(several, key=lambda one: one[1])
 
 
-def known(evidence: Evidence, own: Field, value: float, uncertainty: float) -> tuple[float, str]:
+def known(case: Case, value: float, uncertainty: float) -> tuple[float, str]:
     """
     Return what a factor may be: its exact value, and words for it; empty if it is nothing known.
 
     Parameters
     ----------
-    evidence : Evidence
-        What is known.
-    own : Field
+    case : Case
         The field that is off by it.
     value, uncertainty : float
         The claim, divided by what was measured.
@@ -88,19 +82,20 @@ def known(evidence: Evidence, own: Field, value: float, uncertainty: float) -> t
     allowed = max(_OFF * uncertainty, 4e-16 * abs(value))
     if allowed > 0.02 * abs(value):
         return value, ""
-    for exact, words in _constants(evidence, own):
+    for exact, words in _constants(case):
         if abs(value - exact) <= allowed:
             return exact, words
     return value, ""
 
 
-def _constants(evidence: Evidence, own: Field) -> Iterator[tuple[float, str]]:
+def _constants(case: Case) -> Iterator[tuple[float, str]]:
     """Yield numbers that a factor may be, the simplest first, with words for them."""
+    own = case.own
     for number in (2.0, 0.5):
         yield number, f"{number:g}"
         yield -number, f"{-number:g}"
     lengths = {own.shape[axis]: f"the length {own.shape[axis]} of an axis" for axis in own.axes}
-    for length in evidence.lengths:
+    for length in case.evidence.lengths:
         lengths.setdefault(length, f"the length {length} of an axis")
     size = own.claimed.size
     if len(own.axes) > 1:
@@ -114,7 +109,7 @@ def _constants(evidence: Evidence, own: Field) -> Iterator[tuple[float, str]]:
             yield 1 / (length - 1), f"1 / {length - 1}: one less than {words}"
             yield length / (length - 1), f"{length} / {length - 1}: {words}, and one less"
             yield (length - 1) / length, f"{length - 1} / {length}: {words}, and one less"
-    for name, number in evidence.numbers.items():
+    for name, number in case.evidence.numbers.items():
         if number and abs(number) != 1 and math.isfinite(number):
             yield number, f"{name}"
             yield 1 / number, f"1 / {name}"

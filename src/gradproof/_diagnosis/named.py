@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field, Sum, blur, contracted
+from .evidence import Case, Field, Sum, blur, contracted
 
 #: Digits of evidence that a name takes. A wrong hypothesis without a free number explains an entry
-#: as well as its bar by luck in one of as many cases as there are bars in its error: of 10^4 in all,
+#: as well as its bar by luck in one of as many cases as there are bars in its error: of 10^4,
 #: with some hundred hypotheses, one in a hundred is a coincidence, and a sum of entries then tells.
 ENOUGH = 4.0
 #: Of a claim of zero, which is evidence by itself, and of what few entries leave no more of.
@@ -54,13 +54,9 @@ class Named:
     also: tuple[Kind, ...] = ()
 
 
-def holds(evidence: Evidence, k: int, named: Named, right: frozenset[int]) -> bool:
-    """
-    Tell whether what was measured of field `k` and sums of it bears a mistake out.
-
-    Of sums, those that involve no other field that is wrong.
-    """
-    own = evidence.fields[k]
+def holds(case: Case, named: Named) -> bool:
+    """Tell whether what was measured of a field, and sums of it, bear a mistake out."""
+    own = case.own
     concerned = own.wrong
     if named.inside is not None:
         inside = own.taken(named.inside)
@@ -68,18 +64,13 @@ def holds(evidence: Evidence, k: int, named: Named, right: frozenset[int]) -> bo
             return False
     digits = own.digits(concerned)
     kept = digits[: digits.size - named.fitted] if named.fitted else digits
-    sums = [
-        one
-        for one in evidence.sums
-        if k in one.weights and right.issuperset(other for other in one.weights if other != k)
-    ]
     if named.predicted is None:
         return bool(kept.sum() >= named.least)
     if not own.fits(own.taken(named.predicted)):
         return False
     told = 0.0
-    for one in sums:
-        told += _told(own, one, k, named.predicted)
+    for one in case.sums:
+        told += _told(own, one, case.k, named.predicted)
         if told < 0:
             return False
     return bool(kept.sum() + told >= named.least)

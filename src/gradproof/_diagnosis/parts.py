@@ -9,7 +9,7 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
 from .conditions import Condition, conditions, without_claim
-from .evidence import Evidence, Field
+from .evidence import Case, Field
 from .factors import fitted, from_sums, known, sharpest, times
 from .named import Named
 
@@ -19,9 +19,9 @@ _FEW = 3
 _LOOKED_FOR = 20
 
 
-def zeros(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is exactly 0 in some entries, func's slope is not, and all others are right."""
-    own = evidence.fields[k]
+def zeros(case: Case) -> Iterator[Named]:
+    """Yield names: in some entries the claim is exactly 0, and func's slope is not."""
+    own = case.own
     zero = own.claimed == 0
     if not own.claimed.any() or not zero.any():
         return
@@ -41,9 +41,9 @@ def zeros(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
     )
 
 
-def not_finite(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is NaN or infinite in some entries, or in all of them."""
-    own = evidence.fields[k]
+def not_finite(case: Case) -> Iterator[Named]:
+    """Yield names: the claim is NaN or infinite in some entries, or in all of them."""
+    own = case.own
     bad = ~np.isfinite(own.claimed)
     if not bad.any():
         return
@@ -67,13 +67,13 @@ def _described(own: Field, inside: np.ndarray) -> Named:
     return Named(Kind.ZERO, "", condition=condition, inside=inside, also=also)
 
 
-def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Few entries have the wrong sign, or are off by the same factor, and all others are right."""
-    own = evidence.fields[k]
+def entries(case: Case) -> Iterator[Named]:
+    """Yield names: few entries have the wrong sign, or are off by the same factor."""
+    own = case.own
     count = int(own.wrong.sum())
     if not count or count > max(_FEW, own.wrong.size // 3) or own.claimed.size == 1:
         return
-    if not (evidence.sums or own.whole):  # others may be wrong as well
+    if not (case.evidence.sums or own.whole):  # others may be wrong as well
         return
     inside = np.zeros(own.claimed.size, dtype=bool)
     inside[own.where[own.wrong]] = True
@@ -81,13 +81,13 @@ def entries(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named
     words = listed_entries(own, np.transpose([axis[own.wrong] for axis in own.index]))
     condition = _filled(own) or f"in {count} of {own.claimed.size} entries ({words})"
     one = Condition(condition, inside, place=True)
-    for named in _off_by(evidence, k, one, right):
+    for named in _off_by(case, one):
         yield replace(named, kind=named.also[0], also=(), least=2.0)
 
 
-def conditional(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Entries have the wrong sign, or are off by a factor, under a condition alone."""
-    own = evidence.fields[k]
+def conditional(case: Case) -> Iterator[Named]:
+    """Yield names: entries have the wrong sign, or are off by a factor, under a condition alone."""
+    own = case.own
     if not own.wrong.any() or not own.claimed.ndim:
         return
     several = [one for one in conditions(own) if _separates(own, one)]
@@ -95,9 +95,9 @@ def conditional(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[N
     several.sort(key=lambda one: int(one.inside.sum()))
     for one in several:
         chance = _chance(own, one, len(several) + _LOOKED_FOR)
-        if not (evidence.sums or own.whole) and chance < 1:
+        if not (case.evidence.sums or own.whole) and chance < 1:
             continue
-        for named in _off_by(evidence, k, one, right):
+        for named in _off_by(case, one):
             kinds = (named.also[0], named.kind) if one.place else (named.kind, named.also[0])
             least = 1.0 if chance >= 1 and own.whole else named.least
             yield replace(named, kind=kinds[0], also=kinds[1:], least=least)
@@ -128,25 +128,25 @@ def _chance(own: Field, one: Condition, among: int) -> float:
     return math.log10(max(math.comb(a + b, a), 1)) - math.log10(among)
 
 
-def _off_by(evidence: Evidence, k: int, one: Condition, right: frozenset[int]) -> Iterator[Named]:
+def _off_by(case: Case, one: Condition) -> Iterator[Named]:
     """Yield what the claim may be inside: of the wrong sign, or times a number."""
-    own = evidence.fields[k]
+    own = case.own
     base = Named(Kind.CONDITIONAL, "", condition=one.words, inside=one.inside)
     flipped = np.where(one.inside, -own.claimed, own.claimed)
     text = "has the wrong sign"
     yield replace(
         base, text=text, predicted=flipped, value=-1.0, uncertainty=0.0, also=(Kind.SIGN,)
     )
-    found = fitted(evidence, k, own.at, own.taken(one.inside))
+    found = fitted(case, own.at, own.taken(one.inside))
     if found is None:
         return
     change = np.where(one.inside, own.claimed, 0.0)
-    sums = [(1 + a, blur) for a, blur in from_sums(evidence, k, change, right)]
+    sums = [(1 + a, blur) for a, blur in from_sums(case, change)]
     slope, blur = sharpest([found, *sums])
     if abs(slope) <= blur:
         return
     value, uncertainty = 1 / slope, blur / slope**2
-    exact, words = known(evidence, own, value, uncertainty)
+    exact, words = known(case, value, uncertainty)
     predicted = np.where(one.inside, own.claimed / (exact if words else value), own.claimed)
     text = times(value, uncertainty, words)
     yield replace(
@@ -155,9 +155,9 @@ def _off_by(evidence: Evidence, k: int, one: Condition, right: frozenset[int]) -
     )  # fmt: skip
 
 
-def asymmetric(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """A Hessian is not symmetric, and what is wrong is one of two entries that should be equal."""
-    own = evidence.fields[k]
+def asymmetric(case: Case) -> Iterator[Named]:
+    """Yield names: a Hessian is not symmetric; of two entries that should be equal one is wrong."""
+    own = case.own
     if not own.symmetric:
         return
     half = own.claimed.ndim // 2
@@ -181,9 +181,9 @@ def asymmetric(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Na
         yield Named(Kind.ASYMMETRIC, text, predicted, least=2.0)
 
 
-def subset(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Some entries share a mistake, and nothing else that is known."""
-    own = evidence.fields[k]
+def subset(case: Case) -> Iterator[Named]:
+    """Yield names: some entries share a mistake, and nothing else that is known."""
+    own = case.own
     share = own.wrong
     if share.all() or share.sum() < _FEW or (~share).sum() < 2:
         return
@@ -194,11 +194,11 @@ def subset(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]
     if inner.fits(-inner.at):
         yield base
         return
-    found = fitted(evidence, k, own.at, share)
+    found = fitted(case, own.at, share)
     if found is None or abs(found[0]) <= found[1] or not inner.fits(found[0] * inner.at):
         return
     value, blur = 1 / found[0], found[1] / found[0] ** 2
-    text = times(value, blur, known(evidence, own, value, blur)[1])
+    text = times(value, blur, known(case, value, blur)[1])
     yield replace(base, kind=Kind.FACTOR, text=text, fitted=1, value=value, uncertainty=blur)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field
+from .evidence import Case, Field
 from .factors import fitted, from_sums, known, sharpest, times
 from .named import Named
 
@@ -15,17 +15,17 @@ _SINGLE = 0.02
 _DTYPES = (("bfloat16", 8), ("float16", 11), ("float32", 24))
 
 
-def zero(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is 0 throughout, and what was measured is not."""
-    own = evidence.fields[k]
+def zero(case: Case) -> Iterator[Named]:
+    """Yield names: the claim is 0 throughout, and what was measured is not."""
+    own = case.own
     if not own.claimed.any() and own.wrong.any():
         text = "is 0 in every entry, and func's slope is not: left out, detached, or None?"
         yield Named(Kind.ZERO, text, value=0.0, uncertainty=0.0, least=1.0)
 
 
-def straight_through(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is the cotangent, or the tangent, itself."""
-    own = evidence.fields[k]
+def straight_through(case: Case) -> Iterator[Named]:
+    """Yield names: the claim is the cotangent, or the tangent, itself."""
+    own = case.own
     for beside in own.beside:
         if beside.name not in ("the cotangent", "the tangent"):
             continue
@@ -35,9 +35,9 @@ def straight_through(evidence: Evidence, k: int, right: frozenset[int]) -> Itera
             yield Named(Kind.STRAIGHT_THROUGH, text, least=1.0, also=(Kind.MISSING_FACTOR,))
 
 
-def sign(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """All is there, with the wrong sign."""
-    own = evidence.fields[k]
+def sign(case: Case) -> Iterator[Named]:
+    """Yield names: all is there, with the wrong sign."""
+    own = case.own
     if own.claimed.any():
         text = "has the wrong sign in every entry" if own.claimed.size > 1 else "has the wrong sign"
         least = 1.0 if _single(own, -1.0) else 4.0
@@ -51,19 +51,19 @@ def _single(own: Field, value: float) -> bool:
     return bool(abs(own.measured[0] - value * own.at[0]) <= _SINGLE * abs(own.measured[0]))
 
 
-def factor(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """All is there, times a number."""
-    own = evidence.fields[k]
-    found = fitted(evidence, k, own.at)
+def factor(case: Case) -> Iterator[Named]:
+    """Yield names: all is there, times a number."""
+    own = case.own
+    found = fitted(case, own.at)
     if found is None:
         return
-    sums = [(1 + a, s) for a, s in from_sums(evidence, k, own.claimed, right)]
+    sums = [(1 + a, s) for a, s in from_sums(case, own.claimed)]
     slope, blur = sharpest([found, *sums])
     if abs(slope) <= blur:
         yield from _spurious(own)
         return
     value, uncertainty = 1 / slope, blur / slope**2
-    exact, words = known(evidence, own, value, uncertainty)
+    exact, words = known(case, value, uncertainty)
     single = own.claimed.size == 1 and own.where.size == 1
     if single and not any(_single(own, 1 / c) for c in (2.0, 0.5)):
         return
@@ -80,15 +80,15 @@ def factor(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]
 
 
 def _spurious(own: Field) -> Iterator[Named]:
-    """There is no slope, and one is claimed."""
+    """Yield names: there is no slope, and one is claimed."""
     if (np.abs(own.measured) <= own.bar).all():
         text = "is not 0, and func does not depend on it"
         yield Named(Kind.FACTOR, text, np.zeros_like(own.claimed), value=np.inf)
 
 
-def conjugate(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """Imaginary parts have the wrong sign."""
-    own = evidence.fields[k]
+def conjugate(case: Case) -> Iterator[Named]:
+    """Yield names: imaginary parts have the wrong sign."""
+    own = case.own
     if own.complex:
         signs = np.array([1.0, -1.0]).reshape(2, *[1] * (own.claimed.ndim - 1))
         text = "is the complex conjugate of what it should be"
@@ -96,9 +96,9 @@ def conjugate(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Nam
         yield Named(Kind.CONJUGATE, text + ", with the wrong sign", -own.claimed * signs)
 
 
-def precision(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim has fewer digits than its dtype."""
-    own = evidence.fields[k]
+def precision(case: Case) -> Iterator[Named]:
+    """Yield names: the claim has fewer digits than its dtype."""
+    own = case.own
     numbers = own.claimed[np.isfinite(own.claimed) & (own.claimed != 0)]
     for name, bits in _DTYPES:
         if own.slack > 2.0 ** (2 - bits) or numbers.size < 3:
@@ -118,9 +118,9 @@ def precision(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Nam
             return
 
 
-def clipped(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The largest numbers are all the same, where larger ones were measured."""
-    own = evidence.fields[k]
+def clipped(case: Case) -> Iterator[Named]:
+    """Yield names: the largest numbers are all the same, where larger ones were measured."""
+    own = case.own
     size = np.abs(own.claimed)
     limit = float(size.max(initial=0.0))
     at = size == limit

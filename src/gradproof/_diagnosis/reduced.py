@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field
+from .evidence import Case, Field
 from .named import Named
 
 
-def constant_along(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The claim is the same all along an axis: a sum, or a mean, of what was measured."""
-    own = evidence.fields[k]
+def constant_along(case: Case) -> Iterator[Named]:
+    """Yield names: the claim is the same along an axis, a sum or a mean of what was measured."""
+    own = case.own
     several = [axis for axis in own.axes if own.shape[axis] > 1]
     groups = [(axis,) for axis in several] + ([tuple(several)] if len(several) > 1 else [])
     for axes in groups:
@@ -22,17 +22,15 @@ def constant_along(evidence: Evidence, k: int, right: frozenset[int]) -> Iterato
         if not own.claimed.any() or not (own.claimed == first).all():
             continue
         for scale, what in ((1, "summed"), (1 / np.prod([own.shape[a] for a in axes]), "averaged")):
-            if _adds_up(evidence, k, axes, scale, right):
+            if _adds_up(case, axes, scale):
                 along = f"axis {axes[0] - own.batch}" if len(axes) == 1 else "all axes"
                 text = f"is {what} along {along}, and repeated, where func's slope is not"
                 yield Named(Kind.REDUCED, text, None)
 
 
-def _adds_up(
-    evidence: Evidence, k: int, axes: tuple[int, ...], scale: float, right: frozenset[int]
-) -> bool:
+def _adds_up(case: Case, axes: tuple[int, ...], scale: float) -> bool:
     """Tell whether sums of what was measured, times a number, are the claim, which is constant."""
-    own = evidence.fields[k]
+    own = case.own
     if own.where.size == own.claimed.size:
         full, bar = np.empty(own.claimed.size), np.empty(own.claimed.size)
         full[own.where], bar[own.where] = own.measured, own.bar
@@ -40,7 +38,7 @@ def _adds_up(
         allowed = bar.reshape(own.shape).sum(axes, keepdims=True) * scale
         near = np.abs(own.claimed - total) <= allowed + own.slack * np.abs(total)
         return bool(near.all()) and bool(np.abs(total).max() > 30 * allowed.max())
-    if evidence.ask is None:
+    if case.evidence.ask is None:
         return False
     # One sum tells: each slice by a random weight, the same all along the axes.
     rng = np.random.default_rng(0)
@@ -48,7 +46,7 @@ def _adds_up(
     weights = np.broadcast_to(
         rng.uniform(1, 2, slices) * rng.choice([-1.0, 1.0], slices), own.shape
     )
-    one = evidence.ask({k: weights})
+    one = case.evidence.ask({case.k: weights})
     if one is None:
         return False
     claimed = float((own.claimed * weights).sum())
@@ -60,9 +58,9 @@ def _adds_up(
     return abs(predicted - claimed) <= allowed and abs(claimed) > 30 * allowed
 
 
-def of_cotangent(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """The derivative is a sum of the cotangent, and the claim one part of it, or its mean."""
-    own = evidence.fields[k]
+def of_cotangent(case: Case) -> Iterator[Named]:
+    """Yield names: the derivative is a sum of the cotangent, the claim a part or a mean of it."""
+    own = case.own
     for beside in own.beside:
         if beside.name != "the cotangent" and not beside.name.startswith("the cotangent of"):
             continue

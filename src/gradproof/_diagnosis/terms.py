@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Evidence, Field
+from .evidence import Case, Field
 from .factors import from_sums, sharpest, written
 from .named import Named
 
@@ -13,15 +13,15 @@ from .named import Named
 _CONSTANT = 1e-2
 
 
-def multiple(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """What is missing is a multiple of x, of the sign of x, or a constant."""
-    own = evidence.fields[k]
+def multiple(case: Case) -> Iterator[Named]:
+    """Yield names: what is missing is a multiple of x, of the sign of x, or a constant."""
+    own = case.own
     for what, like in _candidates(own):
         error = own.part(np.arange(own.where.size))
         found = _fit(error, own.taken(like))
         if found is None:
             continue
-        a, blur = sharpest([found, *from_sums(evidence, k, like, right)])
+        a, blur = sharpest([found, *from_sums(case, like)])
         if not abs(a) > 4 * blur:
             continue
         nearest = _round(a, blur)
@@ -58,15 +58,15 @@ def _round(a: float, blur: float) -> float:
     return a
 
 
-def along_axis(evidence: Evidence, k: int, right: frozenset[int]) -> Iterator[Named]:
-    """What is missing is constant along an axis: a mean that was not subtracted."""
-    own = evidence.fields[k]
+def along_axis(case: Case) -> Iterator[Named]:
+    """Yield names: what is missing is constant along an axis: a mean that was not subtracted."""
+    own = case.own
     for axis in reversed(own.axes):
         if own.shape[axis] < 2:
             continue
         for weights, of in _weights(own, axis):
             share = _share(own, axis, weights)
-            if share is None or not _confirmed(evidence, k, axis, weights):
+            if share is None or not _confirmed(case, axis, weights):
                 continue
             last = axis == own.claimed.ndim - 1
             name = "the last axis" if last else f"axis {axis - own.batch}"
@@ -119,19 +119,19 @@ def _share(own: Field, axis: int, like: np.ndarray) -> float | None:
     return float(1 - np.linalg.norm(left) / size)
 
 
-def _confirmed(evidence: Evidence, k: int, axis: int, like: np.ndarray) -> bool:
+def _confirmed(case: Case, axis: int, like: np.ndarray) -> bool:
     """Tell whether a sum along which such an error cancels in each slice shows none."""
-    own = evidence.fields[k]
+    own = case.own
     if own.whole:
         return True
-    if evidence.ask is None:
+    if case.evidence.ask is None:
         return False
     rng = np.random.default_rng(1)
     weights = rng.uniform(1, 2, own.shape) * rng.choice([-1.0, 1.0], own.shape)
     norm = np.sum(like * like, axis, keepdims=True)
     inner = np.sum(weights * like, axis, keepdims=True)
     weights = weights - like * np.divide(inner, norm, out=np.zeros_like(inner), where=norm > 0)
-    one = evidence.ask({k: weights})
+    one = case.evidence.ask({case.k: weights})
     if one is None:
         return False
     typical = float(np.sqrt(np.mean(np.square(own.error)))) * float(np.linalg.norm(weights))

@@ -1,5 +1,6 @@
 """What entries of a claim may depend on: arguments of func, its values, the cotangent."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def around(values: Values, u: np.ndarray) -> tuple[list[Beside], dict[str, float
             number = _number(value)
             if number is not None:
                 numbers[name] = number
-        elif _shape(value) is not None and np.prod(_shape(value)) <= _MOST:
+        elif math.prod(_shape(value) or (_MOST + 1,)) <= _MOST:
             array = _host(values, value)
             if array is not None:
                 found.append(Beside(name, array))

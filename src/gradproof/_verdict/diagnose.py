@@ -76,7 +76,7 @@ def diagnosed(
 
 def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options) -> Seen:
     """Return a problem in half precision with values in single precision, if there are any."""
-    survey, _, claimed = seen
+    survey = seen[0]
     values, u, made = claim
     if not Precision.of(survey.eps).widens:
         return seen
@@ -181,7 +181,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
     """Look at ever more entries until what is wrong has a name; the first look costs nothing."""
     survey, leaves = probes.survey, point.leaves
     rng = survey.rng("diagnosis")
-    suspects, right, sums = list(range(len(leaves))), frozenset[int](), probes.known()
+    suspects, right, sums = list(range(len(leaves))), set[int](), probes.known()
 
     def ask(weights: dict[int, np.ndarray]) -> Sum | None:
         direction = np.zeros(survey.g.size)
@@ -202,7 +202,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         evidence = Evidence(fields, sums, ask, numbers, lengths(survey.scalar.values))
         wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
         seen = {k for k, own in enumerate(fields) if own.whole}
-        found = named(evidence, wrong, (right | seen) - wrong)
+        found = named(evidence, wrong, frozenset(right | seen) - wrong)
         if found.settled(evidence):
             break
         if not entries and 1 < len(leaves) <= _LEAVES:
@@ -217,7 +217,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
 def _by_leaf(
     probes: Probes, leaves: list[Any], rng: np.random.Generator
 ) -> tuple[list[int], set[int], list[Sum]]:
-    """Look along each leaf alone; return those that may be wrong, those that are right, and sums."""
+    """Look along each leaf; return those that may be wrong, those that are right, and sums."""
     survey = probes.survey
     suspects, right, sums = [], set(), []
     for k, leaf in enumerate(leaves):

@@ -251,7 +251,7 @@ def _block(
     measured = np.stack([found[i][0][out.where] for i in columns], axis=1)
     bars = np.stack([found[i][1][out.where] for i in columns], axis=1)
     x = values.point.at_x0[leaf.where].reshape([1] * len(out.shape) + list(leaf.shape))
-    name = values.point.name_of(leaf)
+    name = values.point.base.name_of(leaf)
     several = len(values.point.leaves) > 1 or len(values.outputs.leaves) > 1
     beside = [Beside(name, x, of_field=True)]
     at = values.at_x0[out.where].reshape(list(out.shape) + [1] * len(leaf.shape))
