@@ -8,6 +8,7 @@ from ._checks.jacobian import verify_jac
 from ._checks.jvp import verify_jvp
 from ._checks.vjp import verify_vjp
 from ._evaluation.options import Evaluation
+from ._report.diagnoses import Diagnosis, Kind, WrongEntry
 from ._report.report import Interrupted, Report
 from ._report.verdicts import Inconclusive, Verdict, WrongDerivative
 from ._version import __version__
@@ -15,12 +16,15 @@ from .compat.scipy.comparison import check_grad
 from .compat.scipy.differences import approx_fprime
 
 __all__ = [
+    "Diagnosis",
     "Evaluation",
     "Inconclusive",
     "Interrupted",
+    "Kind",
     "Report",
     "Verdict",
     "WrongDerivative",
+    "WrongEntry",
     "__version__",
     "approx_fprime",
     "check_grad",

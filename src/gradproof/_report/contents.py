@@ -70,7 +70,7 @@ class Contents:
         if others:
             text += f"; something is wrong in {others[0]}, too"
         if self.right:
-            names = [f"`{name}`" for name in self.right]
+            names = [name if " " in name else f"`{name}`" for name in self.right]
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             text += f"; {', '.join(names[:4])}{more} {'is' if len(names) == 1 else 'are'} right"
         return text

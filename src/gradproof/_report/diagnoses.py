@@ -1,7 +1,9 @@
 """What is wrong with a claim, in words and as values: kinds of mistakes, places, entries."""
 
 import enum
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from .._backends.foreign import escaped
 
@@ -65,6 +67,17 @@ class Diagnosis:
         object.__setattr__(self, "place", escaped(self.place))
         object.__setattr__(self, "text", escaped(self.text))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in numbers, text and None: for JSON."""
+        return {
+            "kind": str(self.kind),
+            "place": self.place,
+            "value": _plain(self.value),
+            "uncertainty": _plain(self.uncertainty),
+            "explained": _plain(self.explained),
+            "text": self.text,
+        }
+
 
 @dataclass(frozen=True)
 class WrongEntry:
@@ -90,22 +103,14 @@ class WrongEntry:
     uncertainty: float
     confirmed: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in numbers, text and None: for JSON."""
+        numbers = {
+            name: _plain(getattr(self, name)) for name in ("claimed", "measured", "uncertainty")
+        }
+        index, confirmed = list(self.index), self.confirmed
+        return {"path": self.path, "index": index, **numbers, "confirmed": confirmed}
 
-@dataclass(frozen=True)
-class WrongPlace:
-    """
-    A part of a claim in which every entry that was looked at is off.
 
-    Attributes
-    ----------
-    path : str
-        A leaf, a row, a column or a block: ``w``, ``w[3]``, ``w[:, 2]``.
-    size : int
-        Number of entries that it has.
-    looked_at : int
-        Number of those that were measured by themselves.
-    """
-
-    path: str
-    size: int
-    looked_at: int
+def _plain(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None

@@ -89,6 +89,11 @@ class Report(Contents):
         What the verdict is about: the leaves that were ``checked``, those that were ``held`` fixed
         and why, at how many cotangents or tangents ``products`` were checked, and what was
         ``not_checked``, as a mode that func does not have.
+    diagnosis : tuple of Diagnosis
+        Of a claim that failed: what kind of mistake explains what was measured, best first; empty
+        if none does.
+    right : tuple of str
+        Of a claim that failed: the arguments, or results, that were seen to be right.
     accuracy : tuple of (str, float)
         Of a comparison with a reference: how many times the error of the reference in its own
         dtype each result has.
@@ -106,6 +111,10 @@ class Report(Contents):
         return {
             "verdict": str(self.verdict),
             "reason": self.reason,
+            "finding": self.finding,
+            "diagnosis": [one.to_dict() for one in self.diagnosis],
+            "right": list(self.right),
+            "wrong_entries": [one.to_dict() for one in self.wrong_entries],
             "remarks": list(self.remarks),
             "next_step": self.next_step,
             "checks": [

@@ -7,7 +7,8 @@ import numpy as np
 
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
-from .._diagnosis.evidence import Beside, Evidence, Sum, blur
+from .._diagnosis.evidence import Beside, Evidence, Field, Sum, blur
+from .._diagnosis.parts import not_finite
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
 from .._evaluation.wider import widened
@@ -20,7 +21,7 @@ from .._report.report import Report
 from .._report.verdicts import Verdict
 from .context import around, lengths
 from .options import Options
-from .probes import Probes, places, split
+from .probes import Probes, leaf_shape, places, split
 
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
@@ -166,7 +167,9 @@ def of_gradient(
     """
     survey, findings, claimed = seen
     point, nfev = survey.scalar.values.point, survey.scalar.nfev
-    if not survey.lines or not np.isfinite(claimed).all():
+    if not np.isfinite(claimed).all():
+        return _not_finite(point, claimed, beside)
+    if not survey.lines:
         return None
     try:
         probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST), coarse)
@@ -175,6 +178,23 @@ def of_gradient(
         return _told(probes, point, beside, numbers)
     except BudgetSpent:
         return None
+
+
+def _not_finite(point: Any, claimed: np.ndarray, beside: list[Beside]) -> Told:
+    """Return where a claim is NaN or infinite: that is seen without a call of func."""
+    nothing = np.empty(0)
+    fields = [
+        Field(
+            point.name_of(leaf), claimed[leaf.where].reshape(leaf_shape(leaf)),
+            nothing.astype(int), nothing, nothing, beside=_beside(leaf, k, point, beside),
+            batch=int(leaf.complex),
+        )
+        for k, leaf in enumerate(point.leaves)
+    ]  # fmt: skip
+    evidence = Evidence(fields)
+    wrong = frozenset(k for k, own in enumerate(fields) if not np.isfinite(own.claimed).all())
+    found = named(evidence, wrong, frozenset(), (not_finite,))
+    return Told(diagnoses(evidence, found), (), evidence, found)
 
 
 def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, float]) -> Told:
@@ -211,6 +231,8 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
     names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
         names = tuple(own.name for k, own in enumerate(fields) if k not in wrong)
+        parts = [k for k, one in found.named.items() if one.inside is not None]
+        names += tuple(f"the rest of {fields[k].name}" for k in parts)
     return Told(diagnoses(evidence, found), names, evidence, found)
 
 
@@ -254,15 +276,14 @@ def _sample(probes: Probes, leaves: list[Any], entries: int, rng: np.random.Gene
     sizes = [leaf.where.stop - leaf.where.start for leaf in leaves]
     for leaf, size in zip(leaves, sizes, strict=True):
         share = size if sum(sizes) <= entries else max(entries // max(len(leaves), 1), 2)
-        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
-        for i in places(shape, share, rng):
+        for i in places(leaf_shape(leaf), share, rng):
             if not probes.measure(leaf.where.start + i):
                 return
 
 
 def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside, ...]:
     """Return the arrays that entries of a leaf may depend on."""
-    shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+    shape = leaf_shape(leaf)
     own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
     fitting = [one for one in others if fits(one.values.shape, shape)]
     leaves = [

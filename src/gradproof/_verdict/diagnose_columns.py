@@ -82,7 +82,10 @@ def _told(
     found = {i: look.column(i) for i in chosen}
     matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
     evidence = _evidence(values, matrix, found, subject)
-    evidence.fields = [replace(own, slack=slack, rounding=slack / 4) for own in evidence.fields]
+    evidence.fields = [
+        replace(own, slack=slack, rounding=slack / 4, symmetric=_symmetric(own, subject))
+        for own in evidence.fields
+    ]
     evidence.lengths = lengths(values)
     if count < n:
         evidence.sums.extend(look.sums(rng))

@@ -176,7 +176,7 @@ class Probes:
         e, bar = np.array([self.error[int(i)] for i in where]).reshape(-1, 2).T * unit
         there = np.isfinite(e) & np.isfinite(bar)
         where, e, bar = where[there], e[there], bar[there]
-        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
+        shape = leaf_shape(leaf)
         return Field(
             name=name,
             claimed=self.claimed[leaf.where].reshape(shape),
@@ -191,12 +191,16 @@ class Probes:
         )
 
 
+def leaf_shape(leaf: Leaf) -> tuple[int, ...]:
+    """Return the shape of the real numbers of a leaf: both parts of a complex one."""
+    return (2, *leaf.shape) if leaf.complex else leaf.shape
+
+
 def split(leaves: Any, direction: np.ndarray) -> dict[int, np.ndarray]:
     """Return a direction leaf by leaf, those along which it does not lead left out."""
     parts = {}
     for k, leaf in enumerate(leaves):
-        shape = (2, *leaf.shape) if leaf.complex else leaf.shape
-        own = direction[leaf.where].reshape(shape)
+        own = direction[leaf.where].reshape(leaf_shape(leaf))
         if own.any():
             parts[k] = own
     return parts
