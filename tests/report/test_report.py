@@ -120,7 +120,7 @@ def claimed(w=1.0, b=1.0, part=...):
 
 
 def first(report):
-    return str(report).splitlines()[0]
+    return f"{report.verdict}: {report.reason}"
 
 
 class TestFindings:
@@ -151,10 +151,10 @@ class TestFindings:
         report = self.wrong([1, 1.01, 1, 1, 1.01, 1])
         assert first(report).startswith("fail: 2 of 6 entries are off, and a second look at [4], ")
         lines = str(report).splitlines()
-        assert lines[1].startswith("  [4]: ")
-        assert "once" not in lines[1]
-        assert lines[2].startswith("  [1]: ")
-        assert lines[2].endswith("off by 1.0e-02 of it (measured once)")
+        assert lines[2].startswith("  [4]: ")
+        assert "once" not in lines[2]
+        assert lines[3].startswith("  [1]: ")
+        assert lines[3].endswith("off by 1.0e-02 of it (measured once)")
 
     def test_all(self):
         assert first(self.wrong([1.01], 21)).startswith("fail: all 21 entries are off")
@@ -223,7 +223,7 @@ class TestFindings:
         report = verify_grad(loss, claim, params(), seed=0)
         assert report.reason.startswith("the gradient as a whole is off: ")
         assert said in report.reason
-        assert report.nfev <= 50
+        assert report.nfev <= 2 * 50  # half of it for the name of the mistake
 
     def test_tangents_are_no_leaves(self):
         report = verify_jvp(np.sin, lambda x, t: 1.2 * t * np.cos(x), point(), seed=0)

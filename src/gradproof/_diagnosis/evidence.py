@@ -220,6 +220,8 @@ class Evidence:
         Numbers among the arguments of func, by name, which a factor may be.
     lengths : tuple of int
         Lengths of axes of func's arguments and values, which a factor may be, too.
+    cotangent : ndarray, optional
+        What func's values are weighed by, in their shape.
     subject : callable
         From the name of a field to the words for the claim: "the gradient by `w`".
     """
@@ -229,6 +231,7 @@ class Evidence:
     ask: Callable[[dict[int, np.ndarray]], Sum | None] | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
+    cotangent: np.ndarray | None = None
     subject: Callable[[str], str] = "the gradient by {}".format
 
     def consistent(self, predicted: dict[int, np.ndarray]) -> bool | None:

@@ -60,19 +60,12 @@ def _adds_up(case: Case, axes: tuple[int, ...], scale: float) -> bool:
 
 def of_cotangent(case: Case) -> Iterator[Named]:
     """Yield names: the derivative is a sum of the cotangent, the claim a part or a mean of it."""
-    own = case.own
-    for beside in own.beside:
-        if beside.name != "the cotangent" and not beside.name.startswith("the cotangent of"):
-            continue
-        ct = beside.values
-        lead = ct.ndim - len(own.axes)
-        shape = own.shape[own.batch :]
-        if lead < 1 or ct.shape[lead:] != shape:
-            for axes in itertools.combinations(range(ct.ndim), max(lead, 0)):
-                if lead > 0 and np.sum(ct, axes).shape == shape:
-                    yield from _parts(own, ct, axes)
-            continue
-        yield from _parts(own, ct, tuple(range(lead)))
+    own, ct = case.own, case.evidence.cotangent
+    if ct is None or own.batch or ct.ndim <= own.claimed.ndim:
+        return
+    for axes in itertools.combinations(range(ct.ndim), ct.ndim - own.claimed.ndim):
+        if np.sum(ct, axes).shape == own.shape:
+            yield from _parts(own, ct, axes)
 
 
 def _parts(own: Field, ct: np.ndarray, axes: tuple[int, ...]) -> Iterator[Named]:

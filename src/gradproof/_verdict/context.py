@@ -8,6 +8,8 @@ import numpy as np
 from .._diagnosis.evidence import Beside
 from .._evaluation.values import Values
 
+#: What the weights of func's values are called.
+COTANGENT = "the cotangent"
 #: Arrays longer than this are left alone: they are copied to the host.
 _MOST = 2**20
 
@@ -40,7 +42,7 @@ def around(values: Values, u: np.ndarray) -> tuple[list[Beside], dict[str, float
         if not leaf.complex and values.at_x0.size <= _MOST:
             found.append(Beside("func's values", leaf.shaped(values.at_x0)))
             if u.size == values.at_x0.size:
-                found.append(Beside("the cotangent", leaf.shaped(u)))
+                found.append(Beside(COTANGENT, leaf.shaped(u)))
     return found, numbers
 
 

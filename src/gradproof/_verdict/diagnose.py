@@ -19,7 +19,7 @@ from .._numerics.precision import Precision
 from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .context import around, lengths
+from .context import COTANGENT, around, lengths
 from .options import Options
 from .probes import Probes, leaf_shape, places, split
 
@@ -201,6 +201,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
     """Look at ever more entries until what is wrong has a name; the first look costs nothing."""
     survey, leaves = probes.survey, point.leaves
     rng = survey.rng("diagnosis")
+    cotangent = next((b.values for b in beside if b.name == COTANGENT), None)
     suspects, right, sums = list(range(len(leaves))), set[int](), probes.known()
 
     def ask(weights: dict[int, np.ndarray]) -> Sum | None:
@@ -219,7 +220,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
             probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
             for k, leaf in enumerate(leaves)
         ]
-        evidence = Evidence(fields, sums, ask, numbers, lengths(survey.scalar.values))
+        evidence = Evidence(fields, sums, ask, numbers, lengths(survey.scalar.values), cotangent)
         wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
         seen = {k for k, own in enumerate(fields) if own.whole}
         found = named(evidence, wrong, frozenset(right | seen) - wrong)

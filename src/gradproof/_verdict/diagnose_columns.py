@@ -15,6 +15,7 @@ from .._evaluation.values import Values
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
+from .._numerics.scales import rms
 from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
@@ -120,7 +121,9 @@ class _Look:
         self._h = float(values.eps) ** (1 / 3)
         magnitude = np.asarray(point.magnitude, dtype=float)
         self._move = np.where(magnitude > 0, magnitude, 1.0)
-        self._floor = 0.3 * values.output_eps * np.abs(values.at_x0)
+        # What a value is computed from may be as large as others are.
+        size = np.abs(values.at_x0)
+        self._floor = values.output_eps * np.maximum(size, rms(size))
 
     def column(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the slopes of all values by entry `i`, and their bars."""
@@ -146,7 +149,7 @@ class _Look:
         (coarse, fine), width = found, abs(width)
         with np.errstate(all="ignore"):
             noise = NOISE * self._floor * math.sqrt(2) / width
-            return fine + (fine - coarse) / 3, np.abs(fine - coarse) + noise, width
+            return fine + (fine - coarse) / 3, 4 * np.abs(fine - coarse) + noise, width
 
     def sums(self, rng: Any) -> list[Sum]:
         """Return what all columns add up to, along a random direction."""
