@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .._diagnosis.choose import PLAIN, diagnoses, named
-from .._diagnosis.evidence import Beside, Evidence, Field
+from .._diagnosis.evidence import Evidence
+from .._diagnosis.fields import Beside, Field
 from .._reference.runs import Runs
 from .._report.report import Report
 from .._report.verdicts import Verdict

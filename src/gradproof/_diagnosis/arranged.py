@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Case, Field
+from .evidence import Case
+from .fields import Field
 from .named import Named
 
 #: How far along an axis numbers may be off their place.

@@ -1,13 +1,14 @@
 """From evidence to the mistakes that explain it: the catalogue, in order, field by field."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .._report.diagnoses import Diagnosis, Kind
 from . import arranged, elementwise, parts, plain, reduced, terms
-from .evidence import Case, Evidence, Field
+from .evidence import Case, Evidence
+from .fields import Field, called
 from .named import Named, holds, share_explained
 
 Hypotheses = Callable[[Case], Iterator[Named]]
@@ -74,7 +75,16 @@ class Found:
             return self.wrong | self.right == every
         if all(own.whole for own in evidence.fields):
             return True
-        return evidence.consistent(predicted) is True
+        return evidence.consistent(predicted, self.blurred) is True
+
+    @property
+    def blurred(self) -> dict[int, float]:
+        """The relative uncertainty of numbers that were fitted."""
+        return {
+            k: one.uncertainty / abs(one.value)
+            for k, one in self.named.items()
+            if one.fitted and one.uncertainty and one.value
+        }
 
     @property
     def predicted(self) -> dict[int, np.ndarray]:
@@ -108,13 +118,33 @@ def named(
             found.named[k] = name
         elif evidence.fields[k].wrong.sum() <= _LISTED:
             found.located[k] = _corrected(evidence.fields[k])
+    _shared(evidence, found)
     predicted = found.predicted
-    if len(predicted) == len(wrong) and evidence.consistent(predicted) is False:
+    every = len(predicted) == len(wrong)
+    if every and evidence.consistent(predicted, found.blurred) is False:
         # Each explains its own entries; together they do not explain the sums of all.
         found.located.clear()
         if len(wrong) > 1:
             found.named.clear()
     return found
+
+
+def _shared(evidence: Evidence, found: Found) -> None:
+    """Name fields that have too few entries to tell by the factor of another, if that explains."""
+    factors = [
+        one
+        for one in found.named.values()
+        if one.kind in (Kind.SIGN, Kind.FACTOR) and one.inside is None and one.value
+    ]
+    for k in sorted(found.wrong - frozenset(found.named)):
+        own = evidence.fields[k]
+        for one in factors:
+            assert one.value is not None
+            predicted = own.claimed / one.value
+            if np.isfinite(one.value) and own.fits(own.taken(predicted)):
+                found.named[k] = replace(one, predicted=predicted)
+                found.located.pop(k, None)
+                break
 
 
 def _corrected(own: Field) -> np.ndarray:
@@ -155,7 +185,7 @@ def _diagnosis(evidence: Evidence, found: Found, ks: list[int]) -> tuple[float, 
     place = ", ".join(names)
     text = f"{_subject(evidence, names)} {one.text}"
     if one.condition.startswith("["):
-        place = f"{fields[0].called}{one.condition}"
+        place = f"{called(fields[0])}{one.condition}"
         text += f" in {place}"
     elif one.condition:
         place = f"{place} {one.condition}".strip()
@@ -184,4 +214,4 @@ def _subject(evidence: Evidence, names: list[str]) -> str:
     if len(quoted) == 1:
         return evidence.subject(quoted[0])
     listed = ", ".join(quoted[:3]) + (f" and {len(quoted) - 3} more" if len(quoted) > 3 else "")
-    return f"{evidence.subject(listed)}, each,"
+    return evidence.subject(listed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._report.places import index_of
-from .evidence import Beside, Field
+from .fields import Beside, Field
 
 #: Blocks that an axis is cut in by a kernel, and the most periods and distinct labels to look for.
 _BLOCKS = tuple(2**i for i in range(1, 11))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Case, Field, Sum, blur, contracted
+from .evidence import Case, Sum, blur, contracted
+from .fields import Field
 
 #: Digits of evidence that a name takes. A wrong hypothesis without a free number explains an entry
 #: as well as its bar by luck in one of as many cases as there are bars in its error: of 10^4,

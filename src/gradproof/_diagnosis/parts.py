@@ -9,8 +9,9 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
 from .conditions import Condition, conditions, without_claim
-from .evidence import Case, Field
+from .evidence import Case
 from .factors import fitted, from_sums, known, sharpest, times
+from .fields import Field, entry_of, part_of
 from .named import Named
 
 #: So many entries are named one by one rather than by a condition that they happen to share.
@@ -190,7 +191,7 @@ def subset(case: Case) -> Iterator[Named]:
     of = f"in {int(share.sum())} of the {share.size} entries that were measured, without a pattern"
     base = Named(Kind.SIGN, "has the wrong sign", None, value=-1.0, condition=of,
                  also=(Kind.PARTIAL,))  # fmt: skip
-    inner = own.part(share)
+    inner = part_of(own, share)
     if inner.fits(-inner.at):
         yield base
         return
@@ -218,6 +219,6 @@ def _block(places: np.ndarray, shape: tuple[int, ...]) -> str:
 
 def listed_entries(own: Field, places: np.ndarray) -> str:
     """Return the words for entries at some places, of many the first."""
-    words = [own.entry(tuple(int(i) for i in row)) for row in places[:3]]
+    words = [entry_of(own, tuple(int(i) for i in row)) for row in places[:3]]
     more = len(places) - 3
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Case, Field
+from .evidence import Case
 from .factors import fitted, from_sums, known, sharpest, times
+from .fields import Field
 from .named import Named
 
 #: Of a factor that is 1, -1, 2 or 1/2 and is seen in one number only: how far off it may be.

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
-from .evidence import Case, Field
+from .evidence import Case
 from .factors import from_sums, sharpest, written
+from .fields import Field
 from .named import Named
 
 #: What is left of an error beside what is constant along an axis, at most.
@@ -17,8 +18,7 @@ def multiple(case: Case) -> Iterator[Named]:
     """Yield names: what is missing is a multiple of x, of the sign of x, or a constant."""
     own = case.own
     for what, like in _candidates(own):
-        error = own.part(np.arange(own.where.size))
-        found = _fit(error, own.taken(like))
+        found = _fit(own, own.taken(like))
         if found is None:
             continue
         a, blur = sharpest([found, *from_sums(case, like)])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._diagnosis.evidence import Beside
+from .._diagnosis.fields import Beside
 from .._evaluation.values import Values
 
 #: What the weights of func's values are called.

@@ -7,7 +7,8 @@ import numpy as np
 
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
-from .._diagnosis.evidence import Beside, Evidence, Field, Sum, blur
+from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.fields import Beside, Field
 from .._diagnosis.parts import not_finite
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
@@ -20,14 +21,17 @@ from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .context import COTANGENT, around, lengths
+from .leaf_looks import by_leaf, decode, sample
 from .options import Options
-from .probes import Probes, leaf_shape, places, split
+from .probes import Probes, leaf_shape, split
 
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
 #: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
 #: A hypothesis without a free number explains a wrong entry by chance as seldom as bars are short.
 _STAGES, _LEAVES = (9, 64), 24
+#: So many equal numbers at the largest size are none by chance.
+_CLIPPED = 3
 #: Entries that failed of which more is to be known.
 _FAILED = 8
 
@@ -89,6 +93,17 @@ def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options)
     again = Survey(Scalarized(wide, u), made.near, made.at_x0, wide.eps, tolerance, streams)
     again.settled([again.aligned()])
     return again, Findings.none(again.g.size), made.at_x0
+
+
+def _striking(claimed: np.ndarray, findings: Findings) -> list[int]:
+    """Return a few entries that stand out in the claim: those that are 0, or the largest thrice."""
+    if not isinstance(findings.state, Column):
+        return []
+    size = np.abs(claimed)
+    zero, most = np.flatnonzero(size == 0), np.flatnonzero(size == size.max(initial=0.0))
+    few = [part for part in (zero, most) if part.size >= _CLIPPED or part is zero]
+    few = [part for part in few if part.size <= claimed.size // 2]
+    return [int(i) for part in few for i in part[:: max(1, part.size // _CLIPPED)][:_CLIPPED]]
 
 
 def _suspects(findings: Findings) -> list[int]:
@@ -173,7 +188,7 @@ def of_gradient(
         return None
     try:
         probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST), coarse)
-        for i in suspects:
+        for i in (*suspects, *_striking(claimed, findings)):
             probes.measure(i)
         return _told(probes, point, beside, numbers)
     except BudgetSpent:
@@ -215,7 +230,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
 
     for entries in (0, *_STAGES):
         if entries:
-            _sample(probes, [leaves[k] for k in suspects], entries, rng)
+            sample(probes, [leaves[k] for k in suspects], entries, rng)
         fields = [
             probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
             for k, leaf in enumerate(leaves)
@@ -226,8 +241,10 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         found = named(evidence, wrong, frozenset(right | seen) - wrong)
         if found.settled(evidence):
             break
+        if entries and not wrong and len(suspects) == 1:
+            decode(probes, leaves[suspects[0]])
         if not entries and 1 < len(leaves) <= _LEAVES:
-            suspects, right, more = _by_leaf(probes, leaves, rng)
+            suspects, right, more = by_leaf(probes, leaves, rng)
             sums = sums + more
     names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
@@ -235,51 +252,6 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         parts = [k for k, one in found.named.items() if one.inside is not None]
         names += tuple(f"the rest of {fields[k].name}" for k in parts)
     return Told(diagnoses(evidence, found), names, evidence, found)
-
-
-def _by_leaf(
-    probes: Probes, leaves: list[Any], rng: np.random.Generator
-) -> tuple[list[int], set[int], list[Sum]]:
-    """Look along each leaf; return those that may be wrong, those that are right, and sums."""
-    survey = probes.survey
-    suspects, right, sums = [], set(), []
-    for k, leaf in enumerate(leaves):
-        size = leaf.where.stop - leaf.where.start
-        if all(i in probes.error for i in range(leaf.where.start, leaf.where.stop)):
-            suspects.append(k)
-            continue
-        g = survey.g[leaf.where]
-        signs = np.where(g != 0, np.sign(g), rng.choice([-1.0, 1.0], size))
-        direction = np.zeros(survey.g.size)
-        direction[leaf.where] = rng.uniform(1, 2, size) * signs * survey.move[leaf.where]
-        found = probes.along(direction)
-        if found is None:
-            suspects.append(k)
-            continue
-        error, bar = found
-        sums.append(Sum(split(leaves, direction), np.array([error]), np.array([bar])))
-        weights = np.zeros(survey.g.size)
-        weights[leaf.where] = direction[leaf.where] / survey.move[leaf.where]
-        material = float(np.ldexp(survey.size_along(weights), survey.exponent))
-        bar += float(blur(probes.claimed, direction, 2 * probes.coarse)[0])
-        if abs(error) <= bar + survey.rtol * material:
-            if bar <= survey.res * material:
-                right.add(k)
-        else:
-            suspects.append(k)
-    return suspects, right, sums
-
-
-def _sample(probes: Probes, leaves: list[Any], entries: int, rng: np.random.Generator) -> None:
-    """Measure so many entries of leaves that may be wrong: all of few, else some of each."""
-    # Some calls are left for sums.
-    entries = int(min(0.8 * probes.left // (2 * probes.steps.size), entries))
-    sizes = [leaf.where.stop - leaf.where.start for leaf in leaves]
-    for leaf, size in zip(leaves, sizes, strict=True):
-        share = size if sum(sizes) <= entries else max(entries // max(len(leaves), 1), 2)
-        for i in places(leaf_shape(leaf), share, rng):
-            if not probes.measure(leaf.where.start + i):
-                return
 
 
 def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from .._claims.linear_map import Columns
 from .._diagnosis.choose import diagnoses, named
-from .._diagnosis.evidence import Beside, Evidence, Field, Sum
+from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
 from .._evaluation.wider import widened
@@ -190,6 +191,7 @@ def _evidence(
         _block(values, out, leaf, matrix, found, others)
         for out in outputs.leaves
         for leaf in point.leaves
+        if math.prod(leaf.shape)
     ]
     return Evidence(fields, numbers=numbers, subject=_words(subject, f"{subject} of {{}}"))
 

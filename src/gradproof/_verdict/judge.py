@@ -9,7 +9,6 @@ from .._claims.gradient import Claim
 from .._claims.linear_map import Claimed, Columns, Shifted
 from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
-from .._lines.narrower import narrower
 from .._lines.scalarized import Scalarized
 from .._lines.stationary import (
     BELOW_ROUNDING,
@@ -25,7 +24,7 @@ from .._lines.stationary import (
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
 from .._numerics.formats import Format
-from .._report.advice import FEWER, STRAIGHT_THROUGH
+from .._report.advice import STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
 from .._report.verdicts import Verdict
@@ -37,7 +36,7 @@ from .decision import Decision
 from .diagnose import Seen, diagnosed
 from .diagnose_columns import diagnosed as diagnosed_columns
 from .directions import number_of
-from .next_step import next_step, stands_still
+from .next_step import next_step, say_fewer_digits, stands_still
 from .nothing import with_slopes
 from .options import Options
 from .rows import EachValue
@@ -112,7 +111,7 @@ def _of_gradient(
         flat, alone = few_entries(survey, found, claimed)
     else:
         flat = all_entries(survey, found, claimed)
-    _say_fewer_digits(judged)
+    say_fewer_digits(judged)
     seen.append((survey, found, claimed))
     made = claim.calls, claim.eps, claim.products
     return _report(survey, found, judged.verdict, judged.reason, flat, options, made, alone)
@@ -165,7 +164,7 @@ def _of_columns(
         return Sides(values, columns.numbers(), there, eps, options.rng(7))
 
     judged = beside_a_tie(Judged.of(decision(values, columns, "lines")), sides, again)
-    _say_fewer_digits(judged)
+    say_fewer_digits(judged)
     flat = worst_of_columns(judged.survey, judged.findings)
     at_x0 = judged.survey.scalar.values is values
     if at_x0:  # beside it the claim is another one
@@ -174,20 +173,6 @@ def _of_columns(
     return _report(
         judged.survey, judged.findings, judged.verdict, judged.reason, flat, options, made
     )
-
-
-def _say_fewer_digits(judged: Judged) -> None:
-    """Say of a func, of which nothing could be said, if it computes with fewer digits than x0."""
-    found = judged.findings
-    if judged.verdict != "inconclusive" or found.interrupted:
-        return
-    try:
-        name = narrower(judged.survey)
-    except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
-        found.interrupted = True
-        return
-    if name:
-        found.remarks.append(f"func {FEWER} {name} precision, whatever the dtype of its result")
 
 
 def _report(

@@ -3,9 +3,11 @@
 import numpy as np
 
 from .._lines.findings import Column, Findings
+from .._lines.narrower import narrower
 from .._lines.survey import Survey
 from .._report.advice import (
     EACH,
+    FEWER,
     INEXACT,
     INSIDE,
     POINT,
@@ -14,6 +16,7 @@ from .._report.advice import (
     STRAIGHT_THROUGH,
     of_reason,
 )
+from .beside import Judged
 from .decision import SPENT
 
 #: What a func that does not move at all cannot miss, in standard deviations of its rounding.
@@ -107,3 +110,17 @@ def _tolerance(survey: Survey, flat: dict[str, np.ndarray]) -> str:
         return ""
     digit = 10.0 ** np.floor(np.log10(least))
     return f"pass rtol={np.ceil(least / digit) * digit:.0g}, if errors of that size do not matter"
+
+
+def say_fewer_digits(judged: Judged) -> None:
+    """Say of a func, of which nothing could be said, if it computes with fewer digits than x0."""
+    found = judged.findings
+    if judged.verdict != "inconclusive" or found.interrupted:
+        return
+    try:
+        name = narrower(judged.survey)
+    except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
+        found.interrupted = True
+        return
+    if name:
+        found.remarks.append(f"func {FEWER} {name} precision, whatever the dtype of its result")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._diagnosis.evidence import Evidence, Field, Sum
+from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.fields import Field
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.findings import Findings
 from .._lines.survey import Survey
@@ -172,8 +173,9 @@ class Probes:
         where = np.array(
             sorted(i for i in self.error if leaf.where.start <= i < leaf.where.stop), dtype=int
         )
-        unit = np.ldexp(1 / survey.move[where].astype(float), survey.exponent)
-        e, bar = np.array([self.error[int(i)] for i in where]).reshape(-1, 2).T * unit
+        with np.errstate(all="ignore"):  # beyond the largest number nothing is known
+            unit = np.ldexp(1 / survey.move[where].astype(float), survey.exponent)
+            e, bar = np.array([self.error[int(i)] for i in where]).reshape(-1, 2).T * unit
         there = np.isfinite(e) & np.isfinite(bar)
         where, e, bar = where[there], e[there], bar[there]
         shape = leaf_shape(leaf)
