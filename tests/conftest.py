@@ -77,3 +77,10 @@ def _required_libraries() -> None:
 
 
 __all__ = ["Arrays"]
+
+
+@pytest.fixture
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what a check that failed measures to name the mistake."""
+    for name in ("diagnosed", "diagnosed_columns"):
+        monkeypatch.setattr(f"gradproof._verdict.judge.{name}", lambda report, *_: report)

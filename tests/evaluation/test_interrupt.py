@@ -90,7 +90,7 @@ class TestEveryCall:
             )
 
     @pytest.mark.parametrize("dtype", ["float64", "float16"])
-    def test_a_wrong_entry(self, dtype):
+    def test_a_wrong_entry(self, unnamed, dtype):
         x = point(n=10).astype(dtype)
         whole = verify_grad(cube, spoilt({4: 1.5}), x)
         assert whole.verdict is Verdict.FAIL
@@ -104,7 +104,7 @@ class TestEveryCall:
             assert k > 30 or not known
             assert not decided or (dtype == "float16" and k > whole.nfev - 5)
 
-    def test_wrong_entries_among_many(self):
+    def test_wrong_entries_among_many(self, unnamed):
         """One that is confirmed fails the check, whatever the search had still to find."""
         x, claim = point(n=2000), spoilt({700: -1.0, 1300: -1.0})
         whole = verify_grad(cube, claim, x)
@@ -150,7 +150,7 @@ class TestEveryCall:
             assert report.verdict is Verdict.INCONCLUSIVE
             assert list(states(report)).count("pass") < 2
 
-    def test_before_a_random_func_is_convicted(self):
+    def test_before_a_random_func_is_convicted(self, unnamed):
         """The last call of a check that draws values of a random func until there is no doubt."""
         x = point(n=8)
 
@@ -164,6 +164,27 @@ class TestEveryCall:
         report = verify_grad(stopped, spoilt({2: 1.0003}), x)
         assert report.verdict is Verdict.INCONCLUSIVE
         assert states(report)[2] == "unresolved"
+
+
+class TestWhileItIsNamed:
+    """What was found to be wrong stays so, without a name."""
+
+    def test_gradient(self):
+        claim, x = spoilt(dict.fromkeys(range(10), 2.0)), point(n=10)
+        whole = verify_grad(cube, claim, x)
+        assert whole.diagnosis[0].kind == "factor"
+        report = verify_grad(Stopped(cube, whole.nfev), claim, x)
+        assert report.interrupted
+        assert report.verdict is Verdict.FAIL
+        assert not report.diagnosis
+
+    def test_jacobian(self):
+        whole = verify_jac(linear, lambda x: -A, point(n=7))
+        assert whole.diagnosis[0].kind == "sign"
+        report = verify_jac(Stopped(linear, whole.nfev), lambda x: -A, point(n=7))
+        assert report.interrupted
+        assert report.verdict is Verdict.FAIL
+        assert not report.diagnosis
 
 
 class TestHalfWay:
@@ -411,7 +432,7 @@ class TestOthers:
             seen.add(passed)
         assert seen == set(range(7))
 
-    def test_wrong_jacobian(self):
+    def test_wrong_jacobian(self, unnamed):
         wrong = A.copy()
         wrong[3, 2] *= 1.001
         whole = verify_jac(linear, lambda x: wrong, point(n=7))

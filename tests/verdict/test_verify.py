@@ -184,7 +184,7 @@ class TestEconomy:
         x = np.linspace(0.5, 1.5, n)
         report = verify_grad(smooth, lambda x: factor * 3 * x * x, x)
         assert report.verdict is Verdict.FAIL
-        assert report.nfev <= 40
+        assert report.nfev <= 2 * 40  # half of them for the name of the mistake
 
     def test_half_precision_in_blocks(self, monkeypatch):
         """More entries than one design can hold are weighed block by block."""

@@ -166,7 +166,7 @@ class TestAnotherFunction:
         assert not report.measured_in
 
 
-def test_a_wrong_claim_costs_few_calls_more():
+def test_a_wrong_claim_costs_few_calls_more(unnamed):
     """Two values of func, six bits nearer, confirm what half precision found."""
     x = np.linspace(-1, 1.5, 8).astype(np.float16)
     factor = np.float16(1.4)

@@ -43,8 +43,8 @@ def decode(probes: Probes, leaf: Any) -> None:
     if all(index is None for index in place):
         return
     ends = [[i] if i is not None else [0, n // 2, n - 1] for i, n in zip(place, shape, strict=True)]
-    for index in itertools.islice(itertools.product(*ends), _MEASURED):
-        probes.measure(leaf.where.start + int(np.ravel_multi_index(index, shape)))
+    for chosen in itertools.islice(itertools.product(*ends), _MEASURED):
+        probes.measure(leaf.where.start + int(np.ravel_multi_index(np.array(chosen), shape)))
 
 
 def by_leaf(
