@@ -73,10 +73,10 @@ def _thresholds(own: Field, beside: Beside) -> Iterator[Condition]:
     full = np.broadcast_to(beside.values, own.shape)
     if wrong.min() > shown.max():
         limit = _between(float(shown.max()), float(wrong.min()))
-        yield Condition(f"where {beside.name} > {limit:.3g}", full > limit)
+        yield Condition(f"where {beside.name} > {limit:.7g}", full > limit)
     elif wrong.max() < shown.min():
         limit = _between(float(wrong.max()), float(shown.min()))
-        yield Condition(f"where {beside.name} < {limit:.3g}", full < limit)
+        yield Condition(f"where {beside.name} < {limit:.7g}", full < limit)
 
 
 def _between(low: float, high: float) -> float:

@@ -156,7 +156,7 @@ class Field:
     def digits(self, among: np.ndarray | None = None) -> np.ndarray:
         """Return the evidence against the claim that each entry is, in decimal digits, sorted."""
         among = self.wrong if among is None else among
-        off = self.misfit(self.at)[among]
+        off = np.nan_to_num(self.misfit(self.at)[among], nan=np.inf)
         return np.sort(np.clip(np.log10(np.maximum(off, 1.0)), 0.0, _DIGITS))
 
 

@@ -68,11 +68,17 @@ def _described(own: Field, inside: np.ndarray) -> Named:
     return Named(Kind.ZERO, "", condition=condition, inside=inside, also=also)
 
 
+def few_entries(case: Case) -> Iterator[Named]:
+    """Yield names: a few entries, or a block of them, have the same mistake."""
+    if case.own.wrong.sum() <= _FEW or _filled(case.own):
+        yield from entries(case)
+
+
 def entries(case: Case) -> Iterator[Named]:
-    """Yield names: few entries have the wrong sign, or are off by the same factor."""
+    """Yield names: some entries have the wrong sign, or are off by the same factor."""
     own = case.own
     count = int(own.wrong.sum())
-    if not count or count > max(_FEW, own.wrong.size // 3) or own.claimed.size == 1:
+    if not count or count > own.wrong.size // 2 + 1 or own.claimed.size == 1:
         return
     if not (case.evidence.sums or own.whole):  # others may be wrong as well
         return

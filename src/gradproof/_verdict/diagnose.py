@@ -24,6 +24,7 @@ from .context import COTANGENT, around, lengths
 from .leaf_looks import by_leaf, decode, sample
 from .options import Options
 from .probes import Probes, leaf_shape, split
+from .stale import stale
 
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
@@ -246,6 +247,8 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         if not entries and 1 < len(leaves) <= _LEAVES:
             suspects, right, more = by_leaf(probes, leaves, rng)
             sums = sums + more
+    if wrong and not found.named:
+        found.named.update(stale(evidence, wrong, point.x, probes.near))
     names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
         names = tuple(own.name for k, own in enumerate(fields) if k not in wrong)

@@ -109,6 +109,11 @@ class Probes:
         self.error[i] = e, bar + float(survey.claim_rounding[i])
         return True
 
+    def near(self, displacement: np.ndarray) -> np.ndarray | None:
+        """Return the claim at a displaced point, in the user's units; None if there is none."""
+        found = self.survey.near.there(displacement)
+        return None if found is None else np.asarray(np.ldexp(found, self.survey.exponent))
+
     def _of(self, rungs: Rungs, scale: float) -> tuple[float, float]:
         """Return the error that rungs show, and its bar."""
         noise = NOISE * math.sqrt(0.5) * float(rungs.spread(self.survey.sigma)[-1] / rungs.h[-1])

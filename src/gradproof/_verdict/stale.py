@@ -1,0 +1,131 @@
+"""Whether a claim is the gradient at another point, a step of descent away."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from .._diagnosis.evidence import Evidence
+from .._diagnosis.named import Named
+from .._report.diagnoses import Kind
+
+#: Steps that are tried at first, as shares of the size of x: 4 down to 2**-9, either way; and how
+#: often the best one is improved. No call of func is among these.
+_STEPS = 2.0 ** np.arange(2, -10, -1)
+_IMPROVED = 8
+#: How often a step along the gradient that it leads to is gone again.
+_AGAIN = 40
+#: A step has settled where it changes by less, as a share: a few units in the last place of a bar.
+_SETTLED = 1e-11
+#: Entries that have to be explained, so that one number that was fitted is nothing to them.
+_LEAST = 4
+
+Near = Callable[[np.ndarray], np.ndarray | None]
+
+
+def stale(evidence: Evidence, wrong: frozenset[int], x: np.ndarray, near: Near) -> dict[int, Named]:
+    """
+    Return names for all fields that are wrong, if the claim elsewhere explains them.
+
+    A claim that is the gradient a step away, ``G(x + d)``, is that of x when it is asked a step
+    back. The step is one along the claim, or along the gradient that it then leads to.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was measured.
+    wrong : frozenset of int
+        The numbers of fields that are off.
+    x : ndarray of shape (n,)
+        The point, flat.
+    near : callable
+        Returns the claim, flat, at a displaced point, or None.
+    """
+    measured = sum(int(evidence.fields[k].wrong.sum()) for k in wrong)
+    g = np.concatenate([own.claimed.reshape(-1) for own in evidence.fields])
+    size = float(np.linalg.norm(g))
+    if measured < _LEAST or not size or g.size != x.size:
+        return {}
+    unit = max(float(np.linalg.norm(x)), 1e-300) / size
+    for again in (0, _AGAIN):
+        for step, claim in _best(evidence, partial(_back, near, g, again), unit):
+            found = _names(evidence, wrong, claim)
+            if found:
+                back = f"a step of {abs(step):.3g} times it {'before' if step > 0 else 'after'} x"
+                text = f"is the gradient at another point, {back}: computed before an update?"
+                return {
+                    k: Named(Kind.STALE, text, predicted, 1, value=step)
+                    for k, predicted in found.items()
+                }
+    return {}
+
+
+def _back(near: Near, g: np.ndarray, again: int, step: float) -> np.ndarray | None:
+    """Return the claim a step back, along what it is there if it is gone again."""
+    found: np.ndarray | None = near(-step * g)
+    for _ in range(again):
+        if found is None or not np.isfinite(found).all():
+            return None
+        before, found = found, near(-step * found)
+        if found is None or np.linalg.norm(found - before) <= _SETTLED * np.linalg.norm(before):
+            break
+    return found
+
+
+def _best(
+    evidence: Evidence, at: Callable[[float], np.ndarray | None], unit: float
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the step that explains most, and the claim there, if it explains more than none."""
+    tried = [(0.0, np.concatenate([own.claimed.reshape(-1) for own in evidence.fields]))]
+    for share in np.concatenate([_STEPS, -_STEPS]):
+        claim = at(float(share) * unit)
+        if claim is not None and np.isfinite(claim).all():
+            tried.append((float(share) * unit, claim))
+    tried.sort(key=lambda one: float(np.linalg.norm(_left(evidence, one[1]))))
+    if tried[0][0] == 0.0 or len(tried) < 2:
+        return
+    (step, claim), (other, there) = tried[:2]
+    for _ in range(_IMPROVED):
+        left, apart = _left(evidence, claim), _left(evidence, claim) - _left(evidence, there)
+        slope = apart / (step - other) if step != other else apart * 0
+        if not slope.any() or (np.abs(left) <= 1).all():
+            break
+        # Gauss-Newton in one number, its derivative by the secant.
+        nearer = step - float(slope @ left) / float(slope @ slope)
+        found = at(nearer)
+        if found is None or not np.isfinite(found).all():
+            return
+        (other, there), (step, claim) = (step, claim), (nearer, found)
+    yield step, claim
+
+
+def _left(evidence: Evidence, claim: np.ndarray) -> np.ndarray:
+    """Return what a claim leaves unexplained of all measured entries, in bars."""
+    parts, start = [], 0
+    for own in evidence.fields:
+        values = claim[start : start + own.claimed.size]
+        start += own.claimed.size
+        taken = values[own.where]
+        parts.append((own.measured - taken) / own.allowed(taken))
+    return np.concatenate(parts)
+
+
+def _names(evidence: Evidence, wrong: frozenset[int], claim: np.ndarray) -> dict[int, np.ndarray]:
+    """Return what is predicted of each wrong field, if that explains all that is known."""
+    predicted, start = {}, 0
+    for k, own in enumerate(evidence.fields):
+        values = claim[start : start + own.claimed.size].reshape(own.shape)
+        start += own.claimed.size
+        if not own.fits(own.taken(values)):
+            return {}
+        predicted[k] = values
+    # The step was fitted to entries: sums are known better than these.
+    blurred = {
+        k: float(np.median(own.bar / np.maximum(np.abs(own.measured), 1e-300)))
+        for k, own in enumerate(evidence.fields)
+        if own.where.size
+    }
+    if evidence.consistent(predicted, blurred) is False:
+        return {}
+    digits = np.sort(np.concatenate([evidence.fields[k].digits() for k in wrong]))
+    return {k: predicted[k] for k in wrong} if digits[:-1].sum() >= _LEAST else {}
