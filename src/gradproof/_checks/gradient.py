@@ -104,13 +104,13 @@ def verify_grad(
     Notes
     -----
     A right gradient of a smooth function costs about ``2 n + 38`` calls of `func` in float64, and
-    one that is wrong as a whole 38, whatever n; to name the mistake takes as many again at most.
-    Of more than 300 entries a right gradient costs at most 40 calls where func is smooth: all
-    entries move at once along a few directions, and `report.alone` says how large the error of
-    one entry alone must be to be seen there. If they disagree, a search names the wrong
-    entries, rows, columns and blocks, at about 20 calls for each on top of 70. With noise, as in half precision, a single wrong entry may pass unseen: pass
-    ``directions="all"`` to have each of them measured. An exception of `func` away from `x0`, or a
-    value that is not finite, shortens the steps.
+    one that is wrong as a whole 38, whatever n; to name the mistake takes as many again at most. Of
+    more than 300 entries a right gradient costs at most 40 calls where func is smooth: all entries
+    move at once along a few directions, and `report.alone` says how large the error of one entry
+    alone must be to be seen there. If they disagree, a search names the wrong entries, rows,
+    columns and blocks, at about 20 calls for each on top of 70. With noise, as in half precision, a
+    single wrong entry may pass unseen: pass ``directions="all"`` to have each of them measured. An
+    exception of `func` away from `x0`, or a value that is not finite, shortens the steps.
 
     Ctrl-C ends a check with `Interrupted`, a KeyboardInterrupt whose `report` is on what was
     measured until then: what was not reached is unresolved.
