@@ -9,7 +9,7 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .evidence import Case
 from .fields import Field
-from .named import Named
+from .named import ENOUGH, Named
 
 #: How far along an axis numbers may be off their place.
 _FAR = 2
@@ -27,7 +27,11 @@ def swapped(case: Case) -> Iterator[Named]:
             numbers = other.claimed if alike else other.claimed.reshape(own.shape)
             if not np.array_equal(numbers, own.claimed):
                 text = f"is that by {other.name}: swapped?"
-                yield Named(Kind.SWAPPED, text, numbers)
+                # Two numbers that are each other's are more evidence than each of them.
+                both = own.fits(own.taken(numbers)) and other.where.size > 0
+                back = own.claimed.reshape(other.shape)
+                least = 2.0 if both and other.fits(other.taken(back)) else ENOUGH
+                yield Named(Kind.SWAPPED, text, numbers, least=least)
 
 
 def transposed(case: Case) -> Iterator[Named]:

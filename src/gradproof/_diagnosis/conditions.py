@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._report.places import index_of
-from .fields import Beside, Field
+from .fields import Beside, Field, shown
 
 #: Blocks that an axis is cut in by a kernel, and the most periods and distinct labels to look for.
 _BLOCKS = tuple(2**i for i in range(1, 11))
@@ -67,15 +67,15 @@ def _of_values(own: Field, beside: Beside) -> Iterator[Condition]:
 def _thresholds(own: Field, beside: Beside) -> Iterator[Condition]:
     """Yield a condition on size that separates wrong entries from right ones, if there is one."""
     here = own.taken(beside.values)
-    wrong, shown = here[own.wrong], here[~own.wrong & (np.abs(own.measured) > 4 * own.bar)]
-    if not wrong.size or not shown.size:
+    wrong, right = here[own.wrong], here[~own.wrong & shown(own)]
+    if not wrong.size or not right.size:
         return
     full = np.broadcast_to(beside.values, own.shape)
-    if wrong.min() > shown.max():
-        limit = _between(float(shown.max()), float(wrong.min()))
+    if wrong.min() > right.max():
+        limit = _between(float(right.max()), float(wrong.min()))
         yield Condition(f"where {beside.name} > {limit:.7g}", full > limit)
-    elif wrong.max() < shown.min():
-        limit = _between(float(wrong.max()), float(shown.min()))
+    elif wrong.max() < right.min():
+        limit = _between(float(wrong.max()), float(right.min()))
         yield Condition(f"where {beside.name} < {limit:.7g}", full < limit)
 
 

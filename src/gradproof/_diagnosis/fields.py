@@ -9,6 +9,8 @@ import numpy as np
 #: Of so many entries one may be off by more than its bar, one by more than twice it, and none by
 #: more than `_TAIL` times it.
 _FEW, _MANY, _TAIL = 4, 100, 5.0
+#: By how much an entry has to exceed what hides it.
+_SHOWN = 4.0
 #: The digits that one measurement may add to the evidence: what is ten thousand bars away is no
 #: better proven than what is a thousand bars away.
 _DIGITS = 3.0
@@ -164,6 +166,12 @@ def part_of(own: Field, which: np.ndarray) -> Field:
     """Return a field with some of the measurements."""
     where, measured, bar = own.where[which], own.measured[which], own.bar[which]
     return replace(own, where=where, measured=measured, bar=bar)
+
+
+def shown(own: Field) -> Any:
+    """Tell of which measured entries a mistake as large as themselves would have been seen."""
+    size = np.abs(own.measured)
+    return size > _SHOWN * (own.allowed(own.at) + own.slack * size)
 
 
 def called(own: Field) -> str:

@@ -11,7 +11,7 @@ from .._report.places import around, index_of
 from .conditions import Condition, conditions, without_claim
 from .evidence import Case
 from .factors import fitted, from_sums, known, sharpest, times
-from .fields import Field, entry_of, part_of
+from .fields import Field, entry_of, part_of, shown
 from .named import Named
 
 #: So many entries are named one by one rather than by a condition that they happen to share.
@@ -27,8 +27,7 @@ def zeros(case: Case) -> Iterator[Named]:
     if not own.claimed.any() or not zero.any():
         return
     inside = own.taken(zero)
-    shows = np.abs(own.measured) > 4 * own.bar
-    if (own.wrong & ~inside).any() or (shows & inside & ~own.wrong).any():
+    if (own.wrong & ~inside).any() or (shown(own) & inside & ~own.wrong).any():
         return
     where = _described(own, zero)
     also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}
@@ -89,7 +88,16 @@ def entries(case: Case) -> Iterator[Named]:
     condition = _filled(own) or f"in {count} of {own.claimed.size} entries ({words})"
     one = Condition(condition, inside, place=True)
     for named in _off_by(case, one):
-        yield replace(named, kind=named.also[0], also=(), least=2.0)
+        named = replace(named, kind=named.also[0], also=(), least=2.0)
+        if named.value and _hides(own, named.value) and not condition.startswith("["):
+            named = replace(named, condition=f"in at least {condition.removeprefix('in ')}")
+        yield named
+
+
+def _hides(own: Field, value: float) -> bool:
+    """Tell whether such a mistake of an entry that seems to be right would not have been seen."""
+    moved = np.abs(own.at - own.at / value)
+    return bool((~own.wrong & (own.at != 0) & (moved <= own.allowed(own.at))).any())
 
 
 def conditional(case: Case) -> Iterator[Named]:
@@ -123,14 +131,13 @@ def _separates(own: Field, one: Condition) -> bool:
     inside = own.taken(one.inside)
     if not inside.any() or inside.all() or (own.wrong & ~inside).any():
         return False
-    shows = np.abs(own.measured) > 4 * own.bar
-    return not (inside & ~own.wrong & shows).any()
+    return not (inside & ~own.wrong & shown(own)).any()
 
 
 def _chance(own: Field, one: Condition, among: int) -> float:
     """Return the digits by which wrong entries are all inside not by chance."""
     inside = own.taken(one.inside)
-    shows = own.wrong | (np.abs(own.measured) > 4 * own.bar)
+    shows = own.wrong | shown(own)
     a, b = int((own.wrong & inside).sum()), int((shows & ~own.wrong).sum())
     return math.log10(max(math.comb(a + b, a), 1)) - math.log10(among)
 

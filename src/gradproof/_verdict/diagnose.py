@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._backends.foreign import of_error
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
 from .._diagnosis.evidence import Evidence, Sum
@@ -26,6 +27,9 @@ from .options import Options
 from .probes import Probes, leaf_shape, split
 from .stale import stale
 
+#: What goes wrong while a mistake is named does not take the verdict back; tests want to see it.
+CAUGHT: tuple[type[Exception], ...] = (Exception,)
+UNNAMED = "the mistake could not be named, which is a defect of gradproof"
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
 #: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
@@ -68,6 +72,8 @@ def diagnosed(
         told = of_gradient((survey, findings, claimed), coarse, suspects, *around(values, u))
     except KeyboardInterrupt:
         return replace(report, nfev=values.nfev, interrupted=True)
+    except CAUGHT as err:
+        return replace(report, nfev=values.nfev).with_remarks([f"{UNNAMED}: {of_error(err)}"])
     if told is None:
         return replace(report, nfev=values.nfev)
     return replace(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._backends.foreign import of_error
 from .._claims.linear_map import Columns
 from .._diagnosis.choose import diagnoses, named
 from .._diagnosis.evidence import Evidence, Sum
@@ -21,6 +22,7 @@ from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
+from . import diagnose
 from .context import around, lengths
 from .diagnose import fits
 
@@ -68,6 +70,9 @@ def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: 
         return replace(report, nfev=values.nfev)
     except KeyboardInterrupt:
         return replace(report, nfev=values.nfev, interrupted=True)
+    except diagnose.CAUGHT as err:
+        why = f"{diagnose.UNNAMED}: {of_error(err)}"
+        return replace(report, nfev=values.nfev).with_remarks([why])
     return replace(report, nfev=values.nfev, diagnosis=told[0], right=told[1])
 
 
