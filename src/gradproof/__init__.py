@@ -8,7 +8,7 @@ from ._checks.jacobian import verify_jac
 from ._checks.jvp import verify_jvp
 from ._checks.vjp import verify_vjp
 from ._evaluation.options import Evaluation
-from ._report.diagnoses import Diagnosis, Kind, WrongEntry
+from ._report.diagnoses import Diagnosis, Kind, WrongEntry, WrongPlace
 from ._report.report import Interrupted, Report
 from ._report.verdicts import Inconclusive, Verdict, WrongDerivative
 from ._version import __version__
@@ -25,6 +25,7 @@ __all__ = [
     "Verdict",
     "WrongDerivative",
     "WrongEntry",
+    "WrongPlace",
     "__version__",
     "approx_fprime",
     "check_grad",

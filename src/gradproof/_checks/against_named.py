@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._diagnosis.choose import PLAIN, diagnoses, named
+from .._diagnosis.choose import PLAIN, diagnoses, named, places
 from .._diagnosis.evidence import Evidence
 from .._diagnosis.fields import Beside, Field
 from .._reference.runs import Runs
@@ -33,7 +33,8 @@ def diagnosed(report: Report, runs: Runs) -> Report:
     wrong = frozenset(range(len(fields)))
     found = named(evidence, wrong, frozenset(), PLAIN if long else None)
     right = tuple(leaf.path for leaf in report.leaves if leaf.path not in failed)
-    return replace(report, diagnosis=diagnoses(evidence, found), right=right)
+    told, where = diagnoses(evidence, found), places(evidence, found)
+    return replace(report, diagnosis=told, right=right, wrong_places=where)
 
 
 def _subject(name: str) -> str:

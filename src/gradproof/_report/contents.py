@@ -9,7 +9,7 @@ from .._backends.foreign import escaped
 from .._vectors.layout import Leaf, Pairs, leaf_of
 from .._vectors.scope import NOTHING, Scope
 from .advice import of_reason
-from .diagnoses import Diagnosis, WrongEntry
+from .diagnoses import Diagnosis, WrongEntry, WrongPlace
 from .reach import Reach
 from .verdicts import Check, Verdict
 
@@ -42,6 +42,7 @@ class Contents:
     measured_in: str = ""
     diagnosis: tuple[Diagnosis, ...] = ()
     right: tuple[str, ...] = ()
+    wrong_places: tuple[WrongPlace, ...] = ()
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.

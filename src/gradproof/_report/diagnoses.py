@@ -2,7 +2,7 @@
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._backends.foreign import escaped
@@ -110,6 +110,31 @@ class WrongEntry:
         }
         index, confirmed = list(self.index), self.confirmed
         return {"path": self.path, "index": index, **numbers, "confirmed": confirmed}
+
+
+@dataclass(frozen=True)
+class WrongPlace:
+    """
+    A part of a claim that is wrong as a whole, by a mistake that has a name.
+
+    Attributes
+    ----------
+    path : str
+        An argument or a leaf, a row, a column or a block of it: ``w``, ``w[3, :]``.
+    size : int
+        Number of entries that it has.
+    looked_at, off : int
+        How many of them were measured by themselves, and how many of these are off.
+    """
+
+    path: str
+    size: int
+    looked_at: int
+    off: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in numbers and text: for JSON."""
+        return asdict(self)
 
 
 def _plain(number: float | None) -> float | None:

@@ -94,6 +94,9 @@ class Report(Contents):
         if none does.
     right : tuple of str
         Of a claim that failed: the arguments, or results, that were seen to be right.
+    wrong_places : tuple of WrongPlace
+        Arguments, leaves, rows, columns and blocks of them that are wrong as a whole, and how many
+        of their entries were looked at.
     accuracy : tuple of (str, float)
         Of a comparison with a reference: how many times the error of the reference in its own
         dtype each result has.
@@ -114,6 +117,7 @@ class Report(Contents):
             "finding": self.finding,
             "diagnosis": [one.to_dict() for one in self.diagnosis],
             "right": list(self.right),
+            "wrong_places": [one.to_dict() for one in self.wrong_places],
             "wrong_entries": [one.to_dict() for one in self.wrong_entries],
             "remarks": list(self.remarks),
             "next_step": self.next_step,

@@ -8,6 +8,7 @@ import numpy as np
 from .._backends.foreign import of_error
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
+from .._diagnosis.choose import places as places_of
 from .._diagnosis.evidence import Evidence, Sum
 from .._diagnosis.fields import Beside, Field
 from .._diagnosis.parts import not_finite
@@ -82,6 +83,7 @@ def diagnosed(
         ngev=claim[2].calls,
         diagnosis=told.diagnosis,
         right=told.right,
+        wrong_places=places_of(told.evidence, told.found),
         flat=_with(report.flat, told.evidence, survey.scalar.values.point.leaves),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._backends.foreign import of_error
 from .._claims.linear_map import Columns
-from .._diagnosis.choose import diagnoses, named
+from .._diagnosis.choose import diagnoses, named, places
 from .._diagnosis.evidence import Evidence, Sum
 from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
@@ -18,7 +18,7 @@ from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
 from .._numerics.scales import rms
-from .._report.diagnoses import Diagnosis
+from .._report.diagnoses import Diagnosis, WrongPlace
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
@@ -73,17 +73,18 @@ def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: 
     except diagnose.CAUGHT as err:
         why = f"{diagnose.UNNAMED}: {of_error(err)}"
         return replace(report, nfev=values.nfev).with_remarks([why])
-    return replace(report, nfev=values.nfev, diagnosis=told[0], right=told[1])
+    diagnosis, right, places_ = told
+    return replace(report, nfev=values.nfev, diagnosis=diagnosis, right=right, wrong_places=places_)
 
 
 def _told(
     values: Values, columns: Columns, subject: str, slack: float, rng: Any, limit: float
-) -> tuple[tuple[Diagnosis, ...], tuple[str, ...]]:
+) -> tuple[tuple[Diagnosis, ...], tuple[str, ...], tuple[WrongPlace, ...]]:
     left = min(limit - values.nfev, values.left()) / values.cost
     n = columns.shape[1]
     count = int(min(left // 4 - (n * 4 > left), _COLUMNS, n))
     if count < 1:
-        return (), ()
+        return (), (), ()
     chosen = list(range(n)) if count == n else _some(n, count, rng)
     look = _Look(values, columns)
     found = {i: look.column(i) for i in chosen}
@@ -99,7 +100,8 @@ def _told(
     wrong = frozenset(k for k, own in enumerate(evidence.fields) if own.wrong.any())
     right = frozenset(range(len(evidence.fields))) - wrong if count == n else frozenset[int]()
     told = named(evidence, wrong, right)
-    return diagnoses(evidence, told), tuple(evidence.fields[k].name for k in sorted(right))
+    names = tuple(evidence.fields[k].name for k in sorted(right))
+    return diagnoses(evidence, told), names, places(evidence, told)
 
 
 def _symmetric(own: Field, subject: str) -> bool:
