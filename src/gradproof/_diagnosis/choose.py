@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .._report.diagnoses import Diagnosis, Kind
+from .._report.diagnoses import Diagnosis, Kind, WrongPlace
 from . import arranged, elementwise, parts, plain, reduced, terms
 from .evidence import Case, Evidence
 from .fields import Field, called
@@ -175,6 +175,22 @@ def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
     told.sort(key=lambda pair: -pair[0])
     first = [one for _, several in told for one in several[:1]]
     return (*first, *(one for _, several in told for one in several[1:]))
+
+
+def places(evidence: Evidence, found: Found) -> tuple[WrongPlace, ...]:
+    """Return the fields, and blocks of them, that are wrong as a whole."""
+    told = []
+    for k, one in found.named.items():
+        own = evidence.fields[k]
+        block = one.condition.startswith("[")
+        if one.condition and not block:
+            continue
+        inside = np.ones(own.shape, dtype=bool) if one.inside is None else one.inside
+        taken = own.taken(inside)
+        path = f"{called(own)}{one.condition}" if block else own.name
+        count, off = int(inside.sum()), int((taken & own.wrong).sum())
+        told.append(WrongPlace(path, count, int(taken.sum()), off))
+    return tuple(told)
 
 
 def _diagnosis(evidence: Evidence, found: Found, ks: list[int]) -> tuple[float, list[Diagnosis]]:
