@@ -91,12 +91,11 @@ class Contents:
         found = []
         for i in places:
             one = _entry(self, int(i))
+            path, confirmed = _path(self, int(i), one["name"]), one["state"] == "fail"
+            claimed, measured = one["claimed"], one["measured"]
             found.append(
-                WrongEntry(
-                    one["name"], one["index"], one["claimed"], one["measured"], float(bar[i]),
-                    one["state"] == "fail",
-                )
-            )  # fmt: skip
+                WrongEntry(path, one["index"], claimed, measured, float(bar[i]), confirmed)
+            )
         return found
 
     @property
@@ -142,6 +141,15 @@ def _shaped(contents: Contents, values: np.ndarray) -> Any:
         shape = leaf.shape
         parts[leaf.path] = own.reshape((2, *shape) if leaf.complex else shape)
     return parts[""] if list(parts) == [""] else parts
+
+
+def _path(contents: Contents, i: int, name: str) -> str:
+    """Return what to call an entry, by the name of its argument if it is one of an argument."""
+    parts, leaves = contents.scope.checked, contents.leaves
+    if contents.pairs is not None or len(parts) != len(leaves):
+        return name
+    leaf = leaf_of(list(leaves), i)
+    return f"{parts[leaves.index(leaf)].name}{name[len(leaf.path) :]}"
 
 
 def _entry(contents: Contents, i: int) -> dict[str, Any]:
