@@ -64,8 +64,9 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
     if any(one is False for one in true):
         return "wrong"
     named = any(str(one.kind) in kinds.split() for one in said)
-    if any(VAGUE in one.place for one in said):
-        return "vague"
+    listed = any(re.search(r"in ([4-9]|\d\d+) of \d+ entries \(", one.place) for one in said)
+    if any(VAGUE in one.place for one in said) or (listed and "conditional" in kinds.split()):
+        return "vague"  # there is a condition
     if None in true:  # the kind has to tell
         return "right" if named else "wrong"
     return "right" if named else "equivalent"
@@ -253,6 +254,10 @@ def _plain(one: Diagnosis, leaf: Leaf, leaves: list[Leaf]) -> bool | None:
     if one.kind == "precision" and one.value:
         near = np.abs(leaf.claimed - leaf.right) <= 2.1 * one.value * np.abs(leaf.right) + leaf.bar
         return bool(near.all())
+    if "not symmetric" in one.text:
+        listed = re.findall(r"\[([\d, ]+)\] by \[([\d, ]+)\]", one.text)
+        places = [tuple(int(i) for i in f"{row}, {column}".split(",")) for row, column in listed]
+        return all(bool(leaf.wrong[place]) for place in places)
     if one.kind == "conjugate" and leaf.batch:
         signs = np.array([1.0, -1.0]).reshape(2, *[1] * (leaf.claimed.ndim - 1))
         return leaf.is_right(leaf.claimed * signs) or leaf.is_right(-leaf.claimed * signs)

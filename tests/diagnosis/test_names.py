@@ -1,0 +1,372 @@
+"""Each mistake by its name, beside a neighbour that tempts: numbers alone, no func is called."""
+
+import numpy as np
+import pytest
+
+from gradproof._diagnosis.choose import diagnoses, named
+from gradproof._diagnosis.evidence import Beside, Evidence, Field
+from gradproof._report.diagnoses import Diagnosis
+
+BAR = 1e-9
+RNG = np.random.default_rng(7)
+G = RNG.standard_normal(24)
+X = RNG.standard_normal(24)
+M = RNG.standard_normal((8, 8))
+W = RNG.standard_normal((6, 5))
+I, J = np.indices((8, 8))
+SYMMETRIC = M + M.T
+#: A matrix that differs from its transpose by a thousandth of it.
+NEARLY = M + M.T + 1e-3 * (M - M.T)
+
+
+def field(claimed, measured, name="w", *, x=None, sample=None, **more):
+    """Return a field that was measured in full, or in so many entries."""
+    claimed, measured = np.asarray(claimed, float), np.asarray(measured, float)
+    where = np.arange(claimed.size)
+    if sample is not None:
+        where = np.sort(np.random.default_rng(0).choice(claimed.size, sample, replace=False))
+    beside = tuple(more.pop("beside", ()))
+    if x is not None:
+        beside = (Beside("x", np.asarray(x, float), of_field=True), *beside)
+    return Field(
+        name=name,
+        claimed=claimed,
+        where=where,
+        measured=measured.reshape(-1)[where],
+        bar=np.full(where.size, BAR),
+        beside=beside,
+        **more,
+    )
+
+
+def said(*fields: Field) -> tuple[Diagnosis, ...]:
+    """Return what is said of fields."""
+    evidence = Evidence(list(fields))
+    wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
+    right = frozenset(range(len(fields))) - wrong
+    return diagnoses(evidence, named(evidence, wrong, right))
+
+
+def kinds(*fields: Field) -> list[str]:
+    """Return the kinds that are said, best first."""
+    return [str(one.kind) for one in said(*fields)]
+
+
+def first(*fields: Field) -> Diagnosis:
+    """Return what is said first."""
+    return said(*fields)[0]
+
+
+def tanh_slope(v):
+    return 1 - np.tanh(v) ** 2
+
+
+def test_right_claims_have_no_name():
+    assert said(field(G, G)) == ()
+
+
+def test_right_claims_with_round_numbers_have_no_name():
+    numbers = np.array([1.0, 2.0, 0.5, 3.0, 1.0, -2.0])
+    assert said(field(numbers, numbers)) == ()
+
+
+def test_sign():
+    assert kinds(field(-G, G)) == ["sign"]
+
+
+@pytest.mark.parametrize("factor", [-1.02, -1.0005])
+def test_nearly_the_sign_is_a_factor(factor):
+    found = first(field(factor * G, G))
+    assert found.kind == "factor"
+    assert found.value == pytest.approx(factor, abs=1e-6)
+
+
+def test_sign_of_round_numbers_is_no_precision():
+    numbers = np.array([1.0, 2.0, 0.5, 3.0, 1.25, -2.0])
+    assert kinds(field(-numbers, numbers)) == ["sign"]
+
+
+def test_zero():
+    assert kinds(field(0 * G, G)) == ["zero"]
+
+
+def test_nearly_zero_is_a_factor():
+    found = first(field(1e-3 * G, G))
+    assert found.kind == "factor"
+    assert found.value == pytest.approx(1e-3, abs=1e-8)
+
+
+def test_factor():
+    found = first(field(2 * G, G))
+    assert found.kind == "factor"
+    assert "is 2 times" in found.text
+
+
+def test_a_factor_near_a_known_one_is_not_that():
+    found = first(field(2.001 * G, G))
+    assert found.kind == "factor"
+    assert "is 2 times" not in found.text
+
+
+def test_mean_for_sum():
+    found = said(field(W / 6, W))
+    assert {str(one.kind) for one in found} == {"factor", "reduced"}
+    assert "mean instead of sum" in found[0].text
+
+
+def test_a_factor_near_a_length_is_no_mean():
+    assert kinds(field(W / 6.001, W)) == ["factor"]
+
+
+def test_factor_of_what_has_no_slope():
+    assert kinds(field(G, 0 * G)) == ["factor"]
+
+
+def test_transposed():
+    assert kinds(field(M.T, M)) == ["transposed"]
+
+
+def test_transposed_at_a_small_asymmetry():
+    assert kinds(field(NEARLY.T, NEARLY)) == ["transposed"]
+
+
+def test_order_of_memory():
+    assert kinds(field(W.T.reshape(W.shape), W)) == ["transposed"]
+
+
+def test_off_diagonal_doubled_on_a_nearly_symmetric_matrix():
+    found = said(field(np.where(I != J, 2 * NEARLY, NEARLY), NEARLY))
+    assert {str(one.kind) for one in found} == {"conditional", "factor"}
+    assert "off the diagonal" in found[0].place
+
+
+def test_reversed():
+    assert kinds(field(G[::-1], G)) == ["permuted"]
+
+
+def test_rolled():
+    assert kinds(field(np.roll(W, 1, 0), W)) == ["shifted"]
+
+
+def test_rolled_far_with_another_sign_has_no_name():
+    assert said(field(-np.roll(G, 5), G)) == ()
+
+
+def test_shifted():
+    moved = np.roll(G, 1)
+    moved[0] = 0
+    assert kinds(field(moved, G)) == ["shifted"]
+
+
+def test_halves():
+    assert kinds(field(np.roll(G, 12), G)) == ["permuted"]
+
+
+def test_permuted():
+    order = np.random.default_rng(1).permutation(24)
+    assert kinds(field(G[order], G)) == ["permuted"]
+
+
+def test_scrambled_has_no_name():
+    order = np.random.default_rng(1).permutation(24)
+    assert said(field(G[order] * np.linspace(0.9, 1.1, 24), G)) == ()
+
+
+def test_swapped():
+    found = kinds(field(X, G, "a"), field(G, X, "b"))
+    assert set(found) == {"swapped"}
+
+
+def test_nearly_swapped_has_no_name():
+    assert said(field(1.3 * X + 0.1, G, "a"), field(G * 0.7 - X, X, "b")) == ()
+
+
+def test_reduced():
+    assert kinds(field(np.broadcast_to(W.mean(0), W.shape), W)) == ["reduced"]
+
+
+def test_another_constant_along_an_axis_is_not_reduced():
+    claimed = np.broadcast_to(np.linspace(-1, 2, 5), W.shape)
+    assert "reduced" not in kinds(field(claimed, W))
+
+
+def test_constant_missing():
+    assert kinds(field(G - 0.3, G, x=X)) == ["missing_term"]
+
+
+@pytest.mark.parametrize(
+    ("term", "words"), [(0.1 * X, "times x"), (0.1 * np.sign(X), "times sign(x)")]
+)
+def test_decay_missing(term, words):
+    found = first(field(G - term, G, x=X))
+    assert found.kind == "missing_term"
+    assert found.text.endswith(words)
+    assert found.value == pytest.approx(0.1)
+
+
+def test_mean_not_subtracted():
+    found = first(field(W + np.linspace(-1, 1, 6)[:, None], W))
+    assert found.kind == "missing_term"
+    assert "constant along the last axis" in found.text
+
+
+def test_what_varies_along_the_axis_has_no_name():
+    varying = np.linspace(-1, 1, 6)[:, None] * np.linspace(0.9, 1.1, 5) ** 2
+    noise = 1 + 0.05 * np.random.default_rng(2).standard_normal(W.shape)
+    assert said(field(W + varying * noise, W)) == ()
+
+
+def test_missing_factor():
+    found = first(field(G, G * tanh_slope(X), x=X))
+    assert found.kind == "missing_factor"
+    assert "tanh(x)**2" in found.text
+
+
+def test_factor_of_x_missing():
+    found = first(field(G, G * X, x=X))
+    assert found.kind == "missing_factor"
+    assert "is x times" in found.text
+
+
+def test_a_factor_of_x_is_a_number_where_x_is():
+    found = first(field(G, 2 * G, x=np.full(24, 2.0)))
+    assert found.kind == "factor"
+    assert found.value == pytest.approx(0.5)
+
+
+def test_nearly_a_missing_factor_has_no_name():
+    assert said(field(G, G * tanh_slope(1.01 * X), x=X)) == ()
+
+
+@pytest.mark.parametrize(("name", "bits"), [("bfloat16", 8), ("float16", 11)])
+def test_precision(name, bits):
+    fraction, exponent = np.frexp(G)
+    found = first(field(np.ldexp(np.round(np.ldexp(fraction, bits)), exponent - bits), G))
+    assert found.kind == "precision"
+    assert name in found.text
+
+
+def test_noise_of_the_size_of_a_rounding_is_no_precision():
+    noise = 2.0**-9 * np.random.default_rng(4).uniform(-1, 1, 24)
+    assert said(field(G * (1 + noise), G)) == ()
+
+
+def test_clipped():
+    assert kinds(field(np.clip(G, -0.8, 0.8), G)) == ["clipped"]
+
+
+def test_a_largest_number_that_is_too_large_is_not_clipped():
+    claimed = np.where(np.abs(G) > 0.8, np.sign(G) * 3.0, G)
+    assert "clipped" not in kinds(field(claimed, np.clip(G, -2.5, 2.5)))
+
+
+def test_nan():
+    claimed = G.copy()
+    claimed[3] = np.nan
+    own = field(claimed, G, sample=0)  # nothing is measured of such a claim
+    evidence = Evidence([own])
+    (found,) = diagnoses(evidence, named(evidence, frozenset({0}), frozenset()))
+    assert found.kind == "nan"
+    assert "w[3]" in found.place
+
+
+def test_straight_through():
+    cotangent = (Beside("the cotangent", G),)
+    assert kinds(field(G, G * X, beside=cotangent))[0] == "straight_through"
+
+
+def test_a_multiple_of_the_cotangent_is_not_straight_through():
+    cotangent = (Beside("the cotangent", X),)
+    assert kinds(field(2 * X, X, beside=cotangent)) == ["factor"]
+
+
+def test_conjugate():
+    assert kinds(field([G, -X], [G, X], batch=1, complex=True)) == ["conjugate"]
+
+
+def test_the_sign_of_both_parts_is_not_conjugate():
+    assert kinds(field([-G, -X], [G, X], batch=1, complex=True)) == ["sign"]
+
+
+def test_conditional():
+    found = said(field(np.where(X < 0, -G, G), G, x=X))
+    assert {str(one.kind) for one in found} == {"conditional", "sign"}
+    assert "x < 0" in found[0].place
+
+
+def test_a_random_subset_has_no_condition():
+    wrong = np.zeros(24, dtype=bool)
+    wrong[[1, 4, 6, 11, 12, 17, 20, 21]] = True
+    found = said(field(np.where(wrong, -G, G), G, x=X[::-1] ** 2))
+    assert found[0].kind == "sign"
+    assert not any("where" in one.place or "index" in one.place for one in found)
+
+
+@pytest.mark.parametrize(
+    ("mask", "words"),
+    [
+        (I == J, "on the diagonal"),
+        (J > I, "above the diagonal"),
+        (J % 2 == 1, "every second"),
+        (J >= 6, "[:, 6:8]"),
+        (I == 3, "w[3, :]"),
+    ],
+)
+def test_places(mask, words):
+    found = said(field(np.where(mask, 2 * M, M), M))
+    assert "factor" in {str(one.kind) for one in found}
+    assert words in found[0].place
+
+
+def test_a_diagonal_with_an_entry_more_is_not_the_diagonal():
+    mask = (I == J) | ((I == 2) & (J == 5))
+    places = [one.place for one in said(field(np.where(mask, 2 * M, M), M))]
+    assert "w on the diagonal" not in places
+
+
+def test_zero_under_a_condition():
+    found = said(field(np.where(I == J, M, 0), M))
+    assert found[0].kind == "zero"
+    assert "off the diagonal" in found[0].place
+
+
+def test_one_entry():
+    claimed = G.copy()
+    claimed[5] *= -1
+    found = first(field(claimed, G))
+    assert found.kind == "sign"
+    assert "w[5]" in found.place
+
+
+def test_one_entry_with_an_odd_factor_has_no_kind():
+    claimed = G.copy()
+    claimed[5] *= 1.2345
+    assert said(field(claimed, G)) == ()
+
+
+def test_asymmetric():
+    claimed = SYMMETRIC.copy()
+    claimed[1, 4] += 0.5
+    assert "asymmetric" in kinds(field(claimed, SYMMETRIC, "", inner=1, symmetric=True))
+
+
+def test_a_symmetric_mistake_is_not_asymmetric():
+    assert kinds(field(-SYMMETRIC, SYMMETRIC, "", inner=1, symmetric=True)) == ["sign"]
+
+
+def test_noise_has_no_name():
+    noise = 1 + 0.1 * np.random.default_rng(5).standard_normal(24)
+    assert said(field(G * noise, G, x=X)) == ()
+
+
+def test_a_factor_for_each_column_has_no_name():
+    assert said(field(W * np.array([0.6, 1.3, 1.9, 0.8, 1.1]), W)) == ()
+
+
+def test_another_array_has_no_name():
+    assert said(field(np.random.default_rng(6).standard_normal((6, 5)), W)) == ()
+
+
+def test_a_sample_of_a_wrong_sign():
+    large = np.random.default_rng(3).standard_normal((40, 40))
+    assert kinds(field(-large, large, sample=12)) == ["sign"]
