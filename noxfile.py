@@ -213,6 +213,15 @@ def references(session: nox.Session) -> None:
 
 
 @nox.session
+def mistakes(session: nox.Session) -> None:
+    """Count how often the mistake of a wrong claim is named rightly; not of the default set."""
+    install(session, "torch", "jax")
+    # Without arguments, what the page in the docs shows.
+    chosen = session.posargs or ["--held-out", "--write"]
+    session.run("python", "-m", "tests.mistakes", *chosen, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Check thousands of random functions and claims; not part of the default set."""
     install(session, "test", "torch", "jax")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from gradproof._diagnosis.choose import diagnoses, named
-from gradproof._diagnosis.evidence import Beside, Evidence, Field
+from gradproof._diagnosis.evidence import Evidence
+from gradproof._diagnosis.fields import Beside, Field
 from gradproof._report.diagnoses import Diagnosis
 
 BAR = 1e-9
@@ -13,7 +14,7 @@ G = RNG.standard_normal(24)
 X = RNG.standard_normal(24)
 M = RNG.standard_normal((8, 8))
 W = RNG.standard_normal((6, 5))
-I, J = np.indices((8, 8))
+ROW, COLUMN = np.indices((8, 8))
 SYMMETRIC = M + M.T
 #: A matrix that differs from its transpose by a thousandth of it.
 NEARLY = M + M.T + 1e-3 * (M - M.T)
@@ -135,7 +136,7 @@ def test_order_of_memory():
 
 
 def test_off_diagonal_doubled_on_a_nearly_symmetric_matrix():
-    found = said(field(np.where(I != J, 2 * NEARLY, NEARLY), NEARLY))
+    found = said(field(np.where(ROW != COLUMN, 2 * NEARLY, NEARLY), NEARLY))
     assert {str(one.kind) for one in found} == {"conditional", "factor"}
     assert "off the diagonal" in found[0].place
 
@@ -305,11 +306,11 @@ def test_a_random_subset_has_no_condition():
 @pytest.mark.parametrize(
     ("mask", "words"),
     [
-        (I == J, "on the diagonal"),
-        (J > I, "above the diagonal"),
-        (J % 2 == 1, "every second"),
-        (J >= 6, "[:, 6:8]"),
-        (I == 3, "w[3, :]"),
+        (ROW == COLUMN, "on the diagonal"),
+        (COLUMN > ROW, "above the diagonal"),
+        (COLUMN % 2 == 1, "every second"),
+        (COLUMN >= 6, "[:, 6:8]"),
+        (ROW == 3, "w[3, :]"),
     ],
 )
 def test_places(mask, words):
@@ -319,13 +320,13 @@ def test_places(mask, words):
 
 
 def test_a_diagonal_with_an_entry_more_is_not_the_diagonal():
-    mask = (I == J) | ((I == 2) & (J == 5))
+    mask = (ROW == COLUMN) | ((ROW == 2) & (COLUMN == 5))
     places = [one.place for one in said(field(np.where(mask, 2 * M, M), M))]
     assert "w on the diagonal" not in places
 
 
 def test_zero_under_a_condition():
-    found = said(field(np.where(I == J, M, 0), M))
+    found = said(field(np.where(ROW == COLUMN, M, 0), M))
     assert found[0].kind == "zero"
     assert "off the diagonal" in found[0].place
 

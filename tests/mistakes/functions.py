@@ -133,7 +133,7 @@ def _mixture(np: Any, logits: Any, means: Any, data: Any) -> Any:
 
 
 def _convolution(np: Any, kernel: Any, image: Any, target: Any) -> Any:
-    k, h, w = kernel.shape[0], *target.shape
+    k, (h, w) = kernel.shape[0], target.shape
     parts = [kernel[i, j] * image[i : i + h, j : j + w] for i in range(k) for j in range(k)]
     return ((sum(parts[1:], parts[0]) - target) ** 2).mean()
 
@@ -403,25 +403,52 @@ _RULES = {
     "softplus vjp": Function(_softplus, normal((8, 9)), claim="vjp"),
     "gelu vjp": Function(_gelu, normal((60,)), 1, "jax", "vjp"),
     "tanh vjp": Function(
-        _tanh, normal((7, 12)), 1, "jax", "vjp", {"tanh' left out": (_identity, "missing_factor straight_through")}
+        _tanh,
+        normal((7, 12)),
+        1,
+        "jax",
+        "vjp",
+        {"tanh' left out": (_identity, "missing_factor straight_through")},
     ),
     "cumsum vjp": Function(
-        _cumsum, normal((5, 14)), claim="vjp", wrong={"straight through": (_identity, "straight_through")}
+        _cumsum,
+        normal((5, 14)),
+        claim="vjp",
+        wrong={"straight through": (_identity, "straight_through")},
     ),
     "logsumexp vjp": Function(_logsumexp, normal((9, 8)), claim="vjp"),
     "matmul vjp": Function(_matmul, normal((6, 7), (7, 5)), 2, "jax", "vjp"),
     "bias vjp": Function(
-        _bias, normal((13, 10), (10,)), 2, "numpy", "vjp",
+        _bias,
+        normal((13, 10), (10,)),
+        2,
+        "numpy",
+        "vjp",
         {"mean over the batch": (_bias_of_mean, "factor reduced")},
     ),
     "normalise vjp": Function(
-        _normalised, normal((8, 9)), 1, "jax", "vjp", {"norm detached": (_norm_detached, "missing_term")}
+        _normalised,
+        normal((8, 9)),
+        1,
+        "jax",
+        "vjp",
+        {"norm detached": (_norm_detached, "missing_term")},
     ),
     "pair vjp": Function(
-        _pair, normal((30,)), 1, "numpy", "vjp", {"second output left out": (_first_of_pair, "partial missing_term")}
+        _pair,
+        normal((30,)),
+        1,
+        "numpy",
+        "vjp",
+        {"second output left out": (_first_of_pair, "partial missing_term")},
     ),
     "softplus jvp": Function(
-        _softplus, normal((20,)), 1, "jax", "jvp", {"straight through": (_identity, "straight_through missing_factor")}
+        _softplus,
+        normal((20,)),
+        1,
+        "jax",
+        "jvp",
+        {"straight through": (_identity, "straight_through missing_factor")},
     ),
     "matmul jvp": Function(_matmul, normal((6, 7), (7, 5)), 2, "numpy", "jvp"),
     "net jac": Function(_net, normal((6,), (9, 6)), 1, "jax", "jac"),

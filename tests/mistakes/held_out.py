@@ -173,7 +173,12 @@ HELD_OUT = {
     "pooling": Function(_pooled, normal((5, 21), (7, 4), (5, 4)), 2, "torch"),
     "channels": Function(_channels, normal((4, 30), (6, 4, 5), (6, 26)), 2, "torch"),
     "swish vjp": Function(
-        _swish, normal((6, 11)), 1, "jax", "vjp", {"straight through": (_identity, "straight_through")}
+        _swish,
+        normal((6, 11)),
+        1,
+        "jax",
+        "vjp",
+        {"straight through": (_identity, "straight_through")},
     ),
     "sigmoid vjp": Function(
         _sigmoid,
@@ -190,5 +195,3 @@ HELD_OUT = {
         _growth, lambda rng: (rng.normal(size=7) / 2, rng.normal(size=(15, 7))), 1, "numpy", "hess"
     ),
 }
-
-

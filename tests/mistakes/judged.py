@@ -148,7 +148,9 @@ class Problem:
             pairs = zip(names[:by], claim.claimed[0], claim.right[0], strict=True)
             return [Leaf(*pair, beside, int(self.name == "complex"), tol) for pair in pairs]
         if kind == "jvp":
-            claimed, right = (np.stack([own[0] for own in one]) for one in (claim.claimed, claim.right))
+            claimed, right = (
+                np.stack([own[0] for own in one]) for one in (claim.claimed, claim.right)
+            )
             tangents = np.stack([host(_first(one)) for one in claim.asked])
             beside = {**x, "func's values": host(value), "the tangent": tangents}
             return [Leaf("", claimed, right, beside, 1, tol)]
@@ -193,10 +195,9 @@ def _counted(made: Made) -> Iterator[Cost]:
 
         return diagnosed
 
-    with (
-        mock.patch.object(judge, "diagnosed", wrapped(judge.diagnosed)),
-        mock.patch.object(judge, "diagnosed_columns", wrapped(judge.diagnosed_columns)),
-    ):
+    names = ("diagnosed", "diagnosed_columns")
+    patched = {name: wrapped(getattr(judge, name)) for name in names}
+    with mock.patch.multiple(judge, **patched):
         yield cost
 
 
@@ -239,8 +240,7 @@ def _stale(problem: Problem) -> Any:
 
     def rule(args: tuple[Any, ...], other: Any) -> list[Any]:
         moved = [
-            problem.made.back(host(a) + step * g, a)
-            for a, g in zip(args[:by], slopes, strict=True)
+            problem.made.back(host(a) + step * g, a) for a, g in zip(args[:by], slopes, strict=True)
         ]
         return problem.rule((*moved, *args[by:]), other)
 
@@ -279,5 +279,7 @@ def cases(job: tuple[str, str, int, int]) -> list[Case]:
         claim = problem.claim(rule=problem.made.right(func))
         found.append(_case(problem, words, claim, kinds))
     if problem.function.claim == "grad":
-        found.append(_case(problem, "stale: a step before", problem.claim(rule=_stale(problem)), "stale"))
+        found.append(
+            _case(problem, "stale: a step before", problem.claim(rule=_stale(problem)), "stale")
+        )
     return found

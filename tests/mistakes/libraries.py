@@ -111,7 +111,9 @@ class Made:
         @functools.wraps(made)
         def wide(*args: Any) -> Any:
             if library == "torch":
-                single = [a.float() if torch.is_tensor(a) and a.is_floating_point() else a for a in args]
+                single = [
+                    a.float() if torch.is_tensor(a) and a.is_floating_point() else a for a in args
+                ]
                 return made(*single).to(args[0].dtype)
             single = [a.astype(jnp.float32) if hasattr(a, "astype") else a for a in args]
             return jax.tree.map(lambda y: y.astype(args[0].dtype), made(*single))
@@ -162,7 +164,6 @@ class Made:
 
 
 def _signature(func: Any) -> Any:
-
 
     return inspect.signature(func)
 

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,12 +134,20 @@ def _arranged(g: np.ndarray, given: Given, rng: Any) -> Iterator[_Own]:
         )
     for axis in axes:
         if g.shape[axis] > 2:
-            yield _Own("rolled", lambda a, axis=axis: np.roll(a, 1, axis), "shifted")
-            yield _Own("reversed", lambda a, axis=axis: np.flip(a, axis), "permuted")
-            yield _Own("shifted", lambda a, axis=axis: _shifted(a, axis), "shifted")
+            yield _Own("rolled", partial(np.roll, shift=1, axis=axis), "shifted")
+            yield _Own("reversed", partial(np.flip, axis=axis), "permuted")
+            yield _Own("shifted", partial(_shifted, axis=axis), "shifted")
     if not given.batch and g.size > 5:
         order = rng.permutation(g.size)
         yield _Own("permuted", lambda a: a.ravel()[order].reshape(a.shape), "permuted")
+
+
+def _times(a: np.ndarray, factor: Any) -> np.ndarray:
+    return np.asarray(a * factor)
+
+
+def _repeated(a: np.ndarray, of: Any, axis: int) -> np.ndarray:
+    return np.broadcast_to(of(a, axis, keepdims=True), a.shape)
 
 
 def _shifted(a: np.ndarray, axis: int) -> np.ndarray:
@@ -155,11 +164,11 @@ def _along(g: np.ndarray, given: Given, rng: Any) -> Iterator[_Own]:
         n = g.shape[axis]
         if n < 3:
             continue
-        yield _Own("times 1 / length", lambda a, n=n: a / n, "factor reduced")
+        yield _Own("times 1 / length", partial(_times, factor=1 / n), "factor reduced")
         for name, of in (("sum", np.sum), ("mean", np.mean)):
             yield _Own(
                 f"{name} along an axis",
-                lambda a, of=of, axis=axis: np.broadcast_to(of(a, axis, keepdims=True), a.shape),
+                partial(_repeated, of=of, axis=axis),
                 "reduced",
             )
 
@@ -177,7 +186,7 @@ def _masked(g: np.ndarray, k: int, given: Given, rng: Any) -> Iterator[_Own]:
             more = "" if place else " conditional"
             yield _Own(
                 f"{how} {name}",
-                lambda a, mask=mask, factor=factor: np.where(mask, a * factor, a),
+                partial(_times, factor=np.where(mask, factor, 1.0)),
                 kinds + more + (" partial" if "subset" in name else ""),
             )
 
@@ -238,13 +247,13 @@ def _elementwise(g: np.ndarray, x: np.ndarray) -> Iterator[_Own]:
     ):
         if np.abs(factor).max() < 1e4 * np.abs(factor).min():
             yield _Own(
-                f"lacks a factor {name}", lambda a, factor=factor: a / factor, "missing_factor"
+                f"lacks a factor {name}", partial(_times, factor=1 / factor), "missing_factor"
             )
 
 
 def _numbers(g: np.ndarray) -> Iterator[_Own]:
     for name, bits in (("bfloat16", 8), ("float16", 11), ("float32", 24)):
-        yield _Own(f"rounded to {name}", lambda a, bits=bits: rounded(a, bits), "precision")
+        yield _Own(f"rounded to {name}", partial(rounded, bits=bits), "precision")
     if g.size > 8:
         top = float(f"{np.quantile(np.abs(g), 0.6):.3g}")
         if top:
@@ -277,7 +286,7 @@ def _terms(g: np.ndarray, given: Given, k: int, rng: Any) -> Iterator[_Own]:
         if len(axes) > 1 and g.shape[axis] > 2:
             shape = [1 if n == axis else length for n, length in enumerate(g.shape)]
             own = size * rng.standard_normal(shape)
-            yield _Own("constant along an axis", lambda a, own=own: a + own, "missing_term")
+            yield _Own("constant along an axis", partial(np.add, own), "missing_term")
     if given.batch:
         signs = np.array([1.0, -1.0]).reshape(2, *[1] * (g.ndim - 1))
         yield _Own("conjugate", lambda a: a * signs, "conjugate")

@@ -189,7 +189,7 @@ def _factor(one: Diagnosis, leaf: Leaf, leaves: list[Leaf]) -> bool | None:
     words = re.sub(r"(\w) ([(_])", r"\1 * \2", words)
     try:
         with np.errstate(all="ignore"):
-            value = eval(words, {"abs": np.abs}, names)  # noqa: S307
+            value = eval(words, {"abs": np.abs}, names)
             return leaf.is_right(leaf.claimed * value if lacks else leaf.claimed / value)
     except (SyntaxError, NameError, TypeError):
         return None
@@ -207,7 +207,11 @@ def _arranged(one: Diagnosis, leaf: Leaf, leaves: list[Leaf]) -> bool | None:
         return any(leaf.is_right(np.flip(claim, axis)) for axis in axes)
     if found := re.search(r"is (rolled|shifted) by ([+-]\d+)", text):
         by = int(found[2])
-        return any(_moved(leaf, np.roll(claim, sign * by, a), a, by, found[1]) for a in axes for sign in (1, -1))
+        return any(
+            _moved(leaf, np.roll(claim, sign * by, a), a, by, found[1])
+            for a in axes
+            for sign in (1, -1)
+        )
     if "halves" in text or "permuted" in text:
         near = np.abs(np.sort(claim, axis=None) - np.sort(leaf.right, axis=None))
         return bool((near <= leaf.bar).all())
