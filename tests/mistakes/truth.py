@@ -307,9 +307,11 @@ def _masks(words: str, leaf: Leaf) -> list[np.ndarray] | None:
         if like is None:
             return None
         like = np.abs(like) if size else like
-        slack = 1e-2 * abs(limit)  # a limit is said in three digits
-        near = [limit, limit - slack, limit + slack]
-        return [{"<": like < v, ">": like > v, "=": like == limit}[found[2]] for v in near]
+        mask = {"<": like < limit, ">": like > limit, "=": like == limit}[found[2]]
+        if found[2] == "=":
+            return [mask]
+        near = np.abs(like - limit) <= 5e-3 * abs(limit)  # a limit is said in three digits
+        return [np.where(near, leaf.wrong, mask)]
     several = []
     for axis in axes:
         n = shape[axis]
@@ -333,10 +335,10 @@ def _index(part: str) -> Any:
 
 def _listed(count: int, words: str, leaf: Leaf) -> list[np.ndarray]:
     """Return the wrong entries, if it is so many, and those that are listed are among them."""
-    zero = leaf.claimed == 0
-    mask = leaf.wrong if leaf.wrong.sum() == count else zero | leaf.wrong
-    if mask.sum() != count and not leaf.batch:  # of some of the tangents
+    off = leaf.claimed != leaf.right
+    if not leaf.wrong.sum() <= count <= off.sum() and not leaf.batch:  # of some of the tangents
         return [np.zeros(leaf.claimed.shape, dtype=bool)]
+    mask = off if off.any() else leaf.wrong
     return [mask]
 
 
