@@ -164,13 +164,13 @@ def _labels(rng: Any, rows: int, classes: int) -> Any:
 
 
 def _drawn_mlp(rng: Any) -> tuple[Any, ...]:
-    w, b, v, c, x, y = normal((7, 9), (9,), (9, 4), (4,), (16, 7), (16, 4))(rng)
+    w, b, v, c, x, y = normal((5, 7), (7,), (7, 3), (3,), (16, 5), (16, 3))(rng)
     return w / 2, b, v / 3, c, x, y
 
 
 def _drawn_deep(rng: Any) -> tuple[Any, ...]:
-    w1, w2, w3, x = normal((6, 12), (12, 12), (12, 5), (11, 6))(rng)
-    return w1 / 2, w2 / 3, w3, x, _labels(rng, 11, 5)
+    w1, w2, w3, x = normal((5, 6), (6, 6), (6, 4), (11, 5))(rng)
+    return w1 / 2, w2 / 3, w3, x, _labels(rng, 11, 4)
 
 
 def _drawn_cross(rng: Any) -> tuple[Any, ...]:
@@ -197,8 +197,8 @@ def _drawn_process(rng: Any) -> tuple[Any, ...]:
 
 
 def _drawn_dropout(rng: Any) -> tuple[Any, ...]:
-    x, w = normal((14, 11), (11, 3))(rng)
-    return x, w, (rng.random((14, 11)) < 0.8).astype(float)
+    x, w = normal((9, 8), (8, 3))(rng)
+    return x, w, (rng.random((9, 8)) < 0.8).astype(float)
 
 
 _ARRAYS = {
@@ -206,7 +206,7 @@ _ARRAYS = {
     "deep mlp": Function(_deep, _drawn_deep, 3, "jax"),
     "rms norm": Function(
         _rms_norm,
-        normal((9, 16), (16,), (9, 16)),
+        normal((5, 11), (11,), (5, 11)),
         2,
         "jax",
         wrong={"root mean square detached": (_rms_detached, "missing_term")},
@@ -222,8 +222,8 @@ _ARRAYS = {
     "covariance": Function(_covariance, normal((6, 6), (20, 6)), 1, "jax", wide=True),
     "gaussian process": Function(_gaussian_process, _drawn_process, 3, "jax", wide=True),
     "mixture": Function(_mixture, normal((5,), (5, 3), (40, 3)), 2, "jax"),
-    "convolution": Function(_convolution, normal((3, 3), (12, 14), (10, 12)), 2),
-    "cosine": Function(_cosine, normal((40,), (40,)), 2),
+    "convolution": Function(_convolution, normal((3, 3), (7, 9), (5, 7)), 2),
+    "cosine": Function(_cosine, normal((25,), (25,)), 2),
     "dropout": Function(_dropout, _drawn_dropout, 2, "jax"),
     "laplacian": Function(_laplacian, normal((20, 20), (20, 20))),
     "separable": Function(_separable, normal((10_000,))),
@@ -299,14 +299,14 @@ def _drawn_complex(rng: Any) -> tuple[Any, ...]:
 _TORCH = {
     "attention": Function(
         _attention,
-        normal((9, 8), (11, 8), (11, 5), (9, 5)),
+        normal((5, 6), (7, 6), (7, 4), (5, 4)),
         3,
         "torch",
         wrong={"sum of the softmax detached": (_attention_detached, "missing_term")},
     ),
     "layer norm": Function(
         _layer_norm,
-        normal((10, 24), (24,), (24,), (10, 24)),
+        normal((5, 14), (14,), (14,), (5, 14)),
         3,
         "torch",
         wrong={"mean of the norm detached": (_layer_norm_detached, "missing_term")},
@@ -315,7 +315,7 @@ _TORCH = {
     "embedding": Function(_embedding, _drawn_embedding, 2, "torch"),
     "huber": Function(_huber, normal((12,), (), (40, 12), (40,)), 2, "torch"),
     "temperature": Function(_temperature, _drawn_heat, 2, "torch"),
-    "gelu net": Function(_gelu_net, normal((8, 10), (10, 6), (15, 8)), 2, "torch"),
+    "gelu net": Function(_gelu_net, normal((6, 8), (8, 4), (15, 6)), 2, "torch"),
     "complex": Function(_spectrum, _drawn_complex, 1, "torch"),
 }
 

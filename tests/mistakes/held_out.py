@@ -131,7 +131,7 @@ def _drawn_focal(rng: Any) -> tuple[Any, ...]:
 
 
 def _drawn_lstm(rng: Any) -> tuple[Any, ...]:
-    w, u, b, x = normal((4, 24), (6, 24), (24,), (3, 5, 4))(rng)
+    w, u, b, x = normal((4, 12), (3, 12), (12,), (3, 5, 4))(rng)
     return w / 2, u / 3, b / 3, x
 
 
@@ -149,12 +149,12 @@ HELD_OUT = {
     "focal loss": Function(_focal, _drawn_focal, 2),
     "batch norm": Function(
         _batch_norm,
-        normal((20, 12), (12,), (12,), (20, 12)),
+        normal((12, 7), (7,), (7,), (12, 7)),
         3,
         "jax",
         wrong={"mean of the norm detached": (_batch_norm_detached, "missing_term")},
     ),
-    "gated unit": Function(_gated, normal((12, 7), (7, 9), (7, 9)), 3),
+    "gated unit": Function(_gated, normal((6, 5), (5, 6), (5, 6)), 3),
     "student": Function(_student, normal((11,), (), (50, 11), (50,)), 2, "jax"),
     "ridge": Function(
         _ridge,
@@ -169,9 +169,9 @@ HELD_OUT = {
     "elastic": Function(_elastic, normal((900,), (900,))),
     "hinge": Function(_hinge, _drawn_focal, 2, "torch"),
     "lstm": Function(_lstm, _drawn_lstm, 3, "torch"),
-    "contrast": Function(_contrast, normal((9, 10), (11, 10), (9, 11)), 2, "torch"),
-    "pooling": Function(_pooled, normal((5, 21), (7, 4), (5, 4)), 2, "torch"),
-    "channels": Function(_channels, normal((4, 30), (6, 4, 5), (6, 26)), 2, "torch"),
+    "contrast": Function(_contrast, normal((6, 7), (8, 7), (6, 8)), 2, "torch"),
+    "pooling": Function(_pooled, normal((4, 15), (5, 3), (4, 3)), 2, "torch"),
+    "channels": Function(_channels, normal((3, 18), (4, 3, 4), (4, 15)), 2, "torch"),
     "swish vjp": Function(
         _swish,
         normal((6, 11)),

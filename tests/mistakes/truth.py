@@ -208,9 +208,7 @@ def _arranged(one: Diagnosis, leaf: Leaf, leaves: list[Leaf]) -> bool | None:
     if found := re.search(r"is (rolled|shifted) by ([+-]\d+)", text):
         by = int(found[2])
         return any(
-            _moved(leaf, np.roll(claim, sign * by, a), a, by, found[1])
-            for a in axes
-            for sign in (1, -1)
+            _moved(leaf, np.roll(claim, sign * by, a), a, by) for a in axes for sign in (1, -1)
         )
     if "halves" in text or "permuted" in text:
         near = np.abs(np.sort(claim, axis=None) - np.sort(leaf.right, axis=None))
@@ -229,9 +227,7 @@ def _orders(claim: np.ndarray, batch: int) -> Any:
         yield np.transpose(again, np.argsort((*lead, *order)))
 
 
-def _moved(leaf: Leaf, there: np.ndarray, axis: int, by: int, how: str) -> bool:
-    if how == "rolled":
-        return leaf.is_right(there)
+def _moved(leaf: Leaf, there: np.ndarray, axis: int, by: int) -> bool:
     n = there.shape[axis]
     inner = np.arange(abs(by), n - abs(by))
     near = np.abs(np.take(there - leaf.right, inner, axis))
