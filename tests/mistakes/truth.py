@@ -331,7 +331,7 @@ def _index(part: str) -> Any:
 
 def _listed(count: int, words: str, leaf: Leaf) -> list[np.ndarray]:
     """Return the wrong entries, if it is so many, and those that are listed are among them."""
-    off = leaf.claimed != leaf.right
+    off = (leaf.claimed != leaf.right) | (leaf.claimed == 0)
     if not leaf.wrong.sum() <= count <= off.sum() and not leaf.batch:  # of some of the tangents
         return [np.zeros(leaf.claimed.shape, dtype=bool)]
     mask = off if off.any() else leaf.wrong
