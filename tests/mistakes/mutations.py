@@ -183,11 +183,11 @@ def _masked(g: np.ndarray, k: int, given: Given, rng: Any) -> Iterator[_Own]:
             ("zero", 0.0, "zero"),
             ("times 2", 2.0, "factor"),
         ):
-            more = "" if place else " conditional"
+            more = " partial" if "subset" in name else "" if place else " conditional"
             yield _Own(
                 f"{how} {name}",
                 partial(_times, factor=np.where(mask, factor, 1.0)),
-                kinds + more + (" partial" if "subset" in name else ""),
+                kinds + more,
             )
 
 

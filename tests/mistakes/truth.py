@@ -65,8 +65,9 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
         return "wrong"
     named = any(str(one.kind) in kinds.split() for one in said)
     listed = any(re.search(r"in ([4-9]|\d\d+) of \d+ entries \(", one.place) for one in said)
-    if any(VAGUE in one.place for one in said) or (listed and "conditional" in kinds.split()):
-        return "vague"  # there is a condition
+    vague = any(VAGUE in one.place for one in said) or (listed and "conditional" in kinds.split())
+    if vague and "partial" not in kinds.split():
+        return "vague"  # there is a condition, or a place
     if None in true:  # the kind has to tell
         return "right" if named else "wrong"
     return "right" if named else "equivalent"
