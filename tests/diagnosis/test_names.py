@@ -40,9 +40,9 @@ def field(claimed, measured, name="w", *, x=None, sample=None, **more):
     )
 
 
-def said(*fields: Field) -> tuple[Diagnosis, ...]:
+def said(*fields: Field, cotangent: np.ndarray | None = None) -> tuple[Diagnosis, ...]:
     """Return what is said of fields."""
-    evidence = Evidence(list(fields))
+    evidence = Evidence(list(fields), cotangent=cotangent)
     wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
     right = frozenset(range(len(fields))) - wrong
     return diagnoses(evidence, named(evidence, wrong, right))
@@ -160,7 +160,17 @@ def test_shifted():
 
 
 def test_halves():
-    assert kinds(field(np.roll(G, 12), G)) == ["permuted"]
+    found = first(field(np.roll(G, 12), G))
+    assert found.kind == "permuted"
+    assert "halves swapped" in found.text
+
+
+def test_nearly_halves_are_permuted():
+    moved = np.roll(G, 12)
+    moved[[2, 3]] = moved[[3, 2]]
+    found = first(field(moved, G))
+    assert found.kind == "permuted"
+    assert "halves" not in found.text
 
 
 def test_permuted():
@@ -189,6 +199,16 @@ def test_reduced():
 def test_another_constant_along_an_axis_is_not_reduced():
     claimed = np.broadcast_to(np.linspace(-1, 2, 5), W.shape)
     assert "reduced" not in kinds(field(claimed, W))
+
+
+def test_the_first_row_of_the_cotangent_alone():
+    (found,) = said(field(W[0], W.sum(0)), cotangent=W)
+    assert found.kind == "reduced"
+    assert "first row of the cotangent" in found.text
+
+
+def test_another_row_of_the_cotangent_has_no_name():
+    assert said(field(W[2], W.sum(0)), cotangent=W) == ()
 
 
 def test_constant_missing():
@@ -337,6 +357,30 @@ def test_one_entry():
     found = first(field(claimed, G))
     assert found.kind == "sign"
     assert "w[5]" in found.place
+
+
+def test_two_entries_are_listed_though_they_share_a_condition():
+    claimed = G.copy()
+    claimed[[22, 23]] *= -1
+    found = first(field(claimed, G))
+    assert found.kind == "sign"
+    assert "w[22:24]" in found.place
+
+
+def test_many_entries_without_a_condition_are_listed():
+    wrong = np.zeros(24, dtype=bool)
+    wrong[[1, 6, 11, 12, 17]] = True
+    found = first(field(np.where(wrong, 2 * G, G), G, x=X[::-1] ** 2))
+    assert found.kind == "factor"
+    assert "in 5 of 24 entries" in found.place
+
+
+def test_a_subset_of_a_sample():
+    draw = np.random.default_rng(3)
+    large, wrong = draw.standard_normal((60, 60)), draw.random((60, 60)) < 0.4
+    found = said(field(np.where(wrong, -large, large), large, sample=50))
+    assert [str(one.kind) for one in found] == ["sign", "partial"]
+    assert "without a pattern" in found[0].place
 
 
 def test_one_entry_with_an_odd_factor_has_no_kind():

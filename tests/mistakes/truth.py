@@ -107,7 +107,7 @@ def _placed(place: str, leaves: list[Leaf]) -> tuple[list[Leaf], str]:
 
 
 def _true_of(one: Diagnosis, leaf: Leaf, condition: str, leaves: list[Leaf]) -> bool | None:
-    if not leaf.wrong.any():
+    if np.array_equal(leaf.claimed, leaf.right):
         return False
     masks = [np.ones(leaf.claimed.shape, dtype=bool)]
     if condition:
