@@ -360,11 +360,12 @@ def test_one_entry():
 
 
 def test_two_entries_are_listed_though_they_share_a_condition():
-    claimed = G.copy()
-    claimed[[22, 23]] *= -1
-    found = first(field(claimed, G))
+    claimed, x = G.copy(), X.copy()
+    claimed[[3, 20]] *= -1
+    x[[3, 20]] = 9.0
+    found = first(field(claimed, G, x=x))
     assert found.kind == "sign"
-    assert "w[22:24]" in found.place
+    assert "(w[3], w[20])" in found.place
 
 
 def test_many_entries_without_a_condition_are_listed():
