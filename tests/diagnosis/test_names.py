@@ -1,10 +1,12 @@
 """Each mistake by its name, beside a neighbour that tempts: numbers alone, no func is called."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gradproof._diagnosis.choose import diagnoses, named
-from gradproof._diagnosis.evidence import Evidence
+from gradproof._diagnosis.evidence import Evidence, Sum
 from gradproof._diagnosis.fields import Beside, Field
 from gradproof._report.diagnoses import Diagnosis
 
@@ -416,3 +418,17 @@ def test_another_array_has_no_name():
 def test_a_sample_of_a_wrong_sign():
     large = np.random.default_rng(3).standard_normal((40, 40))
     assert kinds(field(-large, large, sample=12)) == ["sign"]
+
+
+def test_a_row_of_zeros_beside_another_mistake_is_not_all():
+    claimed = np.roll(M, 1, 0)
+    claimed[0] = 0
+    own = replace(field(claimed, M), where=np.arange(4), measured=M[0, :4], bar=np.full(4, BAR))
+
+    def ask(weights):
+        error = np.array([((M - claimed) * weights[0]).sum()])
+        return Sum(weights, error, np.array([BAR]))
+
+    wrong = frozenset({0})
+    found = named(Evidence([own], ask=ask), wrong, frozenset()).named
+    assert 0 not in found or found[0].kind != "zero"

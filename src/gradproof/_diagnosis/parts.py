@@ -9,7 +9,7 @@ import numpy as np
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
 from .conditions import Condition, conditions, without_claim
-from .evidence import Case
+from .evidence import Case, blur
 from .factors import fitted, from_sums, known, sharpest, times
 from .fields import Field, entry_of, part_of, shown
 from .named import Named
@@ -29,6 +29,8 @@ def zeros(case: Case) -> Iterator[Named]:
     inside = own.taken(zero)
     if (own.wrong & ~inside).any() or (shown(own) & inside & ~own.wrong).any():
         return
+    if _off_elsewhere(case, zero):
+        return
     where = _described(own, zero)
     also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}
     text = "is 0, and func's slope is not,"
@@ -39,6 +41,21 @@ def zeros(case: Case) -> Iterator[Named]:
         least=1.0,
         also=(*where.also, *also.get(where.condition, ())),
     )
+
+
+def _off_elsewhere(case: Case, inside: np.ndarray) -> bool:
+    """Tell whether a sum of the entries outside is off: more is wrong than what is 0."""
+    own, ask = case.own, case.evidence.ask
+    if own.whole or ask is None or inside.all():
+        return False
+    rng = np.random.default_rng(2)
+    weights = rng.uniform(1, 2, own.shape) * rng.choice([-1.0, 1.0], own.shape)
+    weights = np.where(inside, 0.0, weights)
+    one = ask({case.k: weights})
+    if one is None:
+        return False
+    allowed = float(one.bar[0]) + float(blur(own.claimed, weights, own.rounding)[0])
+    return abs(float(one.error[0])) > allowed
 
 
 def not_finite(case: Case) -> Iterator[Named]:
