@@ -49,6 +49,10 @@ class Evidence:
         Lengths of axes of func's arguments and values, which a factor may be, too.
     cotangent : ndarray, optional
         What func's values are weighed by, in their shape.
+    lengths : tuple of int
+        Lengths of axes of func's arguments and values, which a factor may be, too.
+    cotangent : ndarray, optional
+        What func's values are weighed by, in their shape.
     subject : callable
         From the name of a field to the words for the claim: "the gradient by `w`".
     """

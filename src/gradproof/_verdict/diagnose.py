@@ -31,6 +31,8 @@ from .stale import stale
 #: What goes wrong while a mistake is named does not take the verdict back; tests want to see it.
 CAUGHT: tuple[type[Exception], ...] = (Exception,)
 UNNAMED = "the mistake could not be named, which is a defect of gradproof"
+#: What is claimed, in words.
+_OF_VALUES, _OF_SLOPES = "the gradient by {}", "the Hessian times a random tangent, by {},"
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
 #: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
@@ -225,6 +227,9 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
     """Look at ever more entries until what is wrong has a name; the first look costs nothing."""
     survey, leaves = probes.survey, point.leaves
     rng = survey.rng("diagnosis")
+    # Of slopes of func along a tangent, each of several calls, the gradient is another thing.
+    slopes = survey.scalar.values.cost > 1
+    subject = (_OF_SLOPES if slopes else _OF_VALUES).format
     cotangent = next((b.values for b in beside if b.name == COTANGENT), None)
     suspects, right, sums = list(range(len(leaves))), set[int](), probes.known()
 
@@ -244,7 +249,9 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
             probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
             for k, leaf in enumerate(leaves)
         ]
-        evidence = Evidence(fields, sums, ask, numbers, lengths(survey.scalar.values), cotangent)
+        evidence = Evidence(
+            fields, sums, ask, numbers, lengths(survey.scalar.values), cotangent, subject
+        )
         wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
         seen = {k for k, own in enumerate(fields) if own.whole}
         found = named(evidence, wrong, frozenset(right | seen) - wrong)

@@ -1,6 +1,6 @@
 """Whether a claim is the gradient at another point, a step of descent away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,9 @@ from .._report.diagnoses import Kind
 #: often the best one is improved. No call of func is among these.
 _STEPS = 2.0 ** np.arange(2, -10, -1)
 _IMPROVED = 8
+#: What the best of these leaves unexplained, at most, as a share: steps are a factor of 2 apart, so
+#: that the right one is within 1.5 times one of them, which explains half of the error.
+_FAR_MORE = 0.6
 #: How often a step along the gradient that it leads to is gone again.
 _AGAIN = 40
 #: A step has settled where it changes by less, as a share: a few units in the last place of a bar.
@@ -47,16 +50,17 @@ def stale(evidence: Evidence, wrong: frozenset[int], x: np.ndarray, near: Near) 
     if measured < _LEAST or not size or g.size != x.size:
         return {}
     unit = max(float(np.linalg.norm(x)), 1e-300) / size
-    for again in (0, _AGAIN):
-        for step, claim in _best(evidence, partial(_back, near, g, again), unit):
-            found = _names(evidence, wrong, claim)
-            if found:
-                back = f"a step of {abs(step):.3g} times it {'before' if step > 0 else 'after'} x"
-                text = f"is the gradient at another point, {back}: computed before an update?"
-                return {
-                    k: Named(Kind.STALE, text, predicted, 1, value=step)
-                    for k, predicted in found.items()
-                }
+    first = _scanned(evidence, partial(_back, near, g, 0), unit)
+    for again in (0, _AGAIN) if first else ():
+        told = _improved(evidence, partial(_back, near, g, again), first)
+        found = {} if told is None else _names(evidence, wrong, told[1])
+        if told is not None and found:
+            back = f"a step of {abs(told[0]):.3g} times it {'before' if told[0] > 0 else 'after'} x"
+            text = f"is the gradient at another point, {back}: computed before an update?"
+            return {
+                k: Named(Kind.STALE, text, predicted, 1, value=told[0])
+                for k, predicted in found.items()
+            }
     return {}
 
 
@@ -72,31 +76,39 @@ def _back(near: Near, g: np.ndarray, again: int, step: float) -> np.ndarray | No
     return found
 
 
-def _best(
+def _scanned(
     evidence: Evidence, at: Callable[[float], np.ndarray | None], unit: float
-) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield the step that explains most, and the claim there, if it explains more than none."""
-    tried = [(0.0, np.concatenate([own.claimed.reshape(-1) for own in evidence.fields]))]
+) -> list[float]:
+    """Return the two steps that explain most, if they explain far more than none; else nothing."""
+    here = np.concatenate([own.claimed.reshape(-1) for own in evidence.fields])
+    tried = []
     for share in np.concatenate([_STEPS, -_STEPS]):
         claim = at(float(share) * unit)
         if claim is not None and np.isfinite(claim).all():
-            tried.append((float(share) * unit, claim))
-    tried.sort(key=lambda one: float(np.linalg.norm(_left(evidence, one[1]))))
-    if tried[0][0] == 0.0 or len(tried) < 2:
-        return
-    (step, claim), (other, there) = tried[:2]
+            left = float(np.linalg.norm(_left(evidence, claim)))
+            tried.append((left, float(share) * unit))
+    tried.sort()
+    enough = len(tried) > 1 and tried[0][0] < _FAR_MORE * np.linalg.norm(_left(evidence, here))
+    return [step for _, step in tried[:2]] if enough else []
+
+
+def _improved(
+    evidence: Evidence, at: Callable[[float], np.ndarray | None], steps: list[float]
+) -> tuple[float, np.ndarray] | None:
+    """Return the step that explains most, and the claim there: Gauss-Newton in one number."""
+    known = [(step, at(step)) for step in steps]
     for _ in range(_IMPROVED):
-        left, apart = _left(evidence, claim), _left(evidence, claim) - _left(evidence, there)
-        slope = apart / (step - other) if step != other else apart * 0
-        if not slope.any() or (np.abs(left) <= 1).all():
+        (other, there), (step, claim) = known[-2:]
+        if there is None or claim is None or not np.isfinite(claim).all():
+            return None
+        left = _left(evidence, claim)
+        slope = (left - _left(evidence, there)) / (step - other) if step != other else 0 * left
+        if not (np.isfinite(slope).all() and slope.any()) or (np.abs(left) <= 1).all():
             break
-        # Gauss-Newton in one number, its derivative by the secant.
         nearer = step - float(slope @ left) / float(slope @ slope)
-        found = at(nearer)
-        if found is None or not np.isfinite(found).all():
-            return
-        (other, there), (step, claim) = (step, claim), (nearer, found)
-    yield step, claim
+        known.append((nearer, at(nearer)))
+    step, claim = known[-1]
+    return None if claim is None or not np.isfinite(claim).all() else (step, claim)
 
 
 def _left(evidence: Evidence, claim: np.ndarray) -> np.ndarray:
