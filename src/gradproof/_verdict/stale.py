@@ -9,9 +9,9 @@ from .._diagnosis.evidence import Evidence
 from .._diagnosis.named import Named
 from .._report.diagnoses import Kind
 
-#: Steps that are tried at first, as shares of the size of x: 4 down to 2**-9, either way; and how
+#: Steps that are tried at first, as shares of the size of x: 1/2 down to 2**-9, either way; and how
 #: often the best one is improved. No call of func is among these.
-_STEPS = 2.0 ** np.arange(2, -10, -1)
+_STEPS = 2.0 ** np.arange(-1, -10, -1)
 _IMPROVED = 8
 #: What the best of these leaves unexplained, at most, as a share: steps are a factor of 2 apart, so
 #: that the right one is within 1.5 times one of them, which explains half of the error.
@@ -26,6 +26,7 @@ _LEAST = 4
 Near = Callable[[np.ndarray], np.ndarray | None]
 
 
+@np.errstate(all="ignore")  # far steps may lead out of the domain of the claim
 def stale(evidence: Evidence, wrong: frozenset[int], x: np.ndarray, near: Near) -> dict[int, Named]:
     """
     Return names for all fields that are wrong, if the claim elsewhere explains them.
