@@ -94,6 +94,7 @@ class Found:
         return {**found, **self.located}
 
 
+@np.errstate(all="ignore")  # of numbers near the largest and the smallest ones
 def named(
     evidence: Evidence,
     wrong: frozenset[int],
@@ -164,6 +165,7 @@ def _first(case: Case, catalogue: tuple[Hypotheses, ...]) -> Named | None:
     return None
 
 
+@np.errstate(all="ignore")  # of numbers near the largest and the smallest ones
 def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
     """Return what is said, fields with one mistake together; what explains most comes first."""
     groups: dict[tuple[object, ...], list[int]] = {}
