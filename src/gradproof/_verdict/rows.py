@@ -57,6 +57,9 @@ class EachValue:
             error = plus - minus - claimed
         if not np.isfinite(error).all():
             return True
+        # In units of the largest, so that no square overflows.
+        _, most = np.frexp(max(float(np.abs(v).max(initial=0.0)) for v in (error, claimed)))
+        error, claimed = np.ldexp(error, -most), np.ldexp(claimed, -most)
         # A factor that all have in common leaves the same share of each.
         share = float(error @ claimed) / float(claimed @ claimed or 1.0)
         return bool(np.linalg.norm(error - share * claimed) > 0.1 * np.linalg.norm(error))
