@@ -127,7 +127,7 @@ class TestForward:
         wrong = kernels.rms_norm(lambda dx, dw, x: (dx + 0.05 * x, dw))
         report = verify(wrong, "forward", x, w)
         assert [c.name for c in report.checks if c.verdict is Verdict.FAIL] == [
-            "vjp by args[0]" if kernels.library == "torch" else "vjp by x"
+            "vjp by primals[0]" if kernels.library == "torch" else "vjp by x"
         ]
 
     def test_inside_of_a_function(self, kernels):  # noqa: F811

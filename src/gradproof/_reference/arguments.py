@@ -61,8 +61,7 @@ class Arguments:
         tops = [_top(self._flat.paths[i]) for i in self._floating]
         self.moved = [k for k, top in enumerate(tops) if top in chosen]
         every = [argument_names(function, len(primals)) for function in functions]
-        nameless = [f"args[{i}]" for i in range(len(primals))]
-        called = next((names for names in every if names != nameless), nameless)
+        called = next((names for names in every if not _nameless(names)), every[0])
         self.names = [_name(self._flat.paths[i], called) for i in self._floating]
         self.held = [
             Part(name, tuple(array.shape), "not in argnums" if top is not None else "keyword")
@@ -148,6 +147,11 @@ class Arguments:
             if leaf is not None and not self._is_floating(leaf)
         ]
         return [path for path, _ in found], [leaf for _, leaf in found]
+
+
+def _nameless(names: list[str]) -> bool:
+    """Tell whether names are those of ``*args``, by their places alone."""
+    return all(name.endswith(f"[{i}]") for i, name in enumerate(names))
 
 
 def _top(path: str) -> int | None:

@@ -7,6 +7,9 @@ from .report import Interrupted, Report
 from .text import GRAVITY
 from .verdicts import Check, Verdict
 
+#: What needs no word before the name of a mistake, which says what is claimed.
+_PLAIN = ("gradient", "Jacobian", "vjp", "jvp", "Hessian", "hvp")
+
 
 def together(
     reports: list[tuple[str, Report]], checks: list[Check], nfev: int, ngev: int
@@ -35,6 +38,8 @@ def together(
     several = decides.verdict is Verdict.PASS or alone
     remarks = dict.fromkeys(remark for _, r in reports for remark in r.remarks)
     interrupted = any(r.interrupted for _, r in reports)
+    if main.diagnosis and decides.name not in _PLAIN and not alone:
+        main = replace(main, diagnosis=about(main, decides.name).diagnosis)
     return replace(
         main,
         verdict=decides.verdict,
@@ -50,6 +55,12 @@ def together(
         measured_in=next((r.measured_in for _, r in reports if r.measured_in), ""),
         scope=reports[0][1].scope.joined(r.scope for _, r in reports[1:]),
     )
+
+
+def about(report: Report, words: str) -> Report:
+    """Return a report that says first what it is about."""
+    named = tuple(replace(one, text=f"{words}: {one.text}") for one in report.diagnosis)
+    return replace(report, reason=f"{words}: {report.reason}", diagnosis=named)
 
 
 def whole(report: Report) -> Report:

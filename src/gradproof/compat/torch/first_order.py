@@ -3,13 +3,13 @@
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.autograd.gradcheck import GradcheckError
 
 from ..._checks.rules import DEEPER
+from ..._report.combined import about
 from ..._report.verdicts import Inconclusive, Verdict
 from ..._vectors.callables import checked_callable
 from ..._vectors.validation import real_number, tolerance
@@ -174,7 +174,7 @@ def _run(
         return True
     wrong = report.verdict is Verdict.FAIL
     if second:
-        report = replace(report, reason=f"second derivative: {report.reason}")
+        report = about(report, "second derivative")
         report = report.with_remarks([DEEPER] if wrong else [])
     if is_excepted:
         if wrong:
