@@ -94,7 +94,7 @@ def entries(case: Case) -> Iterator[Named]:
     """Yield names: some entries have the wrong sign, or are off by the same factor."""
     own = case.own
     count = int(own.wrong.sum())
-    if not count or count > own.wrong.size // 2 + 1 or own.claimed.size == 1:
+    if not count or count > own.claimed.size // 2 or own.claimed.size == 1:
         return
     if not (case.evidence.sums or own.whole):  # others may be wrong as well
         return
