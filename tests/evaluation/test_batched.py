@@ -10,9 +10,9 @@ from tests import examples as claims
 from tests.libraries import Arrays
 
 from gradproof import Verdict, approx_fprime, check_grad, verify_grad, verify_jac, verify_vjp
+from gradproof._backends.agreement import apart
 from gradproof._backends.standard.backend import StandardBackend
 from gradproof._evaluation import batches as batches
-from gradproof._evaluation.agreement import apart
 from gradproof._evaluation.options import Settings
 from gradproof._evaluation.values import Values
 from gradproof._vectors.point import Point

@@ -289,9 +289,12 @@ class TestJAX:
         from gradproof._backends.jax import traces
 
         made, original = [], traces._compiled
-        monkeypatch.setattr(
-            traces, "_compiled", lambda *a, **how: made.append(1) or original(*a, **how)
-        )
+
+        def compiled(*args, **how):
+            made.append(1)
+            return original(*args, **how)
+
+        monkeypatch.setattr(traces, "_compiled", compiled)
         monkeypatch.setattr(traces, "_KEPT", OrderedDict())
         jitted = self.jax.jit(lambda x: (x * x * x).sum())
         first = random(jitted, self.grad, self.x0, seed=1)
