@@ -545,3 +545,22 @@ def test_numbers_below_the_smallest_normal_one_of_single_precision(wide, factors
     wanted = "pass" if factors == (1, 1, 1) else "fail"
     for report in (verify_jvp(func, jvp, x0, seed=0), verify_vjp(func, vjp, x0, seed=0)):
         assert report.verdict == wanted, str(report)
+
+
+def test_the_rest_is_right_only_where_that_was_seen():
+    """What entries of 0 should be is not known, so that no sum of all entries shows the others."""
+    x0 = np.random.default_rng(0).uniform(0.5, 1.5, 1000)
+
+    def claim(factor):
+        def grad(x):
+            g = 3 * x**2
+            g[7] *= factor
+            return g
+
+        return grad
+
+    report = verify_grad(lambda x: np.sum(x**3), claim(-1.0), x0, seed=0)
+    assert report.right == ("the rest of x",)
+    report = verify_grad(lambda x: np.sum(x**3), claim(0.0), x0, seed=0)
+    assert report.diagnosis[0].kind == "zero"
+    assert report.right == ()

@@ -257,7 +257,7 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         found = named(evidence, wrong, frozenset(right | seen) - wrong)
         if found.settled(evidence):
             break
-        if entries and not wrong and len(suspects) == 1:
+        if entries == _STAGES[0] and not wrong and len(suspects) == 1:
             decode(probes, leaves[suspects[0]])
         if not entries and 1 < len(leaves) <= _LEAVES:
             suspects, right, more = by_leaf(probes, leaves, rng)
@@ -267,7 +267,10 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
     names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
         names = tuple(own.name for k, own in enumerate(fields) if k not in wrong)
+        # What is predicted of a field was held against these sums: then its rest is right, too.
+        told = {k for k, one in found.named.items() if one.predicted is not None}
         parts = [k for k, one in found.named.items() if one.inside is not None]
+        parts = [k for k in parts if k in told or fields[k].whole]
         names += tuple(f"the rest of {fields[k].name}" for k in parts)
     return Told(diagnoses(evidence, found), names, evidence, found)
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.evidence import Sum
 from .._diagnosis.fields import Field
-from .._evaluation.outcomes import BudgetSpent
 from .._lines.findings import Findings
 from .._lines.survey import Survey
 from .._numerics.blocks import LONG, product, single_weights
@@ -241,6 +240,3 @@ def places(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> list
     while len(chosen) < count:
         chosen[int(rng.integers(size))] = None
     return list(chosen)
-
-
-__all__ = ["BudgetSpent", "Evidence", "Probes", "places", "split"]
