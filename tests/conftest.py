@@ -82,8 +82,8 @@ __all__ = ["Arrays"]
 @pytest.fixture
 def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what a check that failed measures to name the mistake."""
-    for name in ("diagnosed", "diagnosed_columns"):
-        monkeypatch.setattr(f"gradproof._verdict.judge.{name}", lambda report, *_: report)
+    for name in ("diagnose", "diagnose_columns"):
+        monkeypatch.setattr(f"gradproof._verdict.{name}.diagnosed", lambda report, *_: report)
 
 
 @pytest.fixture(autouse=True)

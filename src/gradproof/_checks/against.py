@@ -14,10 +14,10 @@ from .._reference.products import Products
 from .._reference.report import Found, report_of
 from .._reference.runs import Runs, at_unlike_point
 from .._report.report import Report
+from .._report.verdicts import Verdict
 from .._vectors.callables import checked_callable
 from .._vectors.validation import chosen, flags, keywords, real_number, whole_number
 from .._verdict.options import Options
-from .against_named import diagnosed
 
 _MODES = ("vjp", "jvp")
 _ORDER = "0 for values alone, 1 for vjps and jvps as well, 2 for vjps of the vjp too"
@@ -179,7 +179,12 @@ def _compared(
     if forward and products.order:
         no_truth = cut(products, theirs, first.wide(first.points[0]), options.rng(2))
     found = Found(said, lost, tuple(checks), tuple(unseen), no_truth)
-    return diagnosed(report_of(first, results, found, options.seed, max_k), first)
+    report = report_of(first, results, found, options.seed, max_k)
+    if report.verdict is not Verdict.FAIL:
+        return report
+    from .against_named import diagnosed  # where there is a mistake to name
+
+    return diagnosed(report, first)
 
 
 def _paths(arguments: Arguments, both: tuple[Function, ...], *, has_aux: bool) -> list[str]:

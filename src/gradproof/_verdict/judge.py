@@ -33,8 +33,6 @@ from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie
 from .decision import Decision
-from .diagnose import Seen, diagnosed
-from .diagnose_columns import diagnosed as diagnosed_columns
 from .directions import number_of
 from .next_step import next_step, say_fewer_digits, stands_still
 from .nothing import with_slopes
@@ -42,6 +40,9 @@ from .options import Options
 from .rows import EachValue
 from .table import all_entries, few_entries, worst_of_columns
 from .wider import Look
+
+#: A problem, what was found of it, and the claim.
+Seen = tuple[Survey, Findings, np.ndarray]
 
 
 def of_gradient(
@@ -54,6 +55,11 @@ def of_gradient(
     if that does not tell, one with more digits. If it fails, with what kind of mistake it is.
     """
     report, seen = undiagnosed(values, u, claim, options, eps)
+    if report.verdict is not Verdict.FAIL:
+        return report
+    # What names mistakes is imported where there is one: it is a tenth of what importing takes.
+    from .diagnose import diagnosed
+
     return diagnosed(report, seen, (values, u, claim), options)
 
 
@@ -134,7 +140,11 @@ def of_columns(
         report = Look(values, u, columns.weighted(u), options, judged).report(coarsest)
     if not seen:
         return report
-    return diagnosed_columns(report, *seen[-1], getattr(claim, "name", ""), options.rng(11))
+    if report.verdict is not Verdict.FAIL:
+        return report
+    from .diagnose_columns import diagnosed
+
+    return diagnosed(report, *seen[-1], getattr(claim, "name", ""), options.rng(11))
 
 
 def _of_columns(
