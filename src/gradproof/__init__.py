@@ -12,6 +12,8 @@ from ._report.diagnoses import Diagnosis, Kind, WrongEntry, WrongPlace
 from ._report.report import Interrupted, Report
 from ._report.verdicts import Inconclusive, Verdict, WrongDerivative
 from ._version import __version__
+from ._watch.report import WatchedRule, WatchReport
+from ._watch.watch import Watch, watch
 from .compat.scipy.comparison import check_grad
 from .compat.scipy.differences import approx_fprime
 
@@ -23,6 +25,9 @@ __all__ = [
     "Kind",
     "Report",
     "Verdict",
+    "Watch",
+    "WatchReport",
+    "WatchedRule",
     "WrongDerivative",
     "WrongEntry",
     "WrongPlace",
@@ -37,6 +42,7 @@ __all__ = [
     "verify_jac",
     "verify_jvp",
     "verify_vjp",
+    "watch",
 ]
 
 # Their private modules are nobody's business: not in a traceback, a pickle or a page of the docs.

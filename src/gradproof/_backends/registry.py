@@ -12,6 +12,7 @@ import numpy as np
 
 from .numpy import NumPyBackend
 from .pytrees import Flat, flattened, one
+from .recorded import Recorder
 from .standard.backend import StandardBackend
 from .standard.directions import SHORTEST
 from .standard.precisions import Leafwise
@@ -26,6 +27,7 @@ __all__ = [
     "backend_of",
     "is_array",
     "one",
+    "recorder_of",
     "taken_apart",
 ]
 
@@ -148,6 +150,18 @@ def taken_apart(tree: Any) -> tuple[Backend, Flat]:
         if backend is not _NUMPY:
             return backend, flat
     return _NUMPY, flat
+
+
+@functools.cache
+def recorder_of(library: str) -> Recorder:
+    """Return what records calls of rules of a library that is imported: 'jax' or 'torch'."""
+    if library == "torch":
+        from .torch.recorded import TorchRecorder
+
+        return TorchRecorder()
+    from .jax.recorded import JAXRecorder
+
+    return JAXRecorder()
 
 
 def imported() -> list[Backend]:

@@ -13,6 +13,7 @@ from .._reference.layouts import other_layouts
 from .._reference.products import Products
 from .._reference.report import Found, report_of
 from .._reference.runs import Runs, at_unlike_point
+from .._report.combined import done
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.callables import checked_callable
@@ -144,7 +145,8 @@ def verify_against(
         raise TypeError(msg)
     products = Products(arguments, wanted, order, asked=modes is not None)
     with arguments.backend.widest_numbers(), np.errstate(all="ignore"):
-        return _compared(both, products, has_aux, COARSER.get(precision, 0.0), options, max_k)
+        found = _compared(both, products, has_aux, COARSER.get(precision, 0.0), options, max_k)
+    return done(found)
 
 
 def _compared(

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from .._backends.typing import Function
 from .._evaluation.options import Evaluation, Settings
 from .._evaluation.values import Values
-from .._report.combined import whole
+from .._report.combined import done
 from .._report.report import Report
 from .._vectors.callables import checked_callable
 from .._vectors.listed import Listed
@@ -142,7 +142,7 @@ def verify_autodiff(
         rules = Rules(
             deeper, listed, options, modes, vmap=vmap, depth=depth, below=rules, lacking=lacking
         )
-    return whole(rules.report())
+    return done(rules.report())
 
 
 def _refuse_beside_reference(given: dict[str, Any]) -> None:

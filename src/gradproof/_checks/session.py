@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from .._backends.typing import Function
 from .._evaluation.options import Evaluation, Settings
 from .._evaluation.values import Values
-from .._report.combined import together, whole
+from .._report.combined import done, together
 from .._report.report import Report
 from .._report.verdicts import NOT_REACHED, Check, Verdict
 from .._vectors.point import Point
@@ -95,4 +95,4 @@ class Session:
             except KeyboardInterrupt:
                 last = replace(last, interrupted=True)
             checks.append(Check(other, Verdict.INCONCLUSIVE, NOT_REACHED))
-        return whole(together([*others, (name, last)], checks, values.nfev, claim.calls))
+        return done(together([*others, (name, last)], checks, values.nfev, claim.calls))

@@ -12,6 +12,7 @@ from .._backends.typing import Array, Function
 from .._vectors.remarks import NOT_IN_BATCHES
 from .agreement import agreeing
 from .batches import Leafed, Refused, batched_from, run_of
+from .deadline import ticking
 from .options import Settings
 from .outcomes import BudgetSpent, Entries, Failed, Known, Points, outcome, quiet_of
 from .progress import Progress, progress_of
@@ -56,7 +57,7 @@ class Calls:
         if settings.workers is not None:
             self._workers = Workers(settings.workers, threads=backend.threads)
         self._progress = progress_of(settings)
-        self._tick = None if self._progress is None else self._progress.tick
+        self._tick = ticking(None if self._progress is None else self._progress.tick)
 
     def left(self) -> float:
         """Return the number of calls that the budget still allows."""

@@ -1,5 +1,6 @@
 """Several checks of one claim in one report."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from .reach import worst_of
@@ -61,6 +62,17 @@ def about(report: Report, words: str) -> Report:
     """Return a report that says first what it is about."""
     named = tuple(replace(one, text=f"{words}: {one.text}") for one in report.diagnosis)
     return replace(report, reason=f"{words}: {report.reason}", diagnosis=named)
+
+
+#: What is told of each check that a user makes, when it is done.
+LISTENERS: list[Callable[[Report], None]] = []
+
+
+def done(report: Report) -> Report:
+    """Return the report on a check that a user has made, as `whole` does, and tell who listens."""
+    for listener in tuple(LISTENERS):
+        listener(report)
+    return whole(report)
 
 
 def whole(report: Report) -> Report:

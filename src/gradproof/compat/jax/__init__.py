@@ -17,6 +17,7 @@ from typing import Any
 
 from ..._backends.typing import Function
 from ..._claims.gradient import pair
+from ..._report.combined import done
 from ..._report.report import Report
 from ..._report.verdicts import Inconclusive, Verdict, WrongDerivative
 from ..._vectors.callables import checked_callable
@@ -262,6 +263,7 @@ class _Verdicts:
     def add(self, name: str, report: Report) -> None:
         """Take a report on what is called `name`."""
         __tracebackhide__ = True
+        done(report)
         if report.verdict is Verdict.FAIL:
             self.wrong(str(report), name)
         if report.verdict is Verdict.INCONCLUSIVE:

@@ -11,7 +11,7 @@ import torch
 from ..._checks.cotangents import POSITIVE
 from ..._checks.rules import Rules
 from ..._evaluation.values import Values
-from ..._report.combined import whole
+from ..._report.combined import done
 from ..._report.report import Report
 from ..._report.verdicts import Check, Verdict
 from ..._vectors.layout import flat_numbers
@@ -216,7 +216,7 @@ def _judged(
     """Return the report on the derivatives, and whether the user's tolerances excuse it."""
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, lacking="raised")
-    report = whole(rules.report(others))
+    report = done(rules.report(others))
     remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
     if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
         remarks.append(

@@ -1,0 +1,217 @@
+"""Calls of hand-written rules of JAX, told to an observer while they are made."""
+
+import gc
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..recorded import Build, Call, Described, Looked, Observer, Recorder, Rule, place_of, qualified
+
+_KINDS = {"jax.custom_vjp": jax.custom_vjp, "jax.custom_jvp": jax.custom_jvp}
+_JAX = str(Path(jax.__file__).parent)
+_RULES: "WeakKeyDictionary[Any, Rule]" = WeakKeyDictionary()
+#: What traces a program for another purpose than to run it here: in such a one a callback would be
+#: seen, or refused. Functions of JAX's `api.py`, and files.
+_TRACE_ONLY = ("make_jaxpr_f", "eval_shape", "linear_transpose")
+_REFUSE = ("_export.py", "shard_map.py")
+
+
+class JAXRecorder(Recorder):
+    """Functions with a custom vjp or jvp."""
+
+    @contextmanager
+    def recording(self, observer: Observer) -> Iterator[None]:
+        originals = {kind: kind.__call__ for kind in _KINDS.values()}
+        for kind, original in originals.items():
+            kind.__call__ = _told(observer, original)
+        try:
+            yield
+        finally:
+            for kind, original in originals.items():
+                kind.__call__ = original
+
+    def settle(self) -> None:
+        jax.effects_barrier()
+
+    def defined(self, concerns: Callable[[Rule], bool]) -> list[Rule]:
+        kinds = tuple(_KINDS.values())
+        # Each module may keep its rules where it likes; the collector knows all objects.
+        found = {_known(one): None for one in gc.get_objects() if type(one) in kinds}
+        return [rule for rule in found if concerns(rule)]
+
+    def restored(self, described: Described, value: Any) -> Any:
+        if described.dtype.startswith("key<"):
+            return jax.random.wrap_key_data(value, impl=described.dtype[4:-1])
+        return jnp.asarray(value)
+
+    def host(self, value: Any) -> np.ndarray:
+        return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
+
+    def seen_as(self, value: Any) -> np.ndarray:
+        short = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4
+        return value.astype(np.float32) if short else value
+
+    def from_host(self, described: Described, numbers: np.ndarray) -> Any:
+        if described.dtype.startswith("key<"):
+            return np.asarray(jax.random.key_data(jax.random.key(0)))
+        return numbers.reshape(described.shape).astype(jnp.dtype(described.dtype))
+
+    def looked(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Looked:
+        rule: Any = call.target
+        values = jax.tree_util.tree_leaves(jax.eval_shape(lambda: rule(*args, **kwargs)))
+        results = tuple(
+            i for i, value in enumerate(values) if jnp.issubdtype(value.dtype, jnp.inexact)
+        )
+        if not isinstance(rule, jax.custom_vjp) or rule.symbolic_zeros:
+            return Looked(frozenset(), results)
+        bound = inspect.signature(rule.fun).bind(*args, **kwargs)
+        bound.apply_defaults()
+        static = set(rule.nondiff_argnums)
+        moved = [i for i in range(len(bound.args)) if i not in static]
+        kept: list[Any] = []
+
+        def backward() -> Any:
+            value, residuals = rule.fwd(*bound.args)
+            kept.append(rule.bwd(*(bound.args[i] for i in sorted(static)), residuals, value))
+            return value
+
+        jax.eval_shape(backward)
+        found = zip(moved, kept[-1], strict=True)
+        return Looked(frozenset(i for i, one in found if one is None), results)
+
+    @contextmanager
+    def undisturbed(self, call: Call) -> Iterator[None]:
+        before = bool(jax.config.jax_enable_x64)
+        wanted = dict(call.settings).get("x64", before)
+        jax.config.update("jax_enable_x64", wanted)
+        try:
+            yield
+        finally:
+            jax.config.update("jax_enable_x64", before)
+
+
+def _told(observer: Observer, original: Any) -> Any:
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807  # it stands for one
+        _tell(observer, self, args, kwargs)
+        return original(self, *args, **kwargs)
+
+    return __call__
+
+
+def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
+    rule = None
+    try:
+        rule = _known(target)
+        if not observer.concerns(rule):
+            return
+        call, arrays = _call(rule, target, args, kwargs)
+        take = observer.seen(call)
+        if take is None:
+            return
+        if not any(isinstance(array, jax.core.Tracer) for array in arrays):
+            take([np.array(array) for array in arrays])
+        elif _runs_here():
+            jax.debug.callback(partial(_copied, take), *arrays)
+    except Exception as err:
+        observer.failed(rule, err)
+
+
+def _copied(take: Callable[[list[Any]], None], *arrays: Any) -> None:
+    take([np.array(array) for array in arrays])
+
+
+def _known(target: Any) -> Rule:
+    rule = _RULES.get(target)
+    if rule is None:
+        made_by = next(name for name, kind in _KINDS.items() if isinstance(target, kind))
+        name = qualified(target.fun, getattr(target, "__name__", "?"))
+        rule = Rule(name, made_by, *place_of(*_parts(target)), "jax")
+        _RULES[target] = rule
+    return rule
+
+
+def _parts(target: Any) -> tuple[Any, ...]:
+    found = (getattr(target, name, None) for name in ("fun", "fwd", "bwd", "jvp"))
+    return tuple(part for part in found if part is not None)
+
+
+def _call(rule: Rule, target: Any, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
+    static = set(getattr(target, "nondiff_argnums", ()))
+    trees, arrays, owners, described, moved = [], [], [], [], []
+    for owner, arg in (*enumerate(args), *kwargs.items()):
+        # What a rule does not differentiate by may be anything, and is one leaf.
+        leaves, tree = ([arg], None) if owner in static else jax.tree_util.tree_flatten(arg)
+        trees.append((owner, tree, len(leaves)))
+        for leaf in leaves:
+            owners.append(owner)
+            if not isinstance(leaf, (jax.Array, np.ndarray, np.generic)):
+                described.append(leaf)
+                moved.append(False)
+                continue
+            array, followed = _without_transforms(leaf)
+            described.append(Described(tuple(array.shape), str(array.dtype)))
+            if jax.dtypes.issubdtype(array.dtype, jax.dtypes.extended):
+                array = jax.random.key_data(array)
+            arrays.append(array)
+            moved.append(followed)
+    known = tuple(moved) if any(moved) else None
+    settings = (("x64", bool(jax.config.jax_enable_x64)),)
+    structure = tuple((owner, str(tree)) for owner, tree, _ in trees)
+    made = Build(trees, _unflattened)
+    given = (
+        _parts(target),
+        target,
+        tuple(described),
+        tuple(owners),
+        made,
+        structure,
+        known,
+        settings,
+    )
+    return Call(rule, target, *given), arrays
+
+
+def _unflattened(tree: Any, leaves: list[Any]) -> Any:
+    return leaves[0] if tree is None else jax.tree_util.tree_unflatten(tree, leaves)
+
+
+def _without_transforms(array: Any) -> tuple[Any, bool]:
+    """
+    Return what an argument has for numbers, and whether it is differentiated by.
+
+    Of a batch under vmap the first element: a callback would be called for each of them.
+    """
+    followed = False
+    for _ in range(64):  # transforms of transforms
+        if hasattr(array, "batch_dim") and hasattr(array, "val"):
+            at, array = array.batch_dim, array.val
+            if at is not None:
+                array = array[(slice(None),) * at + (0,)]
+        elif hasattr(array, "primal") and hasattr(array, "tangent"):
+            followed = followed or type(array.tangent).__name__ != "Zero"
+            array = array.primal
+        else:
+            break
+    return array, followed
+
+
+def _runs_here() -> bool:
+    """Tell whether the program that is being traced is traced to be run, where it may call back."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        if file.startswith(_JAX):
+            file = file[len(_JAX) :]
+            if file.endswith(_REFUSE) or (name in _TRACE_ONLY and file.endswith("api.py")):
+                return False
+        frame = frame.f_back
+    return True

@@ -1,0 +1,312 @@
+"""Calls of hand-written rules of PyTorch, told to an observer while they are made."""
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch._functorch.autograd_function import CustomFunctionHigherOrderOperator
+from torch._library.custom_ops import OPDEFS
+from torch.library import CustomOpDef
+from torch.utils import _pytree as pytree
+
+from ..recorded import (
+    Build,
+    Call,
+    Described,
+    Looked,
+    Observer,
+    Recorder,
+    Rule,
+    Take,
+    place_of,
+    qualified,
+)
+from .applied import handled
+
+#: Whether this thread is inside of what is told already: a custom operator applies a Function.
+_INSIDE = threading.local()
+_TARGETS: "WeakKeyDictionary[Any, _Target | None]" = WeakKeyDictionary()
+#: What PyTorch calls the Function that it makes for the formula of a custom operator.
+_OF_OPERATOR = "GeneratedBackwardFor_"
+_FUNCTION = torch.autograd.Function
+
+
+class TorchRecorder(Recorder):
+    """Functions of autograd, and custom operators."""
+
+    @contextmanager
+    def recording(self, observer: Observer) -> Iterator[None]:
+        def apply(cls: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+            if cls.__name__.startswith(_OF_OPERATOR):
+                # Its last argument is PyTorch's own.
+                _tell(observer, cls, args[:-1], getattr(args[-1], "keyword_only_args", {}))
+            else:
+                _tell(observer, cls, args, kwargs)
+            return call(*args, **kwargs)
+
+        with (
+            handled(apply),
+            _patched(CustomFunctionHigherOrderOperator, _batched, observer),
+            _patched(CustomOpDef, _called, observer),
+        ):
+            yield
+
+    def defined(self, concerns: Callable[[Rule], bool]) -> list[Rule]:
+        found: dict[Rule, None] = {}
+        waiting: list[Any] = list(_FUNCTION.__subclasses__())
+        while waiting:
+            cls = waiting.pop()
+            waiting += cls.__subclasses__()
+            known = None if cls.__name__.startswith(_OF_OPERATOR) else _known(cls)
+            if known is not None and known.parts and concerns(known.rule):
+                found[known.rule] = None
+        return list(found)
+
+    def restored(self, described: Described, value: Any) -> Any:
+        return value.clone()
+
+    def host(self, value: Any) -> np.ndarray:
+        value = value.cpu().resolve_conj()
+        return value.view(torch.uint16).numpy() if value.dtype == torch.bfloat16 else value.numpy()
+
+    def seen_as(self, value: Any) -> np.ndarray:
+        short = value.is_floating_point() and value.element_size() < 4
+        return (value.float() if short else value).cpu().resolve_conj().numpy()
+
+    def from_host(self, described: Described, numbers: np.ndarray) -> Any:
+        tensor = torch.from_numpy(np.ascontiguousarray(numbers).reshape(described.shape))
+        return tensor.to(dtype=getattr(torch, described.dtype), device=described.device)
+
+    def looked(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Looked:
+        at = [i for i, arg in enumerate(args) if _is_floating(arg)]
+        given = [self.fresh(arg) for arg in args]
+        moved = [args[i].detach().clone().requires_grad_() for i in at]
+        for i, tensor in zip(at, moved, strict=True):
+            given[i] = tensor.clone()  # a rule may not write to a leaf of autograd
+        leaves = pytree.tree_leaves(call.target(*given, **kwargs))
+        results = tuple(i for i, leaf in enumerate(leaves) if _followed(leaf))
+        floating = sum(map(_is_floating, leaves))
+        found = [leaves[i] for i in results]
+        ones = [torch.ones_like(one) for one in found]
+        every = torch.autograd.grad(found, moved, ones, allow_unused=True) if found else moved
+        ungiven = frozenset(i for i, one in zip(at, every, strict=True) if one is None)
+        return Looked(ungiven, results, floating - len(results))
+
+    def fresh(self, value: Any) -> Any:
+        return pytree.tree_map_only(torch.Tensor, torch.clone, value)
+
+    @contextmanager
+    def undisturbed(self, call: Call) -> Iterator[None]:
+        with torch.random.fork_rng(), torch.enable_grad():
+            yield
+
+
+@contextmanager
+def _patched(owner: Any, before: Callable[..., Any], observer: Observer) -> Iterator[None]:
+    original = owner.__call__
+
+    def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with before(observer, self, args, kwargs):
+            return original(self, *args, **kwargs)
+
+    owner.__call__ = replaced
+    try:
+        yield
+    finally:
+        owner.__call__ = original
+
+
+@contextmanager
+def _batched(observer: Observer, _: Any, args: Any, kwargs: Any) -> Iterator[None]:
+    """Tell of a Function whose vmap PyTorch makes: it is applied under another name then."""
+    cls, *given = args
+    if any(map(_is_batched, given)) and getattr(cls, "generate_vmap_rule", False):
+        _tell(observer, cls, tuple(given), kwargs)
+    yield
+
+
+@contextmanager
+def _called(observer: Observer, operator: Any, args: Any, kwargs: Any) -> Iterator[None]:
+    """Tell of a custom operator, once for each call, with a gradient or without."""
+    if getattr(operator, "_backward_fn", None) is None or getattr(_INSIDE, "now", False):
+        yield
+        return
+    _tell(observer, operator, args, kwargs)
+    _INSIDE.now = True
+    try:
+        yield
+    finally:
+        _INSIDE.now = False
+
+
+def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
+    rule = None
+    try:
+        if getattr(_INSIDE, "now", False) or torch.compiler.is_compiling():
+            return
+        known = _known(target)
+        if known is None or not observer.concerns(known.rule):
+            return
+        rule = known.rule
+        call, tensors = _call(known, args, kwargs)
+        take = observer.seen(call)
+        if take is not None:
+            _give(take, tensors)
+    except Exception as err:
+        observer.failed(rule, err)
+
+
+def _give(take: Take, tensors: list[Any]) -> None:
+    # Without a trace: neither autograd nor the transforms that are at work are to see the copies.
+    with torch.no_grad():
+        take([_plain(tensor).detach().clone() for tensor in tensors])
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A rule, what calls it, its functions, and what has the names of its arguments."""
+
+    rule: Rule
+    called: Any
+    parts: tuple[Any, ...]
+    signature: Any
+
+
+def _known(target: Any) -> _Target | None:
+    if target not in _TARGETS:
+        _TARGETS[target] = _described(target)
+    return _TARGETS[target]
+
+
+def _described(target: Any) -> _Target | None:
+    """Return what is known of a Function or an operator; None for what is PyTorch's own."""
+    if not isinstance(target, type):
+        return _of_operator(target)
+    if target.__name__.startswith(_OF_OPERATOR):
+        return _of_formula(target)
+    if target.__module__.partition(".")[0] == "torch":
+        return None
+    own = [vars(base) for base in target.__mro__ if base.__module__ != _FUNCTION.__module__]
+    names = ("forward", "backward", "vjp", "setup_context", "jvp")
+    parts = tuple(getattr(target, name) for name in names if any(name in space for space in own))
+    name = f"{target.__module__}.{target.__qualname__}"
+    rule = Rule(name, "torch.autograd.Function", *place_of(*parts), "torch")
+    apply = getattr(target, "apply")  # noqa: B009  # what a class of any kind may not have
+    return _Target(rule, apply, parts, apply)
+
+
+def _of_operator(operator: Any) -> _Target:
+    func = operator._init_fn
+    parts = tuple(filter(None, (func, operator._backward_fn, operator._setup_context_fn)))
+    rule = Rule(qualified(func), "torch.library.custom_op", *place_of(*parts), "torch")
+    return _Target(rule, operator, parts, func)
+
+
+def _of_formula(target: Any) -> _Target | None:
+    """Return what is known of the Function that PyTorch makes for the formula of an operator."""
+    overload = _inside(target, lambda kept: isinstance(kept, torch._ops.OpOverload))
+    info = _inside(target, lambda kept: getattr(kept, "_backward_fn", None) is not None)
+    if overload is None or info is None:
+        return None
+    operator = OPDEFS.get(overload._schema.name)
+    if operator is not None:
+        return _of_operator(operator)
+    parts = tuple(filter(None, (info._backward_fn, info._setup_context_fn)))
+    name = f"torch.ops.{overload}".removesuffix(".default")
+    rule = Rule(name, "torch.library.register_autograd", *place_of(*parts), "torch")
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter(one.name, kind) for one in overload._schema.arguments]
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return overload(*args, **kwargs)
+
+    called.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    return _Target(rule, called, parts, called)
+
+
+def _inside(target: Any, wanted: Callable[[Any], bool]) -> Any:
+    """Return what the functions of a generated Function keep, of a kind."""
+    waiting = [target.backward, target.forward]
+    for _ in range(32):  # a wrapper keeps what it wraps
+        if not waiting:
+            break
+        for cell in getattr(waiting.pop(0), "__closure__", None) or ():
+            kept = cell.cell_contents
+            if wanted(kept):
+                return kept
+            if callable(kept):
+                waiting.append(kept)
+    return None
+
+
+def _call(target: _Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
+    trees, every, owners = [], [], []
+    for owner, arg in (*enumerate(args), *kwargs.items()):
+        leaves, spec = pytree.tree_flatten(arg)
+        trees.append((owner, spec, len(leaves)))
+        every += leaves
+        owners += [owner] * len(leaves)
+    tensors = [leaf for leaf in every if isinstance(leaf, torch.Tensor)]
+    described = [_leaf(leaf) for leaf in every]
+    recorded = tuple(isinstance(one, torch.Tensor) and _requires_grad(one) for one in every)
+    known = recorded if any(recorded) else None
+    structure = tuple((owner, str(spec)) for owner, spec, _ in trees)
+    build = Build(trees, lambda spec, leaves: pytree.tree_unflatten(leaves, spec))
+    call = Call(
+        target.rule,
+        target.called,
+        target.parts,
+        target.signature,
+        tuple(described),
+        tuple(owners),
+        build,
+        structure,
+        known,
+    )
+    return call, tensors
+
+
+def _leaf(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    dtype = str(value.dtype).removeprefix("torch.")
+    return Described(tuple(value.shape), dtype, str(value.device))
+
+
+def _requires_grad(tensor: Any) -> bool:
+    """Tell whether a tensor is differentiated by, by autograd or by a transform."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        if functorch.is_gradtrackingtensor(tensor):
+            return True
+        tensor = functorch.get_unwrapped(tensor)
+    return bool(tensor.requires_grad)
+
+
+def _is_batched(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and torch._C._functorch.is_batchedtensor(value)
+
+
+def _plain(tensor: Any) -> Any:
+    """Return the numbers of a tensor under transforms; of a batch, those of its first element."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        inner = functorch.get_unwrapped(tensor)
+        if functorch.is_batchedtensor(tensor):
+            inner = inner.select(functorch.maybe_get_bdim(tensor), 0)
+        tensor = inner
+    return tensor
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+
+
+def _followed(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad

@@ -1,0 +1,122 @@
+"""Code that repeats the check of a call, without the program that made it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._backends.recorded import Call, Described
+from .._backends.registry import recorder_of
+from .._vectors.callables import argument_names
+from .kinds import Kind
+from .verify import SEED
+
+_SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+
+
+def saved(kind: Kind, at: int, moved: tuple[str, ...], folder: Path) -> str:
+    """
+    Save the values of a call, and return code that reads them and repeats the check.
+
+    Parameters
+    ----------
+    kind : Kind
+        Has values of a call.
+    at : int
+        Which of them.
+    moved : tuple of str
+        The arguments that the check moves.
+    folder : Path
+        Where to.
+    """
+    call = kind.call
+    recorder = recorder_of(call.rule.library)
+    arrays: dict[str, Any] = {
+        f"a{i}": recorder.host(value) for i, value in enumerate(kind.taken[at])
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_.]+", "_", call.rule.name)
+    path = _free(folder, name)
+    np.savez(path, **arrays)
+    return code(call, moved, str(path))
+
+
+def _free(folder: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        path = folder / f"{name}-{number}.npz"
+        if not path.exists():
+            return path
+    return folder / f"{name}.npz"
+
+
+def code(call: Call, moved: tuple[str, ...], path: str) -> str:
+    """Return code that reads values from a file, and checks the rule at them."""
+    module, _, name = _split(call)
+    jax = call.rule.library == "jax"
+    count = 0
+    leaves: list[Any] = []
+    for leaf in call.leaves:
+        if isinstance(leaf, Described):
+            leaves.append(_Code(_array(f'saved["a{count}"]', leaf, jax=jax)))
+            count += 1
+        else:
+            leaves.append(leaf if isinstance(leaf, _SIMPLE) else _Code(f"...  # {_what(leaf)}"))
+    args, kwargs = call.build(leaves)
+    names = argument_names(call.signature, len(args))
+    text = ["import numpy as np", "import jax" if jax else "import torch"]
+    if jax:
+        text.append("import jax.numpy as jnp")
+    text.append("import gradproof")
+    if "<locals>" in call.rule.name or ("." in name and not jax):
+        text.append(f"{name.rpartition('.')[2]} = ...  # {call.rule.name}, defined in a function")
+    else:
+        text.append(f"from {module} import {name.partition('.')[0]}")
+    if jax and dict(call.settings).get("x64"):
+        text.append('jax.config.update("jax_enable_x64", True)')
+    text.append(f"saved = np.load({path!r})")
+    given = (*zip(names, args, strict=True), *kwargs.items())
+    text += [f"{_name(key)} = {value!r}" for key, value in given]
+    rule = name.rpartition(".")[2] if "<locals>" in call.rule.name else name
+    called = f"{rule}.apply" if call.rule.made_by == "torch.autograd.Function" else rule
+    every = [_name(key) for key in names] + [f"{key}={key}" for key in kwargs]
+    said = ", ".join(_name(key) for key in moved)
+    text.append(f"print(gradproof.verify_autodiff(lambda {said}: {called}({', '.join(every)}),")
+    text.append(f"                                {said}, seed={SEED}))")
+    return "\n".join(text)
+
+
+class _Code:
+    """Is shown as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _split(call: Call) -> tuple[str, str, str]:
+    """Return module, dot and qualified name of a rule."""
+    for part in call.parts:
+        module = getattr(part, "__module__", None)
+        if module and call.rule.name.startswith(f"{module}."):
+            return module, ".", call.rule.name[len(module) + 1 :]
+    return call.rule.name.rpartition(".")
+
+
+def _array(values: str, leaf: Described, *, jax: bool) -> str:
+    if jax:
+        if leaf.dtype.startswith("key<"):
+            return f'jax.random.wrap_key_data({values}, impl="{leaf.dtype[4:-1]}")'
+        return f"jnp.asarray({values}{'.view(jnp.bfloat16)' if leaf.dtype == 'bfloat16' else ''})"
+    tensor = f"torch.from_numpy({values})"
+    return f"{tensor}.view(torch.bfloat16)" if leaf.dtype == "bfloat16" else tensor
+
+
+def _what(value: Any) -> str:
+    return getattr(value, "__qualname__", None) or type(value).__qualname__
+
+
+def _name(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)

@@ -1,0 +1,192 @@
+"""
+The plugin for pytest: rules that tests call are verified, and reports are shown, not tracebacks.
+
+Loaded by pytest itself, see ``pytest --help``: there is nothing to import from it.
+"""
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ._report.combined import LISTENERS
+from ._report.report import Report
+from ._report.verdicts import Inconclusive, Verdict, WrongDerivative
+from ._verdict.options import SEEDS
+from ._watch.cache import Cache
+from ._watch.own import Own
+from ._watch.report import WatchedRule, WatchReport, lines
+from ._watch.watch import Watch
+
+__all__ = ["Plugin"]
+
+_HERE = str(Path(__file__).parent)
+_OUTPUT = "gradproof"
+
+
+class Plugin:
+    """
+    What happens in one run of pytest.
+
+    Parameters
+    ----------
+    config : pytest.Config
+        With the options of the command line.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config, self._options = config, config.option
+        self._watch: Watch | None = None
+        self._found: WatchReport | None = None
+        self._checks, self._calls = 0, 0
+        self._slowest, self._slowest_test = 0.0, ""
+        SEEDS[0] = self._options.gradproof_seed
+        LISTENERS.append(self._heard)
+        # With workers, the process that starts them runs no test.
+        starts_workers = bool(getattr(self._options, "tx", None)) and not _is_worker(config)
+        if self._options.gradproof and not starts_workers:
+            self._watch = self._watching(config)
+            self._watch.__enter__()
+
+    def _watching(self, config: pytest.Config) -> Watch:
+        options, root = self._options, config.rootpath
+        skip = (*options.gradproof_skip, *config.getini("gradproof_skip"))
+        own = Own(root, tuple(options.gradproof_only), skip, options.gradproof_all)
+        cache = Cache(root) if options.gradproof_cache else None
+        return Watch(own, options.gradproof_memory * 2**20, cache)
+
+    def _heard(self, report: Report) -> None:
+        if self._watch is not None and self._watch.records.paused:
+            return  # a check of a watch, not of a test
+        self._checks += 1
+        self._calls += report.nfev
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Verify, after each test, what it called for the first time."""
+        if self._watch is not None:
+            self._watch.records.where = item.nodeid
+        checks, start = self._checks, time.perf_counter()
+        result = yield
+        took = time.perf_counter() - start
+        if self._checks > checks and took > self._slowest:
+            self._slowest, self._slowest_test = took, item.nodeid
+        if self._watch is not None:
+            try:
+                self._watch.verify_seen(
+                    self._options.gradproof_seconds, self._options.gradproof_total
+                )
+            except Exception as err:
+                self._watch.records.errors.append(f"after {item.nodeid}: {err!r}")
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, Any]:
+        """Show the report of a check that failed, and the line of the test that made it."""
+        shown: Any = yield
+        error = None if call.excinfo is None else call.excinfo.value
+        short = item.config.getoption("tbstyle", "auto") == "auto"
+        if short and shown.failed and _is_ours(error):
+            shown.longrepr = _place(call.excinfo, str(error))
+        return shown
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Join what was found, and let the run fail."""
+        counts = self._checks, self._calls, self._slowest, self._slowest_test
+        if self._watch is not None:
+            try:
+                self._watch.__exit__(None, None, None)
+                own = self._watch.verify(
+                    seconds=self._options.gradproof_seconds, total=self._options.gradproof_total
+                )
+            except Exception as err:
+                own = WatchReport((), (f"at the end: {err!r}",))
+            self._found = own if self._found is None else self._found.joined(own)
+        if _is_worker(self._config):
+            rules = None if self._found is None else self._found.to_dict()
+            output: Any = self._config
+            output.workeroutput[_OUTPUT] = {"counts": counts, "rules": rules}
+            return
+        if self._fails() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _fails(self) -> bool:
+        if self._found is None or self._options.gradproof != "fail":
+            return False
+        bad = {Verdict.FAIL}
+        if self._options.gradproof_strict:
+            bad.add(Verdict.INCONCLUSIVE)
+        return any(rule.verdict in bad for rule in self._found.rules)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker of pytest-xdist has found."""
+        given = getattr(node, "workeroutput", {}).get(_OUTPUT)
+        if given is None:
+            return
+        checks, calls, slowest, test = given["counts"]
+        self._checks, self._calls = self._checks + checks, self._calls + calls
+        if slowest > self._slowest:
+            self._slowest, self._slowest_test = slowest, test
+        if given["rules"] is not None:
+            rules = tuple(map(WatchedRule.from_dict, given["rules"]["rules"]))
+            found = WatchReport(rules, tuple(given["rules"]["errors"]))
+            self._found = found if self._found is None else self._found.joined(found)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what was found."""
+        if self._found is not None:
+            terminalreporter.section("gradproof: hand-written rules")
+            for line in lines(self._found):
+                terminalreporter.write_line(line, **_colour(line))
+        if self._checks:
+            test = f", slowest {self._slowest:.1f} s in {self._slowest_test}"
+            count = f"{self._checks} check{'s' if self._checks > 1 else ''}"
+            terminalreporter.write_line(f"gradproof: {count}, {self._calls:,} calls of func{test}")
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing behind in the process."""
+        LISTENERS.remove(self._heard)
+        SEEDS[0] = None
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_ours(error: BaseException | None) -> bool:
+    """Tell whether an exception is the text of a report."""
+    ours = isinstance(error, (WrongDerivative, Inconclusive))
+    return ours or (type(error).__name__ == "GradcheckError" and _raised_here(error))
+
+
+def _raised_here(error: BaseException | None) -> bool:
+    trace = None if error is None else error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE)
+
+
+def _place(excinfo: Any, text: str) -> str:
+    """Return the line that made a check, and its report."""
+    outside = [
+        entry
+        for entry in excinfo.traceback
+        if not str(entry.path).startswith(_HERE) and "_pytest" not in str(entry.path)
+    ]
+    if not outside:
+        return text
+    entry = outside[-1]
+    source = str(entry.statement).strip()
+    return f"{entry.path}:{entry.lineno + 1}:\n>   {source}\n\n{text}"
+
+
+def _colour(line: str) -> dict[str, bool]:
+    first = line.split(maxsplit=1)[0].rstrip(":") if line.strip() else ""
+    colours = {"fail": "red", "inconclusive": "yellow", "pass": "green"}
+    return {colours[first]: True} if first in colours else {}
