@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "demo":
         return commands.demo()
     try:
+        if options.command == "watch":
+            from ._cli.watch import watch
+
+            return watch(options)
         return commands.check(options)
     except loading.UsageError as err:
         check.error(str(err))

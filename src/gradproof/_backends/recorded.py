@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -190,7 +191,10 @@ def place_of(*functions: Any) -> tuple[str, int]:
     for function in functions:
         code = code_of(function)
         if code is not None:
-            return code.co_filename, code.co_firstlineno
+            path = Path(code.co_filename)
+            # A script may have been started by a path from where it was.
+            file = str(path.absolute()) if path.is_file() else code.co_filename
+            return file, code.co_firstlineno
     return "", 0
 
 

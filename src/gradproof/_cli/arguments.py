@@ -1,6 +1,7 @@
 """What may stand on the command line, and its help."""
 
 import argparse
+from typing import Any
 
 from .._version import __version__
 
@@ -8,6 +9,7 @@ _EXAMPLES = """\
 examples:
   gradproof demo
   gradproof check losses.py:loss losses.py:loss_grad --x0 "[1.5, -1.5]"
+  gradproof watch train.py --steps 3
   gradproof check my.package:loss my.package:grad --shape 3,4 --backend torch --dtype float32
 
 exit code:
@@ -26,6 +28,12 @@ For a function that returns an array, GRAD returns its Jacobian, of shape func.s
 which is verified entry by entry. So is a gradient, at two calls of FUNC for each entry: for more
 than some thousands call verify_grad, which looks along a few directions.
 """
+_WATCH = """\
+Runs a script with its own arguments, records the calls of jax.custom_vjp, jax.custom_jvp,
+torch.autograd.Function and custom operators of PyTorch, and verifies each kind of them when the
+script is done. Rules of the project are watched: those below the folder with a pyproject.toml or
+.git that the script is in, and those in the packages that it installs.
+"""
 _X0 = """\
 the point: a literal such as "[1.5, -1.5]" (or --x0=-1.5, if it starts with a sign), a .npy file, or
 module:name or file.py:name of an array or of a function without arguments that returns one
@@ -41,7 +49,7 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gradproof {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,check}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,check,watch}")
     commands.add_parser(
         "demo",
         help="judge right gradients and planted mistakes on every library that is installed",
@@ -49,6 +57,7 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         "where they are installed, in several dtypes. The exit code is 0 if all are judged as "
         "planted (a verdict in half precision may be inconclusive), else 1.",
     )
+    _add_watch(commands)
     check = commands.add_parser(
         "check",
         help="tell whether a gradient function is right",
@@ -59,6 +68,36 @@ def parser_of() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     _add_point(check)
     _add_options(check)
     return parser, check
+
+
+def _add_watch(commands: Any) -> None:
+    """Add the command that runs a script."""
+    watch = commands.add_parser(
+        "watch",
+        help="run a script, and verify each hand-written rule that it calls",
+        description=_WATCH,
+        epilog="The script gets all arguments that follow its name.",
+    )
+    watch.add_argument("script", metavar="SCRIPT", help="the Python file to run")
+    watch.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
+    for name in ("only", "skip"):
+        watch.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"watch {name} rules whose qualified name has a part that matches; * is anything"
+            if name == "only"
+            else "do not watch such rules",
+        )
+    watch.add_argument(
+        "--all", action="store_true", dest="every", help="watch rules of other packages, too"
+    )
+    watch.add_argument(
+        "--seconds", type=float, metavar="S", help="time for each kind of calls (default: 2)"
+    )
+    watch.add_argument("--total", type=float, metavar="S", help="time for all (default: 120)")
+    watch.add_argument("--json", metavar="FILE", help="also write what was found into a file")
 
 
 def _add_point(check: argparse.ArgumentParser) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 from .._version import __version__
 from .kinds import Kind
+from .snippet import FOLDER
 from .sources import fingerprint
 from .verify import Outcome
 
-#: The folder, in that of the project.
-FOLDER = ".gradproof_cache"
 _FILE = "rules.json"
 
 

@@ -50,7 +50,21 @@ class Kind:
 
 def key_of(call: Call) -> Hashable:
     """Return what tells calls of different kinds apart."""
-    return call.rule, call.structure, call.settings, tuple(map(_kind, call.leaves))
+    closures = tuple(_kind(value) for part in call.parts for value in _closure(part))
+    return call.rule, call.structure, call.settings, closures, tuple(map(_kind, call.leaves))
+
+
+def _closure(function: Any) -> list[Any]:
+    """Return what a function that is made by another one keeps of it."""
+    cells = getattr(function, "__closure__", None) or ()
+    return [_content(cell) for cell in cells]
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 def _kind(leaf: Any) -> Hashable:

@@ -204,7 +204,12 @@ def _summary(called: Sequence[WatchedRule], never: Sequence[WatchedRule]) -> str
     ]
     said = ", ".join(f"{count} {word}" for count, word in counts if count)
     kinds, calls = sum(rule.kinds for rule in called), sum(rule.calls for rule in called)
-    return f"{len(called)} rules, {kinds} kinds of calls, {calls} calls: {said}"
+    counted = _count(len(called), "rule"), _count(kinds, "kind"), _count(calls, "call")
+    return "{} called, {} of calls, {}: {}".format(*counted, said)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _row(rule: WatchedRule) -> tuple[str, ...]:

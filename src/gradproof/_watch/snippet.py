@@ -1,6 +1,7 @@
 """Code that repeats the check of a call, without the program that made it."""
 
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from .._vectors.callables import argument_names
 from .kinds import Kind
 from .verify import SEED
 
+#: What a watch keeps, in the folder of the project.
+FOLDER = ".gradproof_cache"
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -37,17 +40,11 @@ def saved(kind: Kind, at: int, moved: tuple[str, ...], folder: Path) -> str:
     }
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_.]+", "_", call.rule.name)
-    path = _free(folder, name)
+    # The same call is the same file in each run.
+    number = zlib.crc32(f"{call.structure} {kind}".encode())
+    path = folder / f"{name}-{number:08x}.npz"
     np.savez(path, **arrays)
     return code(call, moved, str(path))
-
-
-def _free(folder: Path, name: str) -> Path:
-    for number in range(1, 1000):
-        path = folder / f"{name}-{number}.npz"
-        if not path.exists():
-            return path
-    return folder / f"{name}.npz"
 
 
 def code(call: Call, moved: tuple[str, ...], path: str) -> str:
@@ -70,6 +67,8 @@ def code(call: Call, moved: tuple[str, ...], path: str) -> str:
     text.append("import gradproof")
     if "<locals>" in call.rule.name or ("." in name and not jax):
         text.append(f"{name.rpartition('.')[2]} = ...  # {call.rule.name}, defined in a function")
+    elif module == "__main__":
+        text.append(f"import runpy\n{name} = runpy.run_path({call.rule.file!r})[{name!r}]")
     else:
         text.append(f"from {module} import {name.partition('.')[0]}")
     if jax and dict(call.settings).get("x64"):

@@ -6,19 +6,21 @@ from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .._backends.recorded import Rule
 from .._backends.registry import recorder_of
 from .._vectors.validation import refuse, whole_number
-from .cache import FOLDER, Cache
 from .imports import once_imported
 from .kinds import Kind
 from .own import Own
 from .records import Records
 from .report import WatchedRule, WatchReport, ordered
-from .snippet import saved
+from .snippet import FOLDER, saved
 from .verify import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from .cache import Cache
 
 #: Bytes of values that are kept: a quarter of a GiB.
 MEMORY = 2**28
@@ -34,7 +36,7 @@ class Watch:
     Made by `watch`, where its parameters are described.
     """
 
-    def __init__(self, own: Own, memory: int = MEMORY, cache: Cache | None = None) -> None:
+    def __init__(self, own: Own, memory: int = MEMORY, cache: "Cache | None" = None) -> None:
         self.records = Records(own, memory)
         self._own, self._cache = own, cache
         self._stack = ExitStack()
@@ -227,12 +229,12 @@ def watch(
             msg = f"{name}={patterns!r:.60}; expected a list of patterns, such as ['my_package.*']."
             raise TypeError(msg)
     whole_number("memory", memory, 0, "a number of bytes, 0 or more")
-    folder = _root() if root is None else Path(root).resolve()
+    folder = root_of(Path.cwd()) if root is None else Path(root).resolve()
     return Watch(Own(folder, tuple(only), tuple(skip), every), memory)
 
 
-def _root() -> Path:
-    here = Path.cwd()
+def root_of(here: Path) -> Path:
+    """Return the folder of the project that a folder is in; the folder itself if there is none."""
     marks = ("pyproject.toml", "setup.py", ".git")
     return next(
         (path for path in (here, *here.parents) if any((path / mark).exists() for mark in marks)),

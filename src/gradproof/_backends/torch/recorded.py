@@ -1,17 +1,13 @@
 """Calls of hand-written rules of PyTorch, told to an observer while they are made."""
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch._functorch.autograd_function import CustomFunctionHigherOrderOperator
-from torch._library.custom_ops import OPDEFS
 from torch.library import CustomOpDef
 from torch.utils import _pytree as pytree
 
@@ -24,16 +20,12 @@ from ..recorded import (
     Recorder,
     Rule,
     Take,
-    place_of,
-    qualified,
 )
 from .applied import handled
+from .targets import OF_OPERATOR, Target, known_target
 
 #: Whether this thread is inside of what is told already: a custom operator applies a Function.
 _INSIDE = threading.local()
-_TARGETS: "WeakKeyDictionary[Any, _Target | None]" = WeakKeyDictionary()
-#: What PyTorch calls the Function that it makes for the formula of a custom operator.
-_OF_OPERATOR = "GeneratedBackwardFor_"
 _FUNCTION = torch.autograd.Function
 
 
@@ -43,7 +35,7 @@ class TorchRecorder(Recorder):
     @contextmanager
     def recording(self, observer: Observer) -> Iterator[None]:
         def apply(cls: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-            if cls.__name__.startswith(_OF_OPERATOR):
+            if cls.__name__.startswith(OF_OPERATOR):
                 # Its last argument is PyTorch's own.
                 _tell(observer, cls, args[:-1], getattr(args[-1], "keyword_only_args", {}))
             else:
@@ -63,7 +55,7 @@ class TorchRecorder(Recorder):
         while waiting:
             cls = waiting.pop()
             waiting += cls.__subclasses__()
-            known = None if cls.__name__.startswith(_OF_OPERATOR) else _known(cls)
+            known = None if cls.__name__.startswith(OF_OPERATOR) else known_target(cls)
             if known is not None and known.parts and concerns(known.rule):
                 found[known.rule] = None
         return list(found)
@@ -150,7 +142,7 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
     try:
         if getattr(_INSIDE, "now", False) or torch.compiler.is_compiling():
             return
-        known = _known(target)
+        known = known_target(target)
         if known is None or not observer.concerns(known.rule):
             return
         rule = known.rule
@@ -168,84 +160,7 @@ def _give(take: Take, tensors: list[Any]) -> None:
         take([_plain(tensor).detach().clone() for tensor in tensors])
 
 
-@dataclass(frozen=True)
-class _Target:
-    """A rule, what calls it, its functions, and what has the names of its arguments."""
-
-    rule: Rule
-    called: Any
-    parts: tuple[Any, ...]
-    signature: Any
-
-
-def _known(target: Any) -> _Target | None:
-    if target not in _TARGETS:
-        _TARGETS[target] = _described(target)
-    return _TARGETS[target]
-
-
-def _described(target: Any) -> _Target | None:
-    """Return what is known of a Function or an operator; None for what is PyTorch's own."""
-    if not isinstance(target, type):
-        return _of_operator(target)
-    if target.__name__.startswith(_OF_OPERATOR):
-        return _of_formula(target)
-    if target.__module__.partition(".")[0] == "torch":
-        return None
-    own = [vars(base) for base in target.__mro__ if base.__module__ != _FUNCTION.__module__]
-    names = ("forward", "backward", "vjp", "setup_context", "jvp")
-    parts = tuple(getattr(target, name) for name in names if any(name in space for space in own))
-    name = f"{target.__module__}.{target.__qualname__}"
-    rule = Rule(name, "torch.autograd.Function", *place_of(*parts), "torch")
-    apply = getattr(target, "apply")  # noqa: B009  # what a class of any kind may not have
-    return _Target(rule, apply, parts, apply)
-
-
-def _of_operator(operator: Any) -> _Target:
-    func = operator._init_fn
-    parts = tuple(filter(None, (func, operator._backward_fn, operator._setup_context_fn)))
-    rule = Rule(qualified(func), "torch.library.custom_op", *place_of(*parts), "torch")
-    return _Target(rule, operator, parts, func)
-
-
-def _of_formula(target: Any) -> _Target | None:
-    """Return what is known of the Function that PyTorch makes for the formula of an operator."""
-    overload = _inside(target, lambda kept: isinstance(kept, torch._ops.OpOverload))
-    info = _inside(target, lambda kept: getattr(kept, "_backward_fn", None) is not None)
-    if overload is None or info is None:
-        return None
-    operator = OPDEFS.get(overload._schema.name)
-    if operator is not None:
-        return _of_operator(operator)
-    parts = tuple(filter(None, (info._backward_fn, info._setup_context_fn)))
-    name = f"torch.ops.{overload}".removesuffix(".default")
-    rule = Rule(name, "torch.library.register_autograd", *place_of(*parts), "torch")
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    arguments = [inspect.Parameter(one.name, kind) for one in overload._schema.arguments]
-
-    def called(*args: Any, **kwargs: Any) -> Any:
-        return overload(*args, **kwargs)
-
-    called.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
-    return _Target(rule, called, parts, called)
-
-
-def _inside(target: Any, wanted: Callable[[Any], bool]) -> Any:
-    """Return what the functions of a generated Function keep, of a kind."""
-    waiting = [target.backward, target.forward]
-    for _ in range(32):  # a wrapper keeps what it wraps
-        if not waiting:
-            break
-        for cell in getattr(waiting.pop(0), "__closure__", None) or ():
-            kept = cell.cell_contents
-            if wanted(kept):
-                return kept
-            if callable(kept):
-                waiting.append(kept)
-    return None
-
-
-def _call(target: _Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
+def _call(target: Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
     trees, every, owners = [], [], []
     for owner, arg in (*enumerate(args), *kwargs.items()):
         leaves, spec = pytree.tree_flatten(arg)
