@@ -107,12 +107,8 @@ class TestSearch:
         report = verify_grad(cube, spoilt([i], factor), point(n), seed=seed)
         assert report.verdict is Verdict.FAIL, str(report)
         assert named(report) == {i}
-        if n < 10**5:
-            assert report.nfev <= 38 + 18 + 90
-        else:  # at one of five seeds the search takes another way, of up to 800 calls
-            again = (verify_grad(cube, spoilt([i], factor), point(n), seed=s) for s in range(5, 9))
-            calls = sorted([report.nfev, *(other.nfev for other in again)])
-            assert calls[2] <= 38 + 18 + 90
+        # A fail of the whole costs 38; some more look for the name of a factor.
+        assert report.nfev <= (50 if factor in {-1.0, 0.0} else 75)
 
     @pytest.mark.parametrize("seed", range(4))
     @pytest.mark.parametrize("count", [2, 3, 10])

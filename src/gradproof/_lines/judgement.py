@@ -35,9 +35,10 @@ from .survey import Survey
 
 #: Who looks: at one entry; at one that designs convict, that a search has led to, that can move to
 #: one side only; along the claim, alone or among other directions, which come first for an error as
-#: small as one of few entries; along a random direction; along a line through rows.
+#: small as one of few entries; there, before an error is traced to entries, which are asked all the
+#: rest; along a random direction; along a line through rows.
 ENTRY, DESIGN, SEARCH, EDGE = "entry", "design", "search", "edge"
-ALIGNED, AMONG, DIRECTION, ROWS = "aligned", "among", "direction", "rows"
+ALIGNED, AMONG, TRACED, DIRECTION, ROWS = "aligned", "among", "traced", "direction", "rows"
 #: When: before a second look; before both are compared; when they have confirmed an error; when it
 #: was not traced to an entry; before the claim is called wrong.
 FIRST, SECOND, CONFIRMED, UNTRACED, LAST = range(5)
@@ -182,26 +183,26 @@ EXCEPTIONS = (
     Excepted(
         "kink",
         _at_a_kink,
-        _asked(FIRST, *_ALONE, *_WHOLE) | _asked(CONFIRMED, *_THROUGH),
+        _asked(FIRST, *_ALONE, *_WHOLE, TRACED) | _asked(CONFIRMED, *_THROUGH),
         "func has a kink along {line}",
     ),
     Excepted(
         "staircase",
         _on_a_step,
-        _asked(FIRST, *_WHOLE) | {ENTRY: CONFIRMED, DESIGN: LAST},
+        _asked(FIRST, *_WHOLE, TRACED) | {ENTRY: CONFIRMED, DESIGN: LAST},
         STAIRS,
     ),
     Excepted(
         "scale",
         _at_another_scale,
-        {ENTRY: SECOND} | _asked(CONFIRMED, *_WHOLE, *_THROUGH),
+        {ENTRY: SECOND, TRACED: FIRST} | _asked(CONFIRMED, *_WHOLE, *_THROUGH),
         "func has another slope at another scale{where}, and the claim is one of them",
     ),
     Excepted("oscillation", lambda f: f.asks(smooth_nearer), {ENTRY: CONFIRMED}),
     Excepted(
         "jump",
         lambda f: jumps(f.survey, f.near, f.e),
-        _asked(CONFIRMED, *_ALONE, *_WHOLE, *_THROUGH),
+        {TRACED: FIRST} | _asked(CONFIRMED, *_ALONE, *_WHOLE, *_THROUGH),
         "func jumps, or has a kink, beside x0{where}",
     ),
     Excepted(

@@ -108,14 +108,15 @@ class Measurements:
     def __init__(self, survey: Survey, base: Rungs) -> None:
         self.survey, self.base = survey, base
 
-    def random(self) -> Measured:
-        """Look along a random direction in which all entries move."""
+    def random(self, *, short: bool = False) -> Measured:
+        """Look along a random direction in which all entries move; `short`: by few steps only."""
         survey = self.survey
         n = survey.g.size
         # Where noise is a quarter of what must be seen.
         visible = survey.res * _TYPICAL * norm(n, survey.scales.resolved.__getitem__)
         steps = self._steps(visible)
-        return self._along(half_weights(n, survey.rng("directions")), steps, None)
+        measured = self._at(half_weights(n, survey.rng("directions")), steps, None)
+        return measured if short else self.lengthened(measured)
 
     def along(
         self, weights: np.ndarray, visible: float, scale: float = 0.0, part: Any = ""
@@ -135,7 +136,13 @@ class Measurements:
         part : object
             Kept with the result.
         """
-        return self._along(weights, self._steps(visible), (visible, scale, part))
+        aim = visible, scale, part
+        measured = self._at(weights, self._steps(visible), aim)
+        if not measured.resolved and self.survey.precision.designs:
+            measured = self._integrated(measured)
+            if measured.integrated:
+                return measured
+        return self.lengthened(measured, aim)
 
     def _steps(self, visible: float) -> np.ndarray:
         """Return the steps of a short ladder at which noise is a quarter of an error, or less."""
@@ -148,17 +155,18 @@ class Measurements:
         # A random factor, so that no function is resonant with the steps.
         return np.asarray(steps * 2 ** survey.rng("steps of directions").uniform(-0.5, 0.0))
 
-    def _along(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Measured:
-        survey, ratio = self.survey, self.survey.steps.ratio
+    def _at(self, weights: np.ndarray, steps: np.ndarray, aim: Aim | None) -> Measured:
+        survey = self.survey
         if survey.scalar.left() < 2 * RUNGS:
             raise BudgetSpent
+        rungs = survey.scalar.ladder(survey.g, product(weights, survey.move), steps)
+        return self.measured(weights, rungs, aim)
+
+    def lengthened(self, measured: Measured, aim: Aim | None = None) -> Measured:
+        """Return a direction by more steps, if it is not resolved."""
+        survey, ratio = self.survey, self.survey.steps.ratio
+        weights, rungs = measured.weights, measured.rungs
         direction = product(weights, survey.move)
-        rungs = survey.scalar.ladder(survey.g, direction, steps)
-        measured = self.measured(weights, rungs, aim)
-        if not measured.resolved and aim is not None and survey.precision.designs:
-            measured = self._integrated(measured)
-            if measured.integrated:
-                return measured
         for _ in range(2):
             if measured.resolved:
                 break
@@ -184,7 +192,7 @@ class Measurements:
             return measured
         rungs = self._far(direction, step)
         better = replace(
-            measured, rungs=rungs, share=self._share(rungs), integrated=step, doubt=doubt
+            measured, rungs=rungs, share=_share(survey, rungs), integrated=step, doubt=doubt
         )
         better = replace(better, e=self.estimate(better, rungs, 0.0))
         return better if better.seen < measured.seen else measured
@@ -229,7 +237,7 @@ class Measurements:
         if aim is not None:
             visible, along, part = aim
             common = min(total, root + 2 * survey.eps * max(scale, along))
-            measured = replace(measured, visible=visible, needed=False, share=self._share(rungs))
+            measured = replace(measured, visible=visible, needed=False, share=_share(survey, rungs))
             measured = replace(measured, common=common, scale=max(scale, along), part=part)
         return replace(measured, e=self.estimate(measured, rungs, 0.0))
 
@@ -253,9 +261,10 @@ class Measurements:
         survey = self.survey
         return max(survey.sigma, noise_level([self.base, *ladders], survey.floor, together=2))
 
-    def _share(self, rungs: Rungs) -> float:
-        if rungs.changed is None:
-            return 1.0
-        changed = float(np.max(rungs.changed, initial=0.0))
-        unseen = _UNSEEN / self.survey.scalar.weights.size
-        return min(1.0, _FLIP * math.sqrt(changed**2 + unseen))
+
+def _share(survey: Survey, rungs: Rungs) -> float:
+    if rungs.changed is None:
+        return 1.0
+    changed = float(np.max(rungs.changed, initial=0.0))
+    unseen = _UNSEEN / survey.scalar.weights.size
+    return min(1.0, _FLIP * math.sqrt(changed**2 + unseen))

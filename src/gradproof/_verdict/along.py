@@ -23,6 +23,7 @@ from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
 from .balance import Balance, one_of, place_of
+from .decoding import Node
 from .row_search import wrong_row
 from .search import CALLS_ALLOWED, SAMPLE, Search
 from .suspects import Entries
@@ -158,36 +159,13 @@ class Settling:
         self.findings.remarks += [reason] if reason else []
         return OPEN if reason else FAIL
 
-    def _whole_is_inexact(self, base: Rungs) -> bool:
-        """Tell whether an error of the whole that no direction shows is that of func."""
-        survey = self.survey
-        e, _ = survey.estimate(base, 0.0)
-        signs = np.where(survey.g < 0, -1.0, 1.0)
-        claimed = survey.claimed_along(signs)
-        sizes = claimed, claimed, survey.sigma
-        reason = self._excepted(
-            Flagged(DIRECTION, survey, [base], base, e, *sizes, weights=signs), LAST
-        )
-        self.findings.remarks += [reason] if reason else []
-        return bool(reason)
-
     def _searched(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Search for the entries that a direction convicts; return it without what was found."""
         survey, found = self.survey, self.findings
-        balance = self._balance(measured)
-        balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
         # What explains an error leaves no more than a quarter of it.
         scale = min(measured.scale, abs(e.value) / (4 * survey.rtol))
         excuse = self._exception(measured, again, e, scale)
-        search = Search(
-            Entries(survey, found), balance, CALLS_ALLOWED // 4 if excuse else CALLS_ALLOWED
-        )
-        search.run(measured.e.value, measured.e.bar / NOISE)
-        self.singles.update(search.found)
-        self.blocks += search.blocks
-        if search.everywhere:
-            place = place_of(search.where, survey) if search.where != balance.whole else "x0"
-            self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
+        search = self._search(measured, CALLS_ALLOWED // 4 if excuse else CALLS_ALLOWED)
         if not search.left:
             return replace(measured, e=replace(measured.e, value=0.0))
         if not search.found and not search.blocks and not search.everywhere:
@@ -195,13 +173,8 @@ class Settling:
             if integrated is not measured:
                 return integrated
             excuse = excuse or self._excepted(self._flagged(measured, again, e, scale), UNTRACED)
+        found.remarks += untraced(survey, measured, search.left)
         left = sum(node.error for node in search.left)
-        for node in search.left:
-            share = abs(node.error) / measured.scale
-            found.remarks.append(
-                f"{place_of(node.box, survey)}: an error that is {share:.0e} of the "
-                "gradient along a random direction was not traced to an entry"
-            )
         if excuse:
             found.remarks.append(excuse)
         material = abs(e.value) > survey.rtol * measured.scale + measured.common + DOUBT * e.bar
@@ -209,6 +182,19 @@ class Settling:
         if material and not excuse:  # what is named has been asked of already
             state = FAIL if found.failed else self._rejected_by(measured, e)
         return replace(measured, e=replace(measured.e, value=left), state=state)
+
+    def _search(self, measured: Measured, calls: int, kept: int = 0) -> Search:
+        """Search for what is wrong along a direction, and keep what was found."""
+        survey, balance = self.survey, self._balance(measured)
+        balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
+        search = Search(Entries(survey, self.findings), balance, calls, kept)
+        search.run(measured.e.value, measured.e.bar / NOISE)
+        self.singles.update(search.found)
+        self.blocks += search.blocks
+        if search.everywhere:
+            place = place_of(search.where, survey) if search.where != balance.whole else "x0"
+            self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
+        return search
 
     def _of_rows(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Return a line through rows, of which one may be named, with its state."""
@@ -233,3 +219,12 @@ class Settling:
         # Rows add up what kinks of all their entries make: without a name they convict nobody.
         searched = self._searched(measured, again, e)
         return replace(searched, state=OPEN) if searched.state == FAIL else searched
+
+
+def untraced(survey: Survey, measured: Measured, left: list[Node]) -> list[str]:
+    """Say what a search along a direction has left."""
+    return [
+        f"{place_of(node.box, survey)}: an error that is {abs(node.error) / measured.scale:.0e} of "
+        "the gradient along a random direction was not traced to an entry"
+        for node in left
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._lines.survey import Survey
 from .._numerics.extrapolation import weights_at_zero
-from .._numerics.rungs import Rungs
+from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box, of_box
 
 #: The most pairs of evaluations that one weighing extrapolates from.
@@ -162,6 +162,15 @@ class Balance:
         share, power = size_of(box) / self.weights.size, 2 * level.steps.size
         room = max(self.survey.steps.top / float(level.steps[0]), 1.0)
         return float(min(share ** (-0.5 / (power + 1)), room))
+
+    def steps_of(self, box: Box, error: float) -> np.ndarray:
+        """Return the steps of a short ladder for a box alone, in which an error was seen."""
+        survey, steps, (level, *_) = self.survey, self.survey.steps, self.levels
+        coarser = min(float(level.steps[0]) * self.growth(box, level), steps.top)
+        noise = NOISE * math.sqrt(0.5) * survey.sigma * steps.ratio / coarser
+        if noise <= survey.rtol * abs(error) / 4:
+            return np.array([coarser, coarser / steps.ratio])
+        return np.asarray(steps.top / steps.ratio ** np.arange(3.0))
 
     def cheapest(self, box: Box, good: float, enough: float) -> tuple[Level, int]:
         """Return the level and the repetitions that weigh a box to `good`, or else to `enough`."""

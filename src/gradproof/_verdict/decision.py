@@ -23,10 +23,11 @@ from .chance import Chance
 from .designs import weigh
 from .differences import Differences
 from .directions import WHOLE as _WHOLE
-from .directions import Directions, calls_of, in_part
+from .directions import Directions, calls_of
 from .rows import EachValue
 from .steady import claim_depends_on_calls, func_depends_on_calls
 from .suspects import Entries
+from .traced import in_part
 
 #: Stands for the sentence that counts the entries that are off, until all is measured.
 _ENTRY = "entries are off"
@@ -184,8 +185,13 @@ class Decision:
         aligned = survey.aligned()
         if self._depends_on_calls(aligned):
             return _FUNC_MOVES
+        look = Directions(survey, found, self.directions, rows=self.rows)
+        at_once = look.at_once(aligned) if self.directions else ""
+        if at_once:
+            self.failed = not found.failed
+            return at_once
         self.failed = whole_is_wrong(survey, found, *aligned, among=bool(self.directions))
-        if self.failed and found.whole > LOCAL and not self._in_part(aligned):
+        if self.failed and found.whole > LOCAL and (look.throughout or not self._in_part(aligned)):
             return _WHOLE + leaves_off(survey, *aligned)
         lines = [aligned]
         # Where noise is sure to rule, a second line has little to add.
@@ -198,9 +204,13 @@ class Decision:
         lines = survey.settled(lines)
         if self.directions:
             del aligned  # an array as large as x0
-            look = Directions(survey, found, self.directions, rows=self.rows)
             self.failed, reason = look.run(lines, failed=self.failed)
             return reason
+        return self._entry_by_entry(lines)
+
+    def _entry_by_entry(self, lines: list[Line]) -> str:
+        """Measure each entry; return the reason of the verdict."""
+        survey, found = self.survey, self.findings
         steps, smooth = survey.first_steps(lines)
         # Up to the step `smooth` the lines leave an eighth of rtol, growing with its square.
         leaves = TRUNCATION * survey.rtol / 8 * (steps[-1] / smooth) ** 2

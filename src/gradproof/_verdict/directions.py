@@ -14,20 +14,21 @@ import numpy as np
 
 from .._lines.evidence import DOUBT, suspicious
 from .._lines.findings import FAIL, OPEN, Column
+from .._lines.judgement import DIRECTION, LAST, Flagged
 from .._lines.measured import RUNGS, Measured, Measurements
 from .._lines.stationary import STATIONARY, bends, claims_nothing
-from .._lines.survey import Survey
 from .._lines.units import Line
 from .._numerics.blocks import Made
 from .._numerics.noise import noise_level
-from .._numerics.rungs import NOISE, Rungs
+from .._numerics.rungs import Rungs
 from .._report.places import are_off, in_common, listed
 from .._report.reach import ROWS_UP_TO
-from .along import SLOPE_OFF, Settling
-from .balance import Balance, one_of, place_of, shape_of, size_of, within
+from .along import SLOPE_OFF
+from .balance import one_of, place_of, shape_of, size_of, within
 from .nothing import with_slopes
 from .row_lines import RowLines, reach
 from .rows_seen import Seen
+from .traced import Tracing
 
 #: Up to here each entry is measured: those 2 n calls are what a search may spend in vain before it
 #: gives up (`search.CALLS_ALLOWED`), and they resolve every entry to the last.
@@ -36,8 +37,6 @@ FEW = 300
 _CALLS = 40
 #: How often all directions may miss errors in many entries that are as large as what must be seen.
 _MISS = 0.01
-#: An error of the whole beyond this is said at once; a smaller one may be that of a part.
-_PART = 0.5
 _UNSEEN = (
     "all directions agree, but that {name} is missing would not have been seen (an error of "
     "{size:.1f} times its size would): directions='all' measures each entry"
@@ -93,32 +92,8 @@ def calls_of(directions: int) -> int:
     return 2 * RUNGS * directions
 
 
-def in_part(survey: Survey, line: Line, whole: float) -> bool:
-    """
-    Tell, by two calls, whether an error along the claim is that of a part of the entries.
-
-    Each axis is cut in five, and two of the pieces are left out. Of an error that is everywhere as
-    much stays as of the claim, more or less; of that of a row, a column, a block all or nothing.
-    """
-    weights, rungs = line
-    if whole > _PART or not survey.g.any() or survey.scalar.left() < 2:
-        return False
-    e, _ = survey.estimate(rungs, 0.0)
-    balance = Balance(survey, weights, rungs, e.value, 0.0)
-    shares = np.zeros(balance.shape)
-    for axis, length in enumerate(balance.shape):
-        pieces = survey.rng("balance").permutation(np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
-        along = [1] * len(balance.shape)
-        along[axis] = length
-        shares += pieces[np.arange(length) * 5 // length].reshape(along) / len(balance.shape)
-    claim = np.abs(weights * survey.scales.claim)
-    expected = float(shares.ravel() @ claim) / float(claim.sum())
-    error, spread = balance.weigh(balance.whole, balance.levels[0], 1, shares)
-    return abs(error / e.value - expected) > 0.1 + NOISE * spread / abs(e.value)
-
-
 @dataclass
-class Directions(Settling):
+class Directions(Tracing):
     """
     The look along random directions.
 
@@ -146,13 +121,16 @@ class Directions(Settling):
 
     def run(self, lines: list[Line], *, failed: bool) -> tuple[bool, str]:
         """Return whether the claim fails otherwise than by a named entry, and the reason."""
-        survey, found = self.survey, self.findings
+        survey = self.survey
         base = lines[0][1]
         self.looks = looks = Measurements(survey, base)
         measurements = [looks.measured(*line) for line in lines[1:]]
         self._release_memory(lines)
         # A single line has half of the values: the noise is measured on two rungs together.
         survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
+        if self.short is not None:
+            short = looks.measured(self.short.weights, self.short.rungs)
+            measurements.append(looks.lengthened(short))
         while len(measurements) < self.count:
             measurements.append(looks.random())
         rows = RowLines(survey, looks)
@@ -171,6 +149,22 @@ class Directions(Settling):
             settled.append(self._settled(measured))
             if settled[-1].state:  # what one search could not explain is beyond the next as well
                 break
+        return self._decided(settled, rows, base, failed=failed)
+
+    def at_once(self, line: Line) -> str:
+        """Return the reason of a fail, if an error along the claim was traced to entries."""
+        settled = self.traced(line)
+        if not settled:
+            return ""
+        rows = RowLines(self.survey, self.looks)
+        rows.note(settled)
+        return self._decided(settled, rows, line[1], failed=False)[1]
+
+    def _decided(
+        self, settled: list[Measured], rows: RowLines, base: Rungs, *, failed: bool
+    ) -> tuple[bool, str]:
+        """Return whether the claim fails otherwise than by a named entry, and the reason."""
+        survey, found = self.survey, self.findings
         found.alone = min(
             (measured.seen for measured in settled if measured.needed), default=math.inf
         )
@@ -220,6 +214,19 @@ class Directions(Settling):
             return _DARK.format(name=name, size=from_size)
         self.findings.pass_rest()
         return _UNSEEN.format(name=name, size=from_size)
+
+    def _whole_is_inexact(self, base: Rungs) -> bool:
+        """Tell whether an error of the whole that no direction shows is that of func."""
+        survey = self.survey
+        e, _ = survey.estimate(base, 0.0)
+        signs = np.where(survey.g < 0, -1.0, 1.0)
+        claimed = survey.claimed_along(signs)
+        sizes = claimed, claimed, survey.sigma
+        reason = self._excepted(
+            Flagged(DIRECTION, survey, [base], base, e, *sizes, weights=signs), LAST
+        )
+        self.findings.remarks += [reason] if reason else []
+        return bool(reason)
 
     # --- measuring ---------------------------------------------------------------------------
 

@@ -48,7 +48,10 @@ class Search:
     balance : Balance
         The look at many.
     calls_allowed : int
-        Calls of func after which a search that has found no (further) entry gives up.
+        Calls of func after which a search that has found no entry gives up; if it has,
+        `CALLS_ALLOWED` more.
+    kept : int
+        Calls of the budget that are kept for what comes after.
     found : dict of int to Estimate
         What was measured of single entries.
     blocks : list of Box
@@ -64,6 +67,7 @@ class Search:
     entries: Entries
     balance: Balance
     calls_allowed: int = CALLS_ALLOWED
+    kept: int = 0
     found: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     left: list[Node] = field(default_factory=list)
@@ -107,7 +111,9 @@ class Search:
         return bool(abs(node.error) > allowed)
 
     def _given_up(self) -> bool:
-        return self.survey.scalar.nfev - self._last > self.calls_allowed or len(self.found) >= _MOST
+        scalar = self.survey.scalar
+        spent = scalar.nfev - self._last > self.calls_allowed or scalar.left() < self.kept
+        return spent or len(self.found) >= _MOST
 
     def _pursued(self, node: Node) -> list[Node]:
         """Return what is left of a node, in parts."""
@@ -186,8 +192,7 @@ class Search:
         if i in self.found or not weight:  # a line through rows does not move all of them
             return False
         survey, findings = self.survey, self.entries.findings
-        top, ratio = survey.steps.top, survey.steps.ratio
-        entry = Entry(survey, findings, i, top / ratio ** np.arange(3.0))
+        entry = Entry(survey, findings, i, self.balance.steps_of(node.box, node.error / weight))
         e = entry.estimate(entry.ladder, survey.sigma)
         apart = abs(e.value - node.error / weight)
         alike = apart <= e.bar + NOISE * node.spread / abs(weight)
@@ -200,7 +205,7 @@ class Search:
             findings.state[i] = self.entries.examine(entry)
         e = Estimate(findings.error[i], findings.truncation[i], findings.noise[i], 0.0)
         if findings.state[i] == FAIL:
-            self._last = survey.scalar.nfev
+            self._last, self.calls_allowed = survey.scalar.nfev, CALLS_ALLOWED
         elif not abs(e.value) > 2 * e.bar:
             return False
         self.found[i] = e
