@@ -392,7 +392,7 @@ def test_help(capsys):
 
 
 def test_no_command(capsys):
-    assert "{demo,check}" in refused(capsys)
+    assert "{demo,check,watch}" in refused(capsys)
 
 
 def test_version(capsys):

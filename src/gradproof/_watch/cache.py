@@ -48,6 +48,8 @@ class Cache:
 
     def keep(self, kind: Kind, outcome: Outcome) -> None:
         """Keep what was found; what the time has cut short is looked at again."""
+        if outcome.cut:
+            return
         self._new[self._key(kind)] = outcome.to_dict()
 
     def save(self) -> None:

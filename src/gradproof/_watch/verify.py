@@ -54,6 +54,8 @@ class Outcome:
         Code that repeats the check.
     cached : bool
         Whether it is known from an earlier run.
+    cut : bool
+        Whether the time was up before there was a verdict.
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Outcome:
     seconds: float = 0.0
     snippet: str = ""
     cached: bool = False
+    cut: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers and text: for JSON."""
@@ -118,6 +121,7 @@ def outcome_of(
         repeats the check.
     """
     start = time.perf_counter()
+    cut = False
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
     verdict, finding, text, notes = Verdict.INCONCLUSIVE, "", "", list[str]()
     found: list[tuple[Report, Prepared, int]] = []
@@ -139,6 +143,9 @@ def outcome_of(
         # An exception at the second values is no pass.
         if not finding or report.verdict is Verdict.FAIL:
             verdict, finding, text = report.verdict, report.finding or report.reason, str(report)
+        cut = report.interrupted and verdict is Verdict.INCONCLUSIVE
+        if cut:
+            finding = f"the time of {seconds:g} s was up: {finding}"
         notes += prepared.notes
         if verdict is Verdict.FAIL and kind.taken:
             snippet = repeated(kind, at, prepared.names)
@@ -146,7 +153,7 @@ def outcome_of(
         notes.append(f"values drawn at random ({kind.drawn or 'they could not be recorded'})")
     took = time.perf_counter() - start
     said = str(kind), kind.caller, kind.calls
-    return Outcome(*said, verdict, finding, text, tuple(notes), took, snippet)
+    return Outcome(*said, verdict, finding, text, tuple(notes), took, snippet, cut=cut)
 
 
 def prepare(kind: Kind, recorder: Recorder, values: list[Any]) -> Prepared:

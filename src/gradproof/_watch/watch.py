@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MEMORY = 2**28
 #: Seconds for each kind of calls, and for all of them.
 SECONDS, TOTAL = 2.0, 120.0
+#: How much more time a check gets in the end, if there is some.
+_MORE = 10.0
 _LIBRARIES = ("jax", "torch")
 
 
@@ -88,7 +90,20 @@ class Watch:
                 if self._spent < total or kind.call.rule not in self._verified():
                     outcome = self._outcomes[key] = self._outcome(kind, seconds)
                     self._spent += 0.0 if outcome.cached else outcome.seconds
-                    self.records.release(kind)
+                    if not outcome.cut:
+                        self.records.release(kind)
+        finally:
+            self.records.paused = False
+
+    def _verify_cut(self, seconds: float, total: float) -> None:
+        """Give what is left of the time to what its own time was too short for, once."""
+        self.records.paused = True
+        try:
+            for key in [key for key, outcome in self._outcomes.items() if outcome.cut]:
+                more = min(total - self._spent, _MORE * seconds)
+                if more > seconds:
+                    outcome = self._outcomes[key] = self._outcome(self.records.kinds[key], more)
+                    self._spent += outcome.seconds
         finally:
             self.records.paused = False
 
@@ -134,6 +149,7 @@ class Watch:
             if not (isinstance(value, (int, float)) and value > 0):
                 refuse(name, value, "a time in seconds, above 0")
         self.verify_seen(seconds, total)
+        self._verify_cut(seconds, total)
         if self._cache is not None:
             self._cache.save()
         return self.report()

@@ -153,11 +153,15 @@ def _call(rule: Rule, target: Any, args: Any, kwargs: Any) -> tuple[Call, list[A
         trees.append((owner, tree, len(leaves)))
         for leaf in leaves:
             owners.append(owner)
-            if not isinstance(leaf, (jax.Array, np.ndarray, np.generic)):
+            # A number of Python is differentiated by like an array.
+            number = isinstance(leaf, (float, complex)) and tree is not None
+            if not (number or isinstance(leaf, (jax.Array, np.ndarray, np.generic))):
                 described.append(leaf)
                 moved.append(False)
                 continue
             array, followed = _without_transforms(leaf)
+            if not hasattr(array, "shape"):
+                array = jnp.asarray(array)
             described.append(Described(tuple(array.shape), str(array.dtype)))
             if jax.dtypes.issubdtype(array.dtype, jax.dtypes.extended):
                 array = jax.random.key_data(array)

@@ -170,7 +170,7 @@ def _call(target: Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
     tensors = [leaf for leaf in every if isinstance(leaf, torch.Tensor)]
     described = [_leaf(leaf) for leaf in every]
     recorded = tuple(isinstance(one, torch.Tensor) and _requires_grad(one) for one in every)
-    known = recorded if any(recorded) else None
+    known = recorded if any(recorded) and torch.is_grad_enabled() else None
     structure = tuple((owner, str(spec)) for owner, spec, _ in trees)
     build = Build(trees, lambda spec, leaves: pytree.tree_unflatten(leaves, spec))
     call = Call(
