@@ -76,6 +76,21 @@ def _required_libraries() -> None:
         imported(library)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """
+    Compile each program of JAX once in a process: tests make the same of new functions.
+
+    The folder is of this process alone, because JAX writes into it without a lock. Processes that
+    tests start know nothing of it.
+    """
+    if "jax" in REQUIRED:
+        jax = imported("jax")
+        jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 __all__ = ["Arrays"]
 
 
