@@ -63,6 +63,10 @@ ENGINE = tuple(
     for name in ("fuzz", "lines", "numerics", "verdict", "checks/test_kinds.py")
 )
 
+# Slow tests of the same sort, marked one by one in files that ask for more than that.
+NOT_ONCE = ("-m", "not once")
+REST = (*ENGINE, *NOT_ONCE)
+
 # A newcomer has one Python. On one that is newer than the list, its newest stands in: nox then
 # says that the interpreter is missing rather than passing without a test.
 WHOLE = HERE if HERE in PYTHONS else PYTHONS[-1]
@@ -105,7 +109,9 @@ def tests(session: nox.Session, backend: str) -> None:
     install(session, "test", *groups)
     # Together, what may depend on it that there are several: the rest has run for each of them.
     # Dask's arrays take the road of the standard, slowly: what they are handed and hand back.
-    part = {"all": MIXED, "dask": DASK}.get(backend, () if session.python == WHOLE else ENGINE)
+    # JAX's other session has every dtype: what is marked `once` need not run in both.
+    whole = NOT_ONCE if backend == "jax" else ()
+    part = {"all": MIXED, "dask": DASK}.get(backend, whole if session.python == WHOLE else REST)
     chosen = () if session.posargs else part
     pytest(session, *PARALLEL, *chosen, backends=backends, **env)
 
@@ -123,7 +129,7 @@ def minimums(session: nox.Session) -> None:
     lowered = ("numpy", "array-api-compat", "jax", "optree", "scipy", "rich")
     lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
     session.install("-e", ".", *lowest)
-    pytest(session, *PARALLEL, *ENGINE, backends="numpy,array_api_strict,jax")
+    pytest(session, *PARALLEL, *REST, backends="numpy,array_api_strict,jax")
 
 
 @nox.session
@@ -153,7 +159,7 @@ def run_deps(session: nox.Session) -> None:
     session.install(
         "-e", ".", *(need for need in test if need.startswith(("pytest", "hypothesis")))
     )
-    pytest(session, *PARALLEL, *ENGINE, "--ignore=tests/doors/test_scipy.py", backends="numpy")
+    pytest(session, *PARALLEL, *REST, "--ignore=tests/doors/test_scipy.py", backends="numpy")
     session.run("python", "-m", "gradproof", "demo")
 
 
@@ -178,8 +184,8 @@ def typecheck(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run every example of the docstrings, of README and of the docs."""
     install(session, "docs", "torch", "jax")  # every example, so that of every backend too
-    pytest(session, "--doctest-modules", "src", backends="numpy")
-    pytest(session, "--doctest-glob=*.md", "README.md", "docs", backends="numpy")
+    pytest(session, *PARALLEL, "--doctest-modules", "src", backends="numpy")
+    pytest(session, *PARALLEL, "--doctest-glob=*.md", "README.md", "docs", backends="numpy")
     for example in sorted(Path("docs/examples").glob("*.py")):
         session.run("python", str(example))
 

@@ -317,6 +317,7 @@ class TestJacobian:
             assert report.verdict is verdict, str(report)
 
 
+@pytest.mark.once
 class TestLeavesOfSeveralSizes:
     """A tangent is on the scale of each leaf, in the dtypes too that have no decades to spare."""
 

@@ -225,6 +225,7 @@ class TestBesideTheOriginal:
         with pytest.raises(WrongDerivative):
             ours.check_grads(func, args, 1, modes=["fwd"])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("n", [300, 3000])
     @pytest.mark.parametrize("factor", [2.0, 0.0, -1.0, 1.1])
     def test_wrong_as_a_whole_in_reverse(self, jax, jnp, ours, factor, n):
@@ -252,10 +253,12 @@ class TestBesideTheOriginal:
         with pytest.raises(WrongDerivative):
             ours.check_grads(func, args, 1, modes=["rev"])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sizes", SIZES)
     def test_small_argument_beside_a_large_one(self, jnp, ours, sizes):
         ours.check_grads(functools.partial(waves, jnp), points(jnp, sizes), 1, modes=["rev"])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sizes", SIZES)
     @pytest.mark.parametrize("share", [-1, 0, 1.5])
     def test_small_argument_is_named(self, jax, jnp, ours, sizes, share):
@@ -270,6 +273,7 @@ class TestBesideTheOriginal:
         with pytest.raises(WrongDerivative, match=rf"args\[{small}\]"):
             ours.check_grads(func, points(jnp, sizes), 1, modes=["rev"])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("mode", ["fwd", "rev"])
     @pytest.mark.parametrize("case", NEAR_ZERO)
     @pytest.mark.parametrize("dtype", SHORT)
@@ -281,6 +285,7 @@ class TestBesideTheOriginal:
         with pytest.raises((WrongDerivative, Inconclusive)):
             ours.check_grads(nothing, (x,), 1, modes=[mode])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("mode", ["fwd", "rev"])
     @pytest.mark.parametrize("case", NEAR_ZERO)
     @pytest.mark.parametrize("dtype", SHORT)
@@ -299,6 +304,7 @@ class TestBesideTheOriginal:
         with pytest.raises((WrongDerivative, Inconclusive)):
             ours.check_grads(func, (x,), 1, modes=["fwd"])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("mode", ["fwd", "rev"])
     @pytest.mark.parametrize("dtype", SHORT)
     def test_nothing_to_claim(self, jax, jnp, ours, dtype, mode):
@@ -310,6 +316,7 @@ class TestBesideTheOriginal:
         ours.check_grads(lambda x: ((x - at) ** 2).sum(), (at,), 1, modes=[mode])
         ours.check_grads(jnp.tanh, (20 * at,), 1, modes=[mode])
 
+    @pytest.mark.once
     @pytest.mark.parametrize("n", [16, 17, 40])
     @pytest.mark.parametrize("case", ["product", "solve"])
     def test_matrix_and_vector(self, jnp, ours, case, n):
@@ -526,6 +533,7 @@ FLAT = {
 }  # fmt: skip
 
 
+@pytest.mark.once
 class TestFewDigits:
     """Slopes that f has not the digits to show."""
 

@@ -81,6 +81,7 @@ class TestNormalisation:
         assert reach_of(report).row <= 1
         assert report.nfev <= (200 if arrays.dtype in SHORT else 40)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("seed", range(3))
     @pytest.mark.parametrize(
         "claim",
@@ -133,6 +134,7 @@ class TestLeaves:
             assert report.ok, str(report)
             assert reach_of(report).leaf < 1
 
+    @pytest.mark.once
     @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("factor", [-1.0, 0.0])
     @pytest.mark.parametrize("wrong", ["a", "b", "c", "d"])
@@ -140,6 +142,7 @@ class TestLeaves:
         report = self.problem(arrays, wrong, factor, seed)
         assert not report.ok, str(report)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("seed", [0, 2])
     @pytest.mark.parametrize("factor", [-1.0, 2.0])
     @pytest.mark.parametrize("small", [1e-2, 1e-3])
@@ -332,6 +335,7 @@ class TestNothingClaimed:
         x0 = {k: arrays(normal(shape, i)) for i, (k, shape) in enumerate(shapes.items())}
         return verify_grad(of, grad, x0)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("shapes", SHAPES)
     @pytest.mark.parametrize("share", [1e-3, 1e-2, 0.1, 1.0])
     def test_pass_says_what_slope_would_have_been_seen(self, arrays, shapes, share):

@@ -83,6 +83,7 @@ def seeds_for(arrays: Any) -> range:
     return WIDE if arrays.dtype == dtypes(arrays.library)[0] else SHORTER
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("plain", PLAIN)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1.5, "fail"), (-1.0, "fail")])
