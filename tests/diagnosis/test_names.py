@@ -432,3 +432,66 @@ def test_a_row_of_zeros_beside_another_mistake_is_not_all():
     wrong = frozenset({0})
     found = named(Evidence([own], ask=ask), wrong, frozenset()).named
     assert 0 not in found or found[0].kind != "zero"
+
+
+def asking(own: Field, truth: np.ndarray) -> Evidence:
+    """Return the evidence on a field, of which sums are measured when they are asked for."""
+
+    def ask(weights):
+        error = np.array([((truth - own.claimed) * weights[0]).sum()])
+        return Sum(weights, error, np.array([BAR]))
+
+    whole = ask({0: np.ones(own.shape)})
+    return Evidence([own], [whole], ask=ask)
+
+
+def rough(claimed, truth, **more):
+    """Return a field whose claim is rounded to eight bits, so that sums tell little."""
+    return field(claimed, truth, slack=0.06, rounding=0.015, **more)
+
+
+LARGE = np.random.default_rng(3).standard_normal((30, 30))
+AT = np.random.default_rng(8).standard_normal((30, 30))
+
+
+def told(own, truth):
+    """Return what is named of a field whose sums can be asked for."""
+    evidence = asking(own, truth)
+    return named(evidence, frozenset({0}), frozenset()).named.get(0)
+
+
+def test_a_sum_tells_a_condition_from_a_narrower_one():
+    claimed = np.where(AT < 0, -LARGE, LARGE)
+    found = told(rough(claimed, LARGE, x=AT, sample=12), LARGE)
+    assert found.condition == "where x < 0"
+
+
+def test_a_sum_tells_a_narrower_condition_from_a_plain_one():
+    claimed = np.where(AT < -0.8, -LARGE, LARGE)
+    found = told(rough(claimed, LARGE, x=AT, sample=40), LARGE)
+    assert found is None or found.condition != "where x < 0"
+
+
+def test_more_than_the_entries_of_a_rough_claim_that_were_measured_are_off_if_a_sum_says_so():
+    wrong = np.zeros((30, 30), dtype=bool)
+    wrong.reshape(-1)[np.sort(np.random.default_rng(0).choice(900, 20, replace=False))[:2]] = True
+    found = told(rough(np.where(wrong, -LARGE, LARGE), LARGE, sample=20), LARGE)
+    assert found.condition.startswith("in at least 2 of 900")
+    more = wrong | (ROW_30 == 7)
+    found = told(rough(np.where(more, -LARGE, LARGE), LARGE, sample=20), LARGE)
+    assert found is None or "2 of 900" not in found.condition
+
+
+ROW_30 = np.indices((30, 30))[0]
+
+
+def test_a_prediction_that_is_huge_explains_nothing():
+    noise = 1 + 0.1 * np.random.default_rng(5).standard_normal(24)
+    own = rough(G * noise, G, x=np.where(X > 0, 600.0, 0.1) + X)
+    assert "missing_factor" not in kinds(own)
+
+
+def test_zeros_under_a_limit():
+    found = first(field(np.where(np.abs(X) > 1, 0, G), G, x=X))
+    assert found.kind == "zero"
+    assert "where |x| > " in found.place

@@ -5,7 +5,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
@@ -18,7 +18,7 @@ from tests.mistakes.mutations import Given, Mutation, mutations
 from tests.mistakes.truth import Leaf, judged
 
 import gradproof
-from gradproof._verdict import judge
+from gradproof._verdict import diagnose, diagnose_columns
 
 #: What a mistake has to change, as a share of the largest entry, to be one.
 MATERIAL = {"float64": 1e-4, "float32": 3e-2, "bfloat16": 0.3}
@@ -117,7 +117,7 @@ class Problem:
             # Whoever has a Hessian has a gradient; in every other draw it is not handed over.
             slopes = Made(replace(self.function, claim="grad"), dtype, widened)
             rule = slopes.right(self.function.func)
-            self.slopes = lambda *args: slopes.back(host(rule(args, None)[0]), args[0])
+            self.slopes = lambda *args: slopes.as_func_returns(rule(args, None)[0])
 
     def claim(self, change: Any = None, rule: Any = None) -> Claim:
         """Return a claim, right but for a change of its numbers, or by another rule."""
@@ -195,9 +195,10 @@ def _counted(made: Made) -> Iterator[Cost]:
 
         return diagnosed
 
-    names = ("diagnosed", "diagnosed_columns")
-    patched = {name: wrapped(getattr(judge, name)) for name in names}
-    with mock.patch.multiple(judge, **patched):
+    with ExitStack() as several:
+        for module in (diagnose, diagnose_columns):
+            patched = wrapped(module.diagnosed)
+            several.enter_context(mock.patch.object(module, "diagnosed", patched))
         yield cost
 
 

@@ -98,6 +98,10 @@ class Made:
             numbers = numbers[0] + 1j * numbers[1]
         return self.array(numbers)
 
+    def as_func_returns(self, found: Any) -> Any:
+        """Return an array that JAX made as the function would, in whatever dtype it was called."""
+        return np.asarray(found) if self.library == "numpy" else found
+
     def plain(self, func: Callable[..., Any], library: str = "") -> Callable[..., Any]:
         """Return a function of its arguments alone."""
         library = library or self.library

@@ -115,7 +115,7 @@ def _of_one(g: np.ndarray, k: int, given: Given, rng: Any) -> Iterator[_Own]:
     if given.x:
         yield from _elementwise(g, given.x[k])
     yield from _numbers(g)
-    if given.claim == "grad":
+    if given.claim == "grad" and g.size > 2:  # of one number nobody can tell a term from a factor
         yield from _terms(g, given, k, rng)
     if given.claim == "hess":
         yield from _second_order(g)

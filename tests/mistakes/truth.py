@@ -64,7 +64,9 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
     if any(one is False for one in true):
         return "wrong"
     named = any(str(one.kind) in kinds.split() for one in said)
-    listed = any(re.search(r"in ([4-9]|\d\d+) of \d+ entries \(", one.place) for one in said)
+    listed = any(
+        re.search(r"in (at least )?([4-9]|\d\d+) of \d+ entries \(", one.place) for one in said
+    )
     vague = any(VAGUE in one.place for one in said) or (listed and "conditional" in kinds.split())
     if vague and "partial" not in kinds.split():
         return "vague"  # there is a condition, or a place
@@ -293,6 +295,9 @@ def _masks(words: str, leaf: Leaf) -> list[np.ndarray] | None:
         mask = np.zeros(shape, dtype=bool)
         mask[(slice(None),) * leaf.batch + tuple(parts)] = True
         return [mask]
+    if found := re.search(r"^in at least (\d+) of \d+ entries", words):
+        enough = int(found[1]) <= leaf.wrong.sum() or leaf.batch  # of some of the tangents
+        return [leaf.wrong if enough else np.zeros(shape, dtype=bool)]
     if found := re.search(r"^in (\d+) of (\d+) entries \((.*)\)", words):
         return _listed(int(found[1]), found[3], leaf)
     if "diagonal" in words:

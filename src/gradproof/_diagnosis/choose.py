@@ -7,9 +7,10 @@ import numpy as np
 
 from .._report.diagnoses import Diagnosis, Kind, WrongPlace
 from . import arranged, elementwise, parts, plain, reduced, terms
+from .asked import asked
 from .evidence import Case, Evidence
 from .fields import Field, called
-from .named import Named, holds, share_explained
+from .named import ENOUGH, Named, holds, share_explained
 
 Hypotheses = Callable[[Case], Iterator[Named]]
 #: The first that explains all that was measured is said: the simplest ones come first, those with
@@ -40,6 +41,8 @@ CATALOGUE: tuple[Hypotheses, ...] = (
     arranged.permuted,
     parts.subset,
 )
+#: So many times what a name takes is evidence that needs no sum beside it, of a rough claim.
+_CROSSED = 4
 #: The most entries of which no more is known than where they are.
 _LISTED = 32
 #: Those that look at no places.
@@ -118,7 +121,7 @@ def named(
         name = _first(Case(evidence, k, right), catalogue or CATALOGUE)
         if name is not None:
             found.named[k] = name
-        elif evidence.fields[k].wrong.sum() <= _LISTED:
+        elif 0 < evidence.fields[k].wrong.sum() <= _LISTED:
             found.located[k] = _corrected(evidence.fields[k])
     _shared(evidence, found)
     predicted = found.predicted
@@ -129,6 +132,28 @@ def named(
         if len(wrong) > 1:
             found.named.clear()
     return found
+
+
+def crossed(evidence: Evidence, found: Found, across: set[int]) -> bool:
+    """
+    Ask for a sum of a field with signs at random, where entries say little; tell whether it came.
+
+    Sums along the claim alone are off by the same share wherever the mistake is, and entries of a
+    claim that is rounded to few digits, or that are below the noise, hide what others have.
+    """
+    for k in sorted(found.wrong - across):
+        own = evidence.fields[k]
+        name = found.named.get(k)
+        if own.whole or k in found.located:
+            continue
+        if own.digits().sum() >= ENOUGH * (_CROSSED if own.rough else 1):
+            continue
+        if name is not None and (name.predicted is None or name.inside is not None):
+            continue
+        across.add(k)
+        if asked(Case(evidence, k, frozenset()), np.ones(own.shape, dtype=bool)) is not None:
+            return True
+    return False
 
 
 def _shared(evidence: Evidence, found: Found) -> None:

@@ -49,6 +49,38 @@ def without_claim(own: Field) -> Iterator[Condition]:
         yield from _of_values(own, beside)
 
 
+def sizes(own: Field) -> Iterator[Beside]:
+    """Yield numbers whose size may tell which entries are wrong, one for each entry."""
+    for beside in own.beside:
+        full = np.broadcast_to(beside.values, own.shape)
+        if beside.of_field or np.unique(beside.values)[: _LABELS + 1].size > _LABELS:
+            yield Beside(f"|{beside.name}|", np.abs(full))
+            yield Beside(beside.name, full)
+    yield Beside("|claim|", np.abs(own.claimed))
+
+
+def between(own: Field) -> list[int]:
+    """Return entries that tell where the limit between wrong entries and right ones is."""
+    found: list[int] = []
+    for beside in sizes(own):
+        here = own.taken(beside.values)
+        wrong, right = here[own.wrong], here[~own.wrong & shown(own)]
+        if not wrong.size or not right.size:
+            continue
+        if wrong.min() > right.max():
+            low, high = right.max(), wrong.min()
+        elif wrong.max() < right.min():
+            low, high = wrong.max(), right.min()
+        else:
+            continue
+        full = beside.values.reshape(-1)
+        gap = np.flatnonzero((full > low) & (full < high) & (own.claimed.reshape(-1) != 0))
+        gap = np.setdiff1d(gap, own.where)
+        if gap.size:
+            found.append(int(gap[np.argsort(full[gap])[gap.size // 2]]))
+    return list(dict.fromkeys(found))
+
+
 def _of_values(own: Field, beside: Beside) -> Iterator[Condition]:
     full = np.broadcast_to(beside.values, own.shape)
     name = beside.name

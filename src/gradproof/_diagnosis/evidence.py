@@ -91,6 +91,17 @@ class Evidence:
                     return False
         return told
 
+    def off(self, k: int) -> bool:
+        """Tell whether a sum of a field alone shows that it is wrong."""
+        own = self.fields[k]
+        for one in self.sums:
+            if set(one.weights) == {k}:
+                bar = one.bar + blur(own.claimed, one.weights[k], own.rounding)
+                size = np.abs(contracted(own.claimed, one.weights[k]))
+                if (np.abs(one.error) > bar + own.slack * size).any():
+                    return True
+        return False
+
     def _explained(
         self, one: Sum, predicted: dict[int, np.ndarray], blurred: dict[int, float]
     ) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 #: Of so many entries one may be off by more than its bar, one by more than twice it, and none by
 #: more than `_TAIL` times it.
 _FEW, _MANY, _TAIL = 4, 100, 5.0
+#: From this rounding of a claim on, sums do not tell whether a single entry is wrong.
+_ROUGH = 1e-3
 #: By how much an entry has to exceed what hides it.
 _SHOWN = 4.0
 #: The digits that one measurement may add to the evidence: what is ten thousand bars away is no
@@ -104,6 +106,11 @@ class Field:
         """Whether every entry was measured, or every one that is off."""
         return self.complete or self.where.size >= self.claimed.size
 
+    @property
+    def rough(self) -> bool:
+        """Whether the claim is rounded so that sums do not tell if a single entry is wrong."""
+        return self.rounding > _ROUGH
+
     @cached_property
     def at(self) -> np.ndarray:
         """The claim of the entries that were measured."""
@@ -135,15 +142,18 @@ class Field:
         """Return by how much measured entries may be off a prediction made of the claim."""
         with np.errstate(all="ignore"):
             size = np.abs(predicted)
-            size = size + float(np.sqrt(np.mean(np.square(size)))) if size.size else size
-        return np.maximum(self.bar + self.rounding * size, 1e-300)
+            # A prediction beyond all that was measured does not explain it by its rounding.
+            size = size + min(_rms(size), 2 * _rms(self.measured))
+            return np.maximum(self.bar + self.rounding * size, 1e-300)
 
     @cached_property
     def wrong(self) -> np.ndarray:
         """Which of the measured entries are off."""
         size = np.maximum(np.abs(self.at), np.abs(self.measured))
         with np.errstate(invalid="ignore"):
-            return np.asarray(~(np.abs(self.error) <= self.allowed(self.at) + self.slack * size))
+            # Bars are made of few values: what is within two of them may be right.
+            allowed = self.allowed(self.at) + self.bar + self.slack * size
+            return np.asarray(~(np.abs(self.error) <= allowed))
 
     def fits(self, predicted: np.ndarray, among: np.ndarray | None = None) -> bool:
         """Tell whether a prediction explains the measured entries, or those `among` them."""
@@ -160,6 +170,10 @@ class Field:
         among = self.wrong if among is None else among
         off = np.nan_to_num(self.misfit(self.at)[among], nan=np.inf)
         return np.sort(np.clip(np.log10(np.maximum(off, 1.0)), 0.0, _DIGITS))
+
+
+def _rms(numbers: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(numbers)))) if numbers.size else 0.0
 
 
 def part_of(own: Field, which: np.ndarray) -> Field:

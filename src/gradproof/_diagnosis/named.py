@@ -54,6 +54,11 @@ class Named:
     least: float = ENOUGH
     also: tuple[Kind, ...] = ()
 
+    @property
+    def vague(self) -> bool:
+        """Whether it is said of entries that were measured, and nothing of the others."""
+        return Kind.PARTIAL in self.also and self.predicted is None and self.inside is None
+
 
 def holds(case: Case, named: Named) -> bool:
     """Tell whether what was measured of a field, and sums of it, bear a mistake out."""
@@ -64,19 +69,17 @@ def holds(case: Case, named: Named) -> bool:
         if (concerned & ~inside).any():
             return False
     digits = own.digits(concerned)
-    kept = digits[: digits.size - named.fitted] if named.fitted else digits
-    if named.predicted is None:
-        return bool(kept.sum() >= named.least)
-    if not own.fits(own.taken(named.predicted)):
-        return False
-    told = 0.0
-    for one in case.sums:
-        told += _told(own, one, case.k, named.predicted)
-        if told < 0:
+    if named.predicted is not None:
+        if not own.fits(own.taken(named.predicted)):
             return False
-    if own.claimed.size == 1:  # sums of a single number say nothing that it does not
-        told = 0.0
-    return bool(kept.sum() + told >= named.least)
+        told = [_told(own, one, case.k, named.predicted) for one in case.sums]
+        if -np.inf in told:
+            return False
+        if own.claimed.size > 1:  # sums of a single number say nothing that it does not
+            digits = np.sort([*digits, *told])
+    # A number that was fitted explains the best of what is known by itself.
+    kept = digits[: max(digits.size - named.fitted, 0)] if named.fitted else digits
+    return bool(kept.sum() >= named.least)
 
 
 def _told(own: Field, one: Sum, k: int, predicted: np.ndarray) -> float:

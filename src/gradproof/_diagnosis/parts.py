@@ -8,16 +8,24 @@ import numpy as np
 
 from .._report.diagnoses import Kind
 from .._report.places import around, index_of
+from .asked import all_seen, asked, off_elsewhere
 from .conditions import Condition, conditions, without_claim
-from .evidence import Case, blur
+from .evidence import Case
 from .factors import fitted, from_sums, known, sharpest, times
 from .fields import Field, entry_of, part_of, shown
-from .named import Named
+from .named import ENOUGH, Named, holds
 
 #: So many entries are named one by one rather than by a condition that they happen to share.
 _FEW = 3
 #: Conditions that are looked for, by order of magnitude, beside those that separate entries.
 _LOOKED_FOR = 20
+#: How many pairs of conditions a sum is asked to tell apart.
+_ASKED = 3
+#: Digits that name entries that were found; right ones that tell how generous bars are; and how
+#: near to a plain number a factor has to be for that.
+_DIGITS, _TELL, _PLAIN = 2.0, 8, 0.05
+#: Digits that a sign, 2 and 1/2 need less: they are met that much more often than other numbers.
+_PRIOR = 0.5
 
 
 def zeros(case: Case) -> Iterator[Named]:
@@ -29,7 +37,7 @@ def zeros(case: Case) -> Iterator[Named]:
     inside = own.taken(zero)
     if (own.wrong & ~inside).any() or (shown(own) & inside & ~own.wrong).any():
         return
-    if _off_elsewhere(case, zero):
+    if not own.wrong.any() or off_elsewhere(case, zero):
         return
     where = _described(own, zero)
     also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}
@@ -41,21 +49,6 @@ def zeros(case: Case) -> Iterator[Named]:
         least=1.0,
         also=(*where.also, *also.get(where.condition, ())),
     )
-
-
-def _off_elsewhere(case: Case, inside: np.ndarray) -> bool:
-    """Tell whether a sum of the entries outside is off: more is wrong than what is 0."""
-    own, ask = case.own, case.evidence.ask
-    if own.whole or ask is None or inside.all():
-        return False
-    rng = np.random.default_rng(2)
-    weights = rng.uniform(1, 2, own.shape) * rng.choice([-1.0, 1.0], own.shape)
-    weights = np.where(inside, 0.0, weights)
-    one = ask({case.k: weights})
-    if one is None:
-        return False
-    allowed = float(one.bar[0]) + float(blur(own.claimed, weights, own.rounding)[0])
-    return abs(float(one.error[0])) > allowed
 
 
 def not_finite(case: Case) -> Iterator[Named]:
@@ -75,6 +68,11 @@ def not_finite(case: Case) -> Iterator[Named]:
 def _described(own: Field, inside: np.ndarray) -> Named:
     """Return words for entries that are known in full: what has just these is no chance."""
     count = int(inside.sum())
+    if 1 < count < inside.size:  # as if all had been measured: no limit is unknown
+        own = replace(
+            own, claimed=np.where(inside, 0.0, 1.0), where=np.arange(inside.size),
+            measured=np.ones(inside.size), bar=np.full(inside.size, 1e-9),
+        )  # fmt: skip
     same = [one.words for one in without_claim(own) if np.array_equal(one.inside, inside)]
     same = same if count > _FEW else []
     block = "" if own.batch else _block(np.argwhere(inside), own.shape)
@@ -105,10 +103,29 @@ def entries(case: Case) -> Iterator[Named]:
     condition = _filled(own) or f"in {count} of {own.claimed.size} entries ({words})"
     one = Condition(condition, inside, place=True)
     for named in _off_by(case, one):
-        named = replace(named, kind=named.also[0], also=(), least=2.0)
-        if named.value and _hides(own, named.value) and not condition.startswith("["):
+        named = replace(named, kind=named.also[0], also=(), least=_least(own, named.value))
+        if not (named.value and holds(case, named)):
+            continue
+        hidden = _hides(own, named.value) and not condition.startswith("[")
+        # Those that were not measured may be off by the same.
+        if hidden or not all_seen(case, own.claimed - own.claimed / named.value):
             named = replace(named, condition=f"in at least {condition.removeprefix('in ')}")
         yield named
+
+
+def _least(own: Field, value: float | None) -> float:
+    """
+    Return the digits that name entries: fewer where other entries show that bars are generous.
+
+    What a claim is rounded by is known by right entries. A sign, 2 and 1/2 are no chance, if these
+    are off by far less than is allowed.
+    """
+    right = own.misfit(own.at)[~own.wrong]
+    plain = value is not None and any(abs(value - number) < _PLAIN for number in (-1, 2, 0.5))
+    if not plain or right.size < _TELL:
+        return _DIGITS
+    spare = -math.log10(min(max(2 * float(right.max()), 0.2), 1.0))
+    return max(_DIGITS - _PRIOR - spare * int(own.wrong.sum()), 1.0)
 
 
 def _hides(own: Field, value: float) -> bool:
@@ -122,25 +139,54 @@ def conditional(case: Case) -> Iterator[Named]:
     own = case.own
     if not own.wrong.any() or not own.claimed.ndim:
         return
-    several = [one for one in conditions(own) if _separates(own, one)]
+    plain = [one for one in conditions(own) if _separates(own, one)]
     # The narrowest first: of what was measured it has the same.
-    several.sort(key=lambda one: int(one.inside.sum()))
+    several = sorted(plain, key=lambda one: int(one.inside.sum()))
+    good: list[Named] = []
     for one in several:
         chance = _chance(own, one, len(several) + _LOOKED_FOR)
         if not (case.evidence.sums or own.whole) and chance < 1:
             continue
-        for named in _off_by(case, one):
-            kinds = (named.also[0], named.kind) if one.place else (named.kind, named.also[0])
-            least = 1.0 if chance >= 1 and own.whole else named.least
-            yield replace(named, kind=kinds[0], also=kinds[1:], least=least)
-        inside = own.taken(one.inside)
-        if (np.abs(own.measured[inside]) <= own.bar[inside]).all():
-            text = "is not 0, and func's slope is,"
-            predicted = np.where(one.inside, 0.0, own.claimed)
-            yield Named(
-                Kind.CONDITIONAL, text, predicted, condition=one.words, inside=one.inside,
-                also=(Kind.MISSING_FACTOR,),
-            )  # fmt: skip
+        least = 1.0 if chance >= 1 and own.whole else ENOUGH
+        good += [named for named in _under(case, one, least) if holds(case, named)]
+    yield from _told_apart(case, good, [one.words for one in plain])
+
+
+def _under(case: Case, one: Condition, least: float) -> Iterator[Named]:
+    """Yield what may be wrong where a condition holds."""
+    own, inside = case.own, case.own.taken(one.inside)
+    for named in _off_by(case, one):
+        kinds = (named.also[0], named.kind) if one.place else (named.kind, named.also[0])
+        yield replace(named, kind=kinds[0], also=kinds[1:], least=least)
+    if (np.abs(own.measured[inside]) <= own.bar[inside]).all():
+        text = "is not 0, and func's slope is,"
+        predicted = np.where(one.inside, 0.0, own.claimed)
+        yield Named(
+            Kind.CONDITIONAL, text, predicted, condition=one.words, inside=one.inside,
+            also=(Kind.MISSING_FACTOR,),
+        )  # fmt: skip
+
+
+def _differ(one: Named, other: Named) -> np.ndarray:
+    """Return the entries that one of two conditions holds for."""
+    assert one.inside is not None
+    assert other.inside is not None
+    return np.asarray(one.inside ^ other.inside)
+
+
+def _told_apart(case: Case, good: list[Named], plain: list[str]) -> Iterator[Named]:
+    """Yield the one of several conditions that a sum of where they differ speaks for."""
+    for _ in range(_ASKED if not case.own.whole else 0):
+        differ = [_differ(good[0], one) for one in good]
+        others = [one for one, differs in zip(good, differ, strict=True) if differs.any()]
+        if not others or asked(case, _differ(good[0], others[0])) is None:
+            break
+        still = [one for one in good if holds(case, one)]
+        if len(still) == len(good):  # what they differ in is nothing: the plainer one
+            last = max(good[0], others[0], key=lambda one: plain.index(one.condition))
+            still = [one for one in good if one.condition != last.condition]
+        good = still
+    yield from good[:1]
 
 
 def _separates(own: Field, one: Condition) -> bool:

@@ -10,6 +10,9 @@ from .evidence import Case
 from .fields import Field
 from .named import Named
 
+#: A sum tells if it is so many times what it may be off by: an exact constant is evidence, too.
+_CLEAR = 10.0
+
 
 def constant_along(case: Case) -> Iterator[Named]:
     """Yield names: the claim is the same along an axis, a sum or a mean of what was measured."""
@@ -36,9 +39,10 @@ def _adds_up(case: Case, axes: tuple[int, ...], scale: float) -> bool:
         full, bar = np.empty(own.claimed.size), np.empty(own.claimed.size)
         full[own.where], bar[own.where] = own.measured, own.bar
         total = full.reshape(own.shape).sum(axes, keepdims=True) * scale
-        allowed = bar.reshape(own.shape).sum(axes, keepdims=True) * scale
-        near = np.abs(own.claimed - total) <= allowed + own.slack * np.abs(total)
-        return bool(near.all()) and bool(np.abs(total).max() > 30 * allowed.max())
+        size = np.sqrt(np.square(full).reshape(own.shape).sum(axes, keepdims=True))
+        allowed = bar.reshape(own.shape).sum(axes, keepdims=True) + own.rounding * size
+        near = np.abs(own.claimed - total) <= allowed * scale + own.slack * np.abs(total)
+        return bool(near.all()) and bool(np.abs(total).max() > _CLEAR * scale * allowed.max())
     if case.evidence.ask is None:
         return False
     # One sum tells: each slice by a random weight, the same all along the axes.
@@ -55,8 +59,11 @@ def _adds_up(case: Case, axes: tuple[int, ...], scale: float) -> bool:
     slope = float(one.error[0]) + claimed
     # The claim, summed, is `scale * count` times the slope.
     predicted = slope * scale * count
-    allowed = float(one.bar[0]) * scale * count + own.slack * abs(predicted)
-    return abs(predicted - claimed) <= allowed and abs(claimed) > 30 * allowed
+    # What it was added up from was rounded.
+    size = float(np.sqrt(np.mean(np.square(own.measured)))) * float(np.linalg.norm(weights))
+    allowed = (float(one.bar[0]) + own.rounding * size) * scale * count
+    near = abs(predicted - claimed) <= allowed + own.slack * abs(predicted)
+    return near and abs(claimed) > _CLEAR * allowed
 
 
 def of_cotangent(case: Case) -> Iterator[Named]:

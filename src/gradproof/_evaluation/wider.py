@@ -88,7 +88,11 @@ def widened(values: V) -> Wider[V]:
     except BudgetSpent:
         return Wider(values, None, "the budget of calls ended before")
     except Exception as err:
-        return Wider(values, None, f"there it raises {of_error(err)}")
+        # A library that mixes no dtypes takes all of its arguments in one.
+        try:
+            wide = values.in_dtypes_of(point.all_widened())
+        except Exception:
+            return Wider(values, None, f"there it raises {of_error(err)}")
     if Precision.of(wide.dtype_eps).widens:
         return Wider(values, None, "its result is of half precision there, too")
     if _apart(values, values.returned, wide.returned) > _ROUNDINGS:

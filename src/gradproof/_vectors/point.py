@@ -11,6 +11,7 @@ from .._backends.typing import Array, Function
 from .._numerics.blocks import LONG
 from .._numerics.precision import Precision
 from .hints import of_exception
+from .leaves import is_floating
 from .numbers import host_dtype
 from .primals import Primals
 
@@ -253,6 +254,19 @@ class Point(Primals):
         other.given = other.arrays
         other.eps = max(float(self.backend.eps(array.dtype)) for array in other.arrays)
         return other
+
+    def all_widened(self) -> "Point":
+        """Return this point, in single precision already, with its further arrays there as well."""
+        other = copy.copy(self)
+        other.arguments = tuple(map(self._further, self.arguments))
+        other._kwargs = {name: self._further(value) for name, value in self._kwargs.items()}
+        other._held = other._make_held(self._called_by)
+        return other
+
+    def _further(self, value: Any) -> Any:
+        """Return an argument in single precision, if it is an array of half precision."""
+        alike = bool(self.arrays) and type(value) is type(self.arrays[0])
+        return self._in_single(value) if alike and is_floating(value) else value
 
     def _in_single(self, array: Array) -> Array:
         """Return an array of half precision in single precision; any other as it is."""

@@ -122,6 +122,12 @@ class Span:
         other._point, other.eps = point, point.eps
         return other
 
+    def all_widened(self) -> "Span":
+        """Return the same lines through a point of which further arrays are in single, too."""
+        other = copy.copy(self)
+        other._point = self._point.all_widened()
+        return other
+
     @property
     def base(self) -> Point:
         """The point that moves."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._diagnosis.fields import Beside
 from .._evaluation.values import Values
+from .probes import leaf_shape
 
 #: What the weights of func's values are called.
 COTANGENT = "the cotangent"
@@ -78,3 +79,24 @@ def lengths(values: Values) -> tuple[int, ...]:
     shapes = [leaf.shape for leaf in leaves]
     shapes += [_shape(value) or () for _, value in values.point.base.beside()]
     return tuple(dict.fromkeys(length for shape in shapes for length in shape if length > 2))
+
+
+def beside_of(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside, ...]:
+    """Return the arrays that entries of a leaf may depend on."""
+    shape = leaf_shape(leaf)
+    own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
+    fitting = [one for one in others if fits(one.values.shape, shape)]
+    leaves = [
+        Beside(point.name_of(other), point.at_x0[other.where].reshape(other.shape))
+        for j, other in enumerate(point.leaves)
+        if j != k and other.shape == leaf.shape and not other.complex and not leaf.complex
+    ]
+    return (own, *fitting, *leaves[:3])
+
+
+def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Tell whether an array of one shape broadcasts to another."""
+    try:
+        return bool(shape) and np.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        return False

@@ -9,7 +9,7 @@ from .._backends.foreign import of_error
 from .._claims.gradient import Claim
 from .._diagnosis.choose import Found, diagnoses, named
 from .._diagnosis.choose import places as places_of
-from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.evidence import Evidence
 from .._diagnosis.fields import Beside, Field
 from .._diagnosis.parts import not_finite
 from .._evaluation.outcomes import BudgetSpent
@@ -22,22 +22,20 @@ from .._numerics.precision import Precision
 from .._report.diagnoses import Diagnosis
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .context import COTANGENT, around, lengths
-from .leaf_looks import by_leaf, decode, sample
+from .context import around, beside_of
+from .naming import Naming
 from .options import Options
-from .probes import Probes, leaf_shape, split
+from .probes import Probes, leaf_shape
 from .stale import stale
 
 #: What goes wrong while a mistake is named does not take the verdict back; tests want to see it.
 CAUGHT: tuple[type[Exception], ...] = (Exception,)
 UNNAMED = "the mistake could not be named, which is a defect of gradproof"
-#: What is claimed, in words.
-_OF_VALUES, _OF_SLOPES = "the gradient by {}", "the Hessian times a random tangent, by {},"
 #: Calls that a diagnosis may take, where the verdict took fewer.
 _LEAST = 40
-#: Entries that are measured for it, few first; and the most leaves that are looked at one by one.
+#: Entries that are measured for it, few first.
 #: A hypothesis without a free number explains a wrong entry by chance as seldom as bars are short.
-_STAGES, _LEAVES = (9, 64), 24
+_STAGES = (9, 64)
 #: So many equal numbers at the largest size are none by chance.
 _CLIPPED = 3
 #: Entries that failed of which more is to be known.
@@ -106,10 +104,8 @@ def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options)
     return again, Findings.none(again.g.size), made.at_x0
 
 
-def _striking(claimed: np.ndarray, findings: Findings) -> list[int]:
+def _striking(claimed: np.ndarray) -> list[int]:
     """Return a few entries that stand out in the claim: those that are 0, or the largest thrice."""
-    if not isinstance(findings.state, Column):
-        return []
     size = np.abs(claimed)
     zero, most = np.flatnonzero(size == 0), np.flatnonzero(size == size.max(initial=0.0))
     few = [part for part in (zero, most) if part.size >= _CLIPPED or part is zero]
@@ -199,9 +195,9 @@ def of_gradient(
         return None
     try:
         probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST), coarse)
-        for i in (*suspects, *_striking(claimed, findings)):
+        for i in (*suspects, *_striking(claimed)):
             probes.measure(i)
-        return _told(probes, point, beside, numbers)
+        return _told(Naming(probes, point, beside, numbers))
     except BudgetSpent:
         return None
 
@@ -212,7 +208,7 @@ def _not_finite(point: Any, claimed: np.ndarray, beside: list[Beside]) -> Told:
     fields = [
         Field(
             point.name_of(leaf), claimed[leaf.where].reshape(leaf_shape(leaf)),
-            nothing.astype(int), nothing, nothing, beside=_beside(leaf, k, point, beside),
+            nothing.astype(int), nothing, nothing, beside=beside_of(leaf, k, point, beside),
             batch=int(leaf.complex),
         )
         for k, leaf in enumerate(point.leaves)
@@ -223,48 +219,27 @@ def _not_finite(point: Any, claimed: np.ndarray, beside: list[Beside]) -> Told:
     return Told(diagnoses(evidence, found), (), evidence, found)
 
 
-def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, float]) -> Told:
+def _told(naming: Naming) -> Told:
     """Look at ever more entries until what is wrong has a name; the first look costs nothing."""
-    survey, leaves = probes.survey, point.leaves
-    rng = survey.rng("diagnosis")
-    # Of slopes of func along a tangent, each of several calls, the gradient is another thing.
-    slopes = survey.scalar.values.cost > 1
-    subject = (_OF_SLOPES if slopes else _OF_VALUES).format
-    cotangent = next((b.values for b in beside if b.name == COTANGENT), None)
-    suspects, right, sums = list(range(len(leaves))), set[int](), probes.known()
-
-    def ask(weights: dict[int, np.ndarray]) -> Sum | None:
-        direction = np.zeros(survey.g.size)
-        for k, own in weights.items():
-            direction[leaves[k].where] = own.reshape(-1)
-        found = probes.along(direction)
-        if found is None:
-            return None
-        return Sum(split(leaves, direction), np.array([found[0]]), np.array([found[1]]))
-
     for entries in (0, *_STAGES):
         if entries:
-            sample(probes, [leaves[k] for k in suspects], entries, rng)
-        fields = [
-            probes.field(leaf, point.name_of(leaf), _beside(leaf, k, point, beside))
-            for k, leaf in enumerate(leaves)
-        ]
-        evidence = Evidence(
-            fields, sums, ask, numbers, lengths(survey.scalar.values), cotangent, subject
-        )
-        wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
-        seen = {k for k, own in enumerate(fields) if own.whole}
-        found = named(evidence, wrong, frozenset(right | seen) - wrong)
-        if found.settled(evidence):
+            naming.sample(entries)
+        naming.name()
+        if naming.settled and (entries or not naming.weak):
             break
-        if entries == _STAGES[0] and not wrong and len(suspects) == 1:
-            decode(probes, leaves[suspects[0]])
-        if not entries and 1 < len(leaves) <= _LEAVES:
-            suspects, right, more = by_leaf(probes, leaves, rng)
-            sums = sums + more
+        if entries:
+            naming.bisect()
+        if naming.settled and entries:
+            break
+        if entries == _STAGES[0]:
+            naming.decode()
+        if not entries:
+            naming.by_leaf()
+    evidence, found = naming.evidence, naming.found
+    wrong, fields = found.wrong, evidence.fields
     if wrong and not found.named:
-        found.named.update(stale(evidence, wrong, point.x, probes.near))
-    names = tuple(fields[k].name for k in sorted((right | seen) - wrong))
+        found.named.update(stale(evidence, wrong, naming.point.x, naming.probes.near))
+    names = tuple(fields[k].name for k in sorted(naming.right - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong
         names = tuple(own.name for k, own in enumerate(fields) if k not in wrong)
         # What is predicted of a field was held against these sums: then its rest is right, too.
@@ -273,24 +248,3 @@ def _told(probes: Probes, point: Any, beside: list[Beside], numbers: dict[str, f
         parts = [k for k in parts if k in told or fields[k].whole]
         names += tuple(f"the rest of {fields[k].name}" for k in parts)
     return Told(diagnoses(evidence, found), names, evidence, found)
-
-
-def _beside(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Beside, ...]:
-    """Return the arrays that entries of a leaf may depend on."""
-    shape = leaf_shape(leaf)
-    own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
-    fitting = [one for one in others if fits(one.values.shape, shape)]
-    leaves = [
-        Beside(point.name_of(other), point.at_x0[other.where].reshape(other.shape))
-        for j, other in enumerate(point.leaves)
-        if j != k and other.shape == leaf.shape and not other.complex and not leaf.complex
-    ]
-    return (own, *fitting, *leaves[:3])
-
-
-def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
-    """Tell whether an array of one shape broadcasts to another."""
-    try:
-        return bool(shape) and np.broadcast_shapes(shape, whole) == whole
-    except ValueError:
-        return False

@@ -23,8 +23,7 @@ from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
 from . import diagnose
-from .context import around, lengths
-from .diagnose import fits
+from .context import around, fits, lengths
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
 #: Jacobian, that are looked at; and the most pairs of leaves.
@@ -91,7 +90,12 @@ def _told(
     matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
     evidence = _evidence(values, matrix, found, subject)
     evidence.fields = [
-        replace(own, slack=slack, rounding=slack / 4, symmetric=_symmetric(own, subject))
+        replace(
+            own,
+            slack=slack,
+            rounding=slack / (2 if subject == _SUBJECTS["hess"] else 4),
+            symmetric=_symmetric(own, subject),
+        )
         for own in evidence.fields
     ]
     evidence.lengths = lengths(values)

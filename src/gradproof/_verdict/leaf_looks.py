@@ -82,9 +82,21 @@ def by_leaf(
 
 def sample(probes: Probes, leaves: list[Any], entries: int, rng: np.random.Generator) -> None:
     """Measure so many entries of leaves that may be wrong: all of few, else some of each."""
-    # Some calls are left for sums.
-    entries = int(min(0.8 * probes.left // (2 * probes.steps.size), entries))
     sizes = [leaf.where.stop - leaf.where.start for leaf in leaves]
+    possible = probes.left // (2 * probes.steps.size)
+    if sum(sizes) <= entries + len(probes.error):
+        unknown = [
+            i
+            for leaf in leaves
+            for i in range(leaf.where.start, leaf.where.stop)
+            if i not in probes.error
+        ]
+        if len(unknown) <= min(entries, possible):
+            for i in unknown:
+                probes.measure(i)
+            return
+    # Some calls are left for sums.
+    entries = int(min(0.8 * possible, entries))
     for leaf, size in zip(leaves, sizes, strict=True):
         share = size if sum(sizes) <= entries else max(entries // max(len(leaves), 1), 2)
         for i in places(leaf_shape(leaf), share, rng):

@@ -19,6 +19,8 @@ from .._vectors.layout import Leaf
 #: Entries of a leaf that are measured at first: the ends of each axis and their middle, 3 x 3 of a
 #: matrix, which show what is the same along an axis.
 _ENDS = 3
+#: From this share of machine epsilons on a claim is far coarser than func's values.
+_COARSE = 16.0
 #: By how much the bar of the sharpest of many windows may be too short: it is the luckiest one. A
 #: sum that is to refute a hypothesis at twelve digits has some to spare.
 _LUCK = 4.0
@@ -55,6 +57,8 @@ class Probes:
         lines = [line for line in survey.lines if line[0].size == survey.g.size]
         self.lines = lines or self._again()
         steps, smooth = survey.first_steps(self.lines)
+        if self.coarse > _COARSE * survey.eps:
+            steps = self._one_step(smooth) or steps
         self.steps = np.array(steps, dtype=float)
         # Up to the step `smooth` a line leaves an eighth of rtol, growing with its square.
         self.leaves = TRUNCATION * survey.rtol / 8 * (self.steps[-1] / smooth) ** 2
@@ -64,6 +68,21 @@ class Probes:
             e, bar = float(found.error[i]), float(found.truncation[i] + found.noise[i])
             if math.isfinite(e) and math.isfinite(bar):
                 self.error[int(i)] = e, _LUCK * bar + float(survey.claim_rounding[i])
+
+    def _one_step(self, smooth: float) -> list[float]:
+        """
+        Return the step at which noise and truncation together are least, if that is enough.
+
+        A claim that is rounded far more coarsely than func's values does not need two.
+        """
+        survey = self.survey
+        noise = NOISE * math.sqrt(0.5) * survey.sigma
+        bend = TRUNCATION * survey.rtol / 8 * survey.typical / smooth**2
+        if not (noise > 0 and bend > 0):
+            return []
+        step = min((noise / (2 * bend)) ** (1 / 3), survey.steps.top)
+        enough = noise / step + bend * step**2 <= self.coarse * survey.typical
+        return [float(step)] if enough else []
 
     def _again(self) -> list[tuple[np.ndarray, Rungs]]:
         """Return the first line with its weights, which were dropped: they are drawn once more."""

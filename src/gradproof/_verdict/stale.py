@@ -51,9 +51,9 @@ def stale(evidence: Evidence, wrong: frozenset[int], x: np.ndarray, near: Near) 
     if measured < _LEAST or not size or g.size != x.size:
         return {}
     unit = max(float(np.linalg.norm(x)), 1e-300) / size
-    first = _scanned(evidence, partial(_back, near, g, 0), unit)
+    first = _scanned(evidence, partial(_back, near, evidence, g, 0), unit)
     for again in (0, _AGAIN) if first else ():
-        told = _improved(evidence, partial(_back, near, g, again), first)
+        told = _improved(evidence, partial(_back, near, evidence, g, again), first)
         found = {} if told is None else _names(evidence, wrong, told[1])
         if told is not None and found:
             back = f"a step of {abs(told[0]):.3g} times it {'before' if told[0] > 0 else 'after'} x"
@@ -65,16 +65,27 @@ def stale(evidence: Evidence, wrong: frozenset[int], x: np.ndarray, near: Near) 
     return {}
 
 
-def _back(near: Near, g: np.ndarray, again: int, step: float) -> np.ndarray | None:
+def _back(
+    near: Near, evidence: Evidence, g: np.ndarray, again: int, step: float
+) -> np.ndarray | None:
     """Return the claim a step back, along what it is there if it is gone again."""
-    found: np.ndarray | None = near(-step * g)
+    found: np.ndarray | None = near(-step * _measured(evidence, g))
     for _ in range(again):
         if found is None or not np.isfinite(found).all():
             return None
-        before, found = found, near(-step * found)
+        before, found = found, near(-step * _measured(evidence, found))
         if found is None or np.linalg.norm(found - before) <= _SETTLED * np.linalg.norm(before):
             break
     return found
+
+
+def _measured(evidence: Evidence, claim: np.ndarray) -> np.ndarray:
+    """Return a claim with what was measured in its place: steps were along the gradient at x."""
+    claim, start = np.array(claim), 0
+    for own in evidence.fields:
+        claim[start + own.where] = own.measured
+        start += own.claimed.size
+    return claim
 
 
 def _scanned(
