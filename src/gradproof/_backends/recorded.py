@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,8 +112,16 @@ class Observer(Protocol):
     def concerns(self, rule: Rule) -> bool:
         """Tell whether calls of a rule are to be told at all."""
 
-    def seen(self, call: Call) -> Take | None:
-        """Note a call; return what takes its values, or None if they are not wanted."""
+    def counted(self, key: Hashable) -> bool:
+        """Count a call that is known by a key, if no more is to be told of such calls."""
+
+    def seen(self, call: Call, key: Hashable = None) -> Take | None:
+        """
+        Note a call; return what takes its values, or None if they are not wanted.
+
+        Where no more is to be told of calls like this one, the key, if there is one, stands for
+        them from then on.
+        """
 
     def failed(self, rule: Rule | None, error: Exception) -> None:
         """Note that a call could not be described; the call itself goes on."""

@@ -14,6 +14,8 @@ from .kinds import Kind, character, key_of
 #: Calls of a kind whose values are looked at for a second one of another character, and kinds of
 #: one rule that are kept: those that follow are counted, and named as not verified.
 _LOOKS, _KINDS = 16, 64
+#: Keys of calls that are only counted: a rate that falls with each step makes a new one.
+_SHORT = 4096
 
 
 class Records:
@@ -47,6 +49,7 @@ class Records:
         self._own, self._left = own, memory
         self._concerns: dict[Rule, bool] = {}
         self._lock = threading.Lock()
+        self._counted: dict[Hashable, Kind] = {}
         self.kinds: dict[Hashable, Kind] = {}
         self.calls: Counter[Rule] = Counter()
         self.more: Counter[Rule] = Counter()
@@ -62,9 +65,19 @@ class Records:
             known = self._concerns[rule] = self._own(rule)
         return known
 
-    def seen(self, call: Call) -> Take | None:
+    def counted(self, key: Hashable) -> bool:
+        """Count a call that is known by a key, if no more is to be told of such calls."""
+        kind = None if self.paused else self._counted.get(key)
+        if kind is None:
+            return False
+        with self._lock:
+            self.calls[kind.call.rule] += 1
+            kind.calls += 1
+        return True
+
+    def seen(self, call: Call, key: Hashable = None) -> Take | None:
         """Note a call; return what takes its values, or None if they are not wanted."""
-        key = key_of(call)
+        short, key = key, key_of(call)
         with self._lock:
             self.calls[call.rule] += 1
             kind = self.kinds.get(key)
@@ -76,6 +89,10 @@ class Records:
             kind.calls += 1
             kind.call = _joined(kind.call, call)
             if kind.looks >= _LOOKS or len(kind.taken) > 1:
+                if short is not None:
+                    if len(self._counted) >= _SHORT:
+                        self._counted.clear()
+                    self._counted[short] = kind
                 return None
             kind.looks += 1
         return lambda values: self._take(kind, values)

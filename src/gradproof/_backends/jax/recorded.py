@@ -113,8 +113,11 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
         rule = _known(target)
         if not observer.concerns(rule):
             return
+        key = None if kwargs else _key(target, args)
+        if key is not None and observer.counted(key):
+            return
         call, arrays = _call(rule, target, args, kwargs)
-        take = observer.seen(call)
+        take = observer.seen(call, key)
         if take is None:
             return
         if not any(isinstance(array, jax.core.Tracer) for array in arrays):
@@ -123,6 +126,19 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
             jax.debug.callback(partial(_copied, take), *arrays)
     except Exception as err:
         observer.failed(rule, err)
+
+
+def _key(target: Any, args: Any) -> Any:
+    """Return what a call is known by at once; None where there is more than arrays and numbers."""
+    found: list[Any] = [target, jax.config.jax_enable_x64]
+    for arg in args:
+        if isinstance(arg, (jax.Array, np.ndarray)) and not isinstance(arg, jax.core.Tracer):
+            found.append((arg.shape, arg.dtype))
+        elif arg is None or isinstance(arg, (bool, int, str)):
+            found.append((type(arg), arg))
+        else:
+            return None
+    return tuple(found)
 
 
 def _copied(take: Callable[[list[Any]], None], *arrays: Any) -> None:

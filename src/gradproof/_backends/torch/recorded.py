@@ -142,16 +142,34 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
     try:
         if getattr(_INSIDE, "now", False) or torch.compiler.is_compiling():
             return
+        key = None if kwargs else _key(target, args)
+        if key is not None and observer.counted(key):
+            return
         known = known_target(target)
         if known is None or not observer.concerns(known.rule):
             return
         rule = known.rule
         call, tensors = _call(known, args, kwargs)
-        take = observer.seen(call)
+        take = observer.seen(call, key)
         if take is not None:
             _give(take, tensors)
     except Exception as err:
         observer.failed(rule, err)
+
+
+def _key(target: Any, args: Any) -> Any:
+    """Return what a call is known by at once; None where there is a container or object."""
+    found: list[Any] = [target, torch.is_grad_enabled()]
+    for arg in args:
+        if isinstance(arg, torch.Tensor):
+            if torch._C._functorch.is_functorch_wrapped_tensor(arg):
+                return None
+            found.append((arg.shape, arg.dtype, arg.device, arg.requires_grad))
+        elif arg is None or isinstance(arg, (bool, int, float, str)):
+            found.append((type(arg), arg))
+        else:
+            return None
+    return tuple(found)
 
 
 def _give(take: Take, tensors: list[Any]) -> None:
