@@ -141,6 +141,7 @@ class Plugin:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was found."""
         if self._found is not None:
+            terminalreporter.ensure_newline()
             terminalreporter.section("gradproof: hand-written rules")
             for line in lines(self._found):
                 terminalreporter.write_line(line, **_colour(line))

@@ -11,14 +11,14 @@ from .._backends.recorded import Call, Described
 from .._backends.registry import recorder_of
 from .._vectors.callables import argument_names
 from .kinds import Kind
-from .verify import SEED
+from .verify import SEED, Repeat
 
 #: What a watch keeps, in the folder of the project.
 FOLDER = ".gradproof_cache"
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 
 
-def saved(kind: Kind, at: int, moved: tuple[str, ...], folder: Path) -> str:
+def saved(kind: Kind, at: int, how: Repeat, folder: Path) -> str:
     """
     Save the values of a call, and return code that reads them and repeats the check.
 
@@ -28,8 +28,8 @@ def saved(kind: Kind, at: int, moved: tuple[str, ...], folder: Path) -> str:
         Has values of a call.
     at : int
         Which of them.
-    moved : tuple of str
-        The arguments that the check moves.
+    how : Repeat
+        How the check was made.
     folder : Path
         Where to.
     """
@@ -44,10 +44,10 @@ def saved(kind: Kind, at: int, moved: tuple[str, ...], folder: Path) -> str:
     number = zlib.crc32(f"{call.structure} {kind}".encode())
     path = folder / f"{name}-{number:08x}.npz"
     np.savez(path, **arrays)
-    return code(call, moved, str(path))
+    return code(call, how, str(path))
 
 
-def code(call: Call, moved: tuple[str, ...], path: str) -> str:
+def code(call: Call, how: Repeat, path: str) -> str:
     """Return code that reads values from a file, and checks the rule at them."""
     module, _, name = _split(call)
     jax = call.rule.library == "jax"
@@ -79,9 +79,10 @@ def code(call: Call, moved: tuple[str, ...], path: str) -> str:
     rule = name.rpartition(".")[2] if "<locals>" in call.rule.name else name
     called = f"{rule}.apply" if call.rule.made_by == "torch.autograd.Function" else rule
     every = [_name(key) for key in names] + [f"{key}={key}" for key in kwargs]
-    said = ", ".join(_name(key) for key in moved)
+    said = ", ".join(_name(key) for key in how.moved)
     text.append(f"print(gradproof.verify_autodiff(lambda {said}: {called}({', '.join(every)}),")
-    text.append(f"                                {said}, seed={SEED}))")
+    reference = "" if how.reference is None else f", reference={how.reference!r}"
+    text.append(f"                                {said}, seed={SEED}{reference}))")
     return "\n".join(text)
 
 

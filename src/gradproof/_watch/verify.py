@@ -23,8 +23,6 @@ from .kinds import Kind
 
 #: Checks say the same each time.
 SEED = 0
-#: Seconds for a comparison with forward code that follows a check that used up its own.
-_REST = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,25 @@ class Prepared:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Repeat:
+    """
+    How a check was made.
+
+    Attributes
+    ----------
+    moved : tuple of str
+        The arguments that were moved.
+    reference : str or None
+        What was compared with; None for values of the rule.
+    """
+
+    moved: tuple[str, ...]
+    reference: str | None = None
+
+
 def outcome_of(
-    kind: Kind, seconds: float, repeated: Callable[[Kind, int, tuple[str, ...]], str]
+    kind: Kind, seconds: float, repeated: Callable[[Kind, int, "Repeat"], str]
 ) -> Outcome:
     """
     Return what is found for a kind of calls, within a time.
@@ -117,14 +132,14 @@ def outcome_of(
     seconds : float
         After which a check ends; what JAX compiles is not interrupted.
     repeated : callable
-        From a kind, which of its values were used, and the names of what is moved, to code that
-        repeats the check.
+        From a kind, which of its values were used, and how the check was made, to code that
+        repeats it.
     """
     start = time.perf_counter()
     cut = False
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
     verdict, finding, text, notes = Verdict.INCONCLUSIVE, "", "", list[str]()
-    found: list[tuple[Report, Prepared, int]] = []
+    found: list[tuple[Report, str | None, Prepared, int]] = []
     try:
         with _undisturbed(), recorder.undisturbed(call):
             for at, values in enumerate(kind.taken or [_drawn(kind, recorder)]):
@@ -133,13 +148,14 @@ def outcome_of(
                     finding = "nothing to differentiate by: " + "; ".join(prepared.notes)
                     break
                 left = max(seconds - (time.perf_counter() - start), seconds / 4)
-                found.append((_checked(prepared, left), prepared, at))
+                found.append((*_checked(prepared, left), prepared, at))
     except Exception as err:
         finding = f"could not be called by itself: {type(err).__name__}: {err}".partition("\n")[0]
     snippet = ""
     if found:
         gravest = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
-        report, prepared, at = min(found, key=lambda item: gravest.index(item[0].verdict))
+        worst = min(found, key=lambda item: gravest.index(item[0].verdict))
+        report, reference, prepared, at = worst
         # An exception at the second values is no pass.
         if not finding or report.verdict is Verdict.FAIL:
             verdict, finding, text = report.verdict, report.finding or report.reason, str(report)
@@ -148,7 +164,7 @@ def outcome_of(
             finding = f"the time of {seconds:g} s was up: {finding}"
         notes += prepared.notes
         if verdict is Verdict.FAIL and kind.taken:
-            snippet = repeated(kind, at, prepared.names)
+            snippet = repeated(kind, at, Repeat(prepared.names, reference))
     if not kind.taken:
         notes.append(f"values drawn at random ({kind.drawn or 'they could not be recorded'})")
     took = time.perf_counter() - start
@@ -244,32 +260,28 @@ def _drawn(kind: Kind, recorder: Recorder) -> list[Any]:
     return drawn
 
 
-def _checked(prepared: Prepared, seconds: float) -> Report:
-    """Return a verdict from values of the rule; where they do not tell, from its forward code."""
-    report, left = _in_time(seconds, verify_autodiff, prepared)
-    if report.verdict is not Verdict.INCONCLUSIVE:
-        return report
-    try:
-        other, _ = _in_time(max(left, _REST), verify_autodiff, prepared, reference=FORWARD)
-    except (TypeError, ValueError):  # it cannot be differentiated
-        return report
-    return report if other.verdict is Verdict.INCONCLUSIVE else other
+def _checked(prepared: Prepared, seconds: float) -> tuple[Report, str | None]:
+    """
+    Return a verdict, and the reference that it took.
 
-
-def _in_time(
-    seconds: float, verify: Callable[..., Report], prepared: Prepared, **options: Any
-) -> tuple[Report, float]:
-    start = time.perf_counter()
-    if not options:
-        options = {"progress": False}
+    It is one from values of the rule, which knows of all that belongs to a rule; where values do
+    not tell, one from its forward code. That has no steps between which it could be ended.
+    """
+    given = prepared.func, *prepared.primals
     with ends_in(seconds) as deadline:
         try:
-            report = verify(prepared.func, *prepared.primals, seed=SEED, **options)
+            report = verify_autodiff(*given, seed=SEED, progress=False)
         except Interrupted as err:
             if not deadline.passed:
                 raise
             report = err.report
-    return report, seconds - (time.perf_counter() - start)
+    if report.verdict is not Verdict.INCONCLUSIVE or report.interrupted:
+        return report, None
+    try:
+        other = verify_autodiff(*given, seed=SEED, reference=FORWARD)
+    except (TypeError, ValueError):  # it cannot be differentiated
+        return report, None
+    return (report, None) if other.verdict is Verdict.INCONCLUSIVE else (other, FORWARD)
 
 
 @contextmanager

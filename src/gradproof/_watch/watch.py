@@ -17,7 +17,7 @@ from .own import Own
 from .records import Records
 from .report import WatchedRule, WatchReport, ordered
 from .snippet import FOLDER, saved
-from .verify import Outcome, outcome_of
+from .verify import Outcome, Repeat, outcome_of
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -119,9 +119,9 @@ class Watch:
             self._cache.keep(kind, outcome)
         return outcome
 
-    def _repeated(self, kind: Kind, at: int, moved: tuple[str, ...]) -> str:
+    def _repeated(self, kind: Kind, at: int, how: Repeat) -> str:
         folder = self._own.root / FOLDER if self._cache is None else self._cache.folder
-        return saved(kind, at, moved, folder)
+        return saved(kind, at, how, folder)
 
     def verify(self, *, seconds: float = SECONDS, total: float = TOTAL) -> WatchReport:
         """
