@@ -42,6 +42,7 @@ MIXED = tuple(
         "backends/test_native",
         "house/test_package",
         "doors/test_random",
+        "watch/test_page",
     )
 )
 

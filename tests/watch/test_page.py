@@ -21,6 +21,7 @@ def test_sessions(tmp_path):
     shutil.copytree(DOCS / "examples" / "watch", project)
     scripts = str(Path(sys.executable).parent)
     env = {**os.environ, "COLUMNS": "100", "PATH": scripts + os.pathsep + os.environ["PATH"]}
+    env["JAX_ENABLE_X64"] = "0"
     env["PYTEST_ADDOPTS"] = "-p no:cacheprovider --gradproof-seconds 60"  # on a busy machine, too
     for command, wanted in SESSIONS:
         done = subprocess.run(

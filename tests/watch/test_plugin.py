@@ -54,6 +54,7 @@ def table(text):
     return {row[1]: (row[0], *map(int, row[3:5])) for row in rows if len(row) > 5}
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_flag(project):
     """Wrong rules fail a run in which all tests pass; right ones do not."""
@@ -79,6 +80,7 @@ def test_flag(project):
     assert {row[0] for row in table(text).values()} == {"pass"}
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_cache(project, tmp_path):
     """A second run verifies what has changed, by the source of a rule and what it names."""
@@ -104,6 +106,7 @@ def sigmoid(x):
 """
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_workers(project):
     """What the workers of pytest-xdist have seen is joined."""
@@ -116,6 +119,7 @@ def test_workers(project):
     }
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_strict(project):
     """What cannot be verified is listed; it fails the run if that is asked for."""
@@ -141,6 +145,7 @@ def test_strict(project):
     assert "no hand-written rule was called" in text
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_error_inside(project):
     """What goes wrong in gradproof breaks no test, and is reported."""
@@ -219,6 +224,7 @@ def test_no_check(project):
     assert "gradproof" not in text.partition("plugins:")[2].partition("\n")[2]
 
 
+@pytest.mark.once
 @pytest.mark.library("jax")
 def test_script(tmp_path):
     """The command line runs a script with its own arguments, and says what its rules are."""
