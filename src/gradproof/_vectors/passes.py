@@ -63,7 +63,9 @@ def displaced(
             for part in _blocks(leaf):
                 there, happened = scratch[:, : part.stop - part.start]
                 before, own = point.x[part], buffer[part.start - leaf.where.start :][: there.size]
-                np.multiply(direction[part], step, out=there)
+                # In double precision, so that each step leads along the same line.
+                there[...] = direction[part]
+                there *= step
                 there += before
                 if point.fixed is not None:
                     np.copyto(there, point.at_x0[part], where=point.fixed[part])

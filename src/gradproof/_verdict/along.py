@@ -22,7 +22,7 @@ from .._numerics.blocks import product
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
-from .balance import Balance, one_of, place_of
+from .balance import Balance, levels, one_of, place_of
 from .decoding import Node
 from .row_search import wrong_row
 from .search import CALLS_ALLOWED, SAMPLE, Search
@@ -109,8 +109,9 @@ class Settling:
     def _explained(self, measured: Measured) -> Measured:
         """Return a direction without what the entries that were found add to it."""
         value = bar = 0.0
+        moved = product(measured.weights, self.survey.move) if self.singles else measured.weights
         for i, e in self.singles.items():
-            weight = float(measured.weights[i])
+            weight = float(moved[i]) / float(self.survey.move[i])
             value, bar = value + weight * e.value, bar + abs(weight) * e.bar
         if self.blocks:
             balance = self._balance(measured)
@@ -127,8 +128,12 @@ class Settling:
         return replace(measured, rungs=rungs, e=replace(e, truncation=e.truncation + bar))
 
     def _balance(self, measured: Measured) -> Balance:
+        survey, base = self.survey, self.looks.base
+        aligned, _ = survey.estimate(base, 0.0)
+        other = measured.rungs is not base and aligned is not NOTHING
+        known = levels(base, aligned.value, survey.sigma) if other else []
         return Balance(
-            self.survey, measured.weights, measured.rungs, measured.e.value, measured.common
+            survey, measured.weights, measured.rungs, measured.e.value, measured.common, known
         )
 
     def _flagged(self, measured: Measured, again: Rungs, e: Estimate, scale: float) -> Flagged:

@@ -1,12 +1,13 @@
 """The claim's error in part of the entries, weighed along one direction through x0."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._lines.survey import Survey
+from .._numerics.blocks import product
 from .._numerics.extrapolation import weights_at_zero
 from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box, of_box
@@ -65,7 +66,7 @@ class Level:
     truncation: float
 
 
-def levels(rungs: Rungs, value: float, sigma: float) -> list[Level]:
+def levels(rungs: Rungs, value: float, sigma: float, known: Sequence[Level] = ()) -> list[Level]:
     """
     Return, for one pair of evaluations, two and three, the steps that weigh best.
 
@@ -77,6 +78,8 @@ def levels(rungs: Rungs, value: float, sigma: float) -> list[Level]:
         The best estimate that it gives, of what is to be weighed.
     sigma : float
         Noise of func.
+    known : sequence of Level
+        What is known of truncation along other directions.
     """
     rungs = rungs.both()
     h, error, found = rungs.h, rungs.error, []
@@ -90,7 +93,7 @@ def levels(rungs: Rungs, value: float, sigma: float) -> list[Level]:
             seen = abs(float(weights @ error[part]) - value)
             # Truncation falls like h**(2 pairs): where it vanishes, the coarser step knows better.
             fall = (h[j] / h[j - 1]) ** (2 * pairs) if j else 0.0
-            truncation = max(seen, previous * fall)
+            truncation = max(seen, previous * fall, _elsewhere(known, pairs, h[j]))
             previous = seen
             if best is None or np.hypot(noise, truncation) < np.hypot(best.noise, best.truncation):
                 best = Level(h[part], weights, noise, truncation)
@@ -104,6 +107,15 @@ def levels(rungs: Rungs, value: float, sigma: float) -> list[Level]:
                 )
             )
     return found
+
+
+def _elsewhere(known: Sequence[Level], pairs: int, step: float) -> float:
+    """Return the truncation that other directions have at a step, as `levels` reckons with it."""
+    alike = (level for level in known if level.steps.size == pairs)
+    return max(
+        (level.truncation / 4 * (step / level.steps[0]) ** (2 * pairs) for level in alike),
+        default=0.0,
+    )
 
 
 class Balance:
@@ -122,6 +134,9 @@ class Balance:
         A full ladder along it.
     value, common : float
         The claim's error along it, and what the roundings of a right claim may add up to.
+    aligned : Sequence of Level
+        What is known of the line along the claim, where this is a random direction. Along that,
+        truncation may be small by luck; it is that line's, but adds up like the root of the number.
 
     Attributes
     ----------
@@ -132,11 +147,21 @@ class Balance:
     """
 
     def __init__(
-        self, survey: Survey, weights: np.ndarray, rungs: Rungs, value: float, common: float
+        self,
+        survey: Survey,
+        weights: np.ndarray,
+        rungs: Rungs,
+        value: float,
+        common: float,
+        aligned: Sequence[Level] = (),
     ) -> None:
         self.survey, self.weights, self.common = survey, weights, common
+        # As it was measured: the product of very many numbers is in single precision.
+        self.direction = product(weights, survey.move)
         self.shape = shape_of(survey)
-        self.levels = levels(rungs, value, survey.sigma)
+        root = math.sqrt(weights.size)
+        known = [replace(level, truncation=level.truncation / root) for level in aligned]
+        self.levels = levels(rungs, value, survey.sigma, known)
         self.known: list[Box] = []
 
     @property
@@ -187,12 +212,10 @@ class Balance:
         self, box: Box, level: Level, times: int = 1, shares: np.ndarray | None = None
     ) -> tuple[float, float]:
         """Return the error in a box, with its uncertainty; each entry counts with its share."""
-        survey = self.survey
         direction = np.zeros(self.weights.size)
         inside = tuple(slice(*ends) for ends in box)
         view = direction.reshape(self.shape)
-        view[inside] = self.weights.reshape(self.shape)[inside]
-        view[inside] *= survey.move.reshape(self.shape)[inside]
+        view[inside] = self.direction.reshape(self.shape)[inside]
         if shares is not None:
             view[inside] *= shares
         for known in self.known:

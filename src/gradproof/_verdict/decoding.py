@@ -24,6 +24,11 @@ class Node:
     spread: float
     both: int = 0
 
+    def without(self, part: "Node") -> "Node":
+        """Return what is left of it."""
+        spread = math.hypot(self.spread, part.spread)
+        return Node(self.box, self.error - part.error, spread, self.both)
+
 
 def decoded(balance: Balance, node: Node) -> Box | None:
     """Return the entry, or the row or column, that all of an error is in; None if unknown."""

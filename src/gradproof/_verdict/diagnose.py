@@ -104,12 +104,14 @@ def _wide(seen: Seen, claim: tuple[Values, np.ndarray, Claim], options: Options)
     return again, Findings.none(again.g.size), made.at_x0
 
 
-def _striking(claimed: np.ndarray) -> list[int]:
+def _striking(claimed: np.ndarray, probes: Probes) -> list[int]:
     """Return a few entries that stand out in the claim: those that are 0, or the largest thrice."""
     size = np.abs(claimed)
     zero, most = np.flatnonzero(size == 0), np.flatnonzero(size == size.max(initial=0.0))
     few = [part for part in (zero, most) if part.size >= _CLIPPED or part is zero]
+    known = np.array(list(probes.error), dtype=int)
     few = [part for part in few if part.size <= claimed.size // 2]
+    few = [part for part in few if np.isin(known, part).sum() < _CLIPPED]
     return [int(i) for part in few for i in part[:: max(1, part.size // _CLIPPED)][:_CLIPPED]]
 
 
@@ -195,7 +197,7 @@ def of_gradient(
         return None
     try:
         probes = Probes(survey, findings, claimed, nfev + max(nfev, _LEAST), coarse)
-        for i in (*suspects, *_striking(claimed)):
+        for i in (*suspects, *_striking(claimed, probes)):
             probes.measure(i)
         return _told(Naming(probes, point, beside, numbers))
     except BudgetSpent:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.survey import Survey
+from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
 from .balance import Balance, one_of
@@ -52,9 +53,17 @@ class Places:
 
     def is_wrong(self, i: int) -> bool:
         """Tell, by one difference, whether an entry seems to be wrong."""
+        return self.seems_wrong(i, self.look(i))
+
+    def seems_wrong(self, i: int, e: Estimate) -> bool:
+        """Tell whether an entry of such an error seems to be wrong."""
         survey = self.survey
-        material = float(survey.scales.material[i])
-        level = self.balance.levels[0]
+        allowed = survey.rtol * float(survey.scales.material[i]) + float(survey.claim_rounding[i])
+        return abs(e.value) > allowed + e.noise
+
+    def look(self, i: int) -> Estimate:
+        """Return the error of an entry by one difference."""
+        survey, level = self.survey, self.balance.levels[0]
         one = one_of(i, self.balance.shape)
         # At this step truncation is an eighth of what is forgiven, if func bends within x.
         step = min(
@@ -63,13 +72,12 @@ class Places:
         if survey.scalar.left() < 2:
             raise BudgetSpent
         unit = float(survey.move[i])
-        rungs = survey.scalar.entry_ladder(survey.g, i, unit, np.array([step]))
+        rungs = survey.scalar.entry_ladder(survey.g, i, unit, np.array([step])).both()
         if not rungs.h.size:
-            return False
+            return NOTHING
         noise = NOISE * survey.sigma * math.sqrt(0.5) / float(rungs.h[0])
-        return bool(
-            abs(rungs.error[0]) > survey.rtol * material + float(survey.claim_rounding[i]) + noise
-        )
+        truncation = survey.rtol * float(survey.scales.material[i]) / 8
+        return Estimate(float(rungs.error[0]), truncation, noise, step)
 
     def flat(self, place: list[int]) -> int:
         return int(np.ravel_multi_index(place, self.balance.shape))

@@ -21,7 +21,7 @@ from .._lines.survey import Survey
 from .._numerics.extrapolation import Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
-from .balance import Balance, size_of
+from .balance import Balance, one_of, size_of
 from .decoding import Node, decoded
 from .places import Places
 from .suspects import Entries
@@ -34,6 +34,10 @@ _MOST = 32
 _BOTH = 3
 #: Entries to look at then, and how many of them say that errors are everywhere.
 SAMPLE, _DENSE = 8, 2
+#: A block of a larger share of all entries is none: errors are everywhere.
+_PART = 0.75
+#: Entries of a row to look at beside its two ends.
+_RANDOM = 2
 
 
 @dataclass
@@ -125,10 +129,12 @@ class Search:
         if box is not None and size_of(box) == 1:
             part = Node(box, node.error, node.spread)
             if self._named(part):
-                return [self._rest(node, part)]
+                return [node.without(part)]
+        elif box is not None and node.box == self.balance.whole and self._is_slice(box):
+            return []
         elif box is not None and box != node.box:
             part = self._weighed(box, node)
-            if not self._significant(self._rest(node, part)):
+            if not self._significant(node.without(part)):
                 return [] if self._is_block(box, SAMPLE // 2) else [part]
         if node.both >= _BOTH and not self._sampled:
             self._sampled = True
@@ -145,11 +151,6 @@ class Search:
                 self.left.append(node)
                 return []
         return self._halved(node)
-
-    @staticmethod
-    def _rest(node: Node, part: Node) -> Node:
-        spread = math.hypot(node.spread, part.spread)
-        return Node(node.box, node.error - part.error, spread, node.both)
 
     # --- several entries ---------------------------------------------------------------------
 
@@ -188,32 +189,64 @@ class Search:
     def _named(self, node: Node) -> bool:
         """Look at the entry of a node alone; take what it holds off the node."""
         i = self._places.flat([start for start, _ in node.box])
-        weight = float(self.balance.weights[i])
+        weight = float(self.balance.direction[i]) / float(self.survey.move[i])
         if i in self.found or not weight:  # a line through rows does not move all of them
             return False
-        survey, findings = self.survey, self.entries.findings
-        entry = Entry(survey, findings, i, self.balance.steps_of(node.box, node.error / weight))
-        e = entry.estimate(entry.ladder, survey.sigma)
-        apart = abs(e.value - node.error / weight)
-        alike = apart <= e.bar + NOISE * node.spread / abs(weight)
-        # The direction, which was looked at twice, and an entry alone: two looks at other steps.
-        sure = alike and beyond_doubt(survey, e, entry.allowed)
-        if sure and not state_of(SEARCH, entry, e, FIRST, CONFIRMED):
-            entry.record(e)
-            findings.state[i] = FAIL
-        else:
-            findings.state[i] = self.entries.examine(entry)
-        e = Estimate(findings.error[i], findings.truncation[i], findings.noise[i], 0.0)
-        if findings.state[i] == FAIL:
-            self._last, self.calls_allowed = survey.scalar.nfev, CALLS_ALLOWED
-        elif not abs(e.value) > 2 * e.bar:
+        expected, bar = node.error / weight, NOISE * node.spread / abs(weight)
+        e = self._looked_at(i, expected, bar)
+        if self.entries.findings.state[i] != FAIL and not abs(e.value) > 2 * e.bar:
             return False
         self.found[i] = e
         self.balance.known.append(node.box)
         node.error, node.spread = e.value * weight, abs(weight) * e.bar / NOISE
         return True
 
+    def _looked_at(self, i: int, expected: float, bar: float) -> Estimate:
+        """Look at an entry alone, of which an error was seen, and tell whether it is wrong."""
+        survey, findings = self.survey, self.entries.findings
+        one = one_of(i, self.balance.shape)
+        entry = Entry(survey, findings, i, self.balance.steps_of(one, expected))
+        e = entry.estimate(entry.ladder, survey.sigma)
+        # What was seen before, and the entry alone: two looks at other steps.
+        sure = abs(e.value - expected) <= e.bar + bar and beyond_doubt(survey, e, entry.allowed)
+        if sure and not state_of(SEARCH, entry, e, FIRST, CONFIRMED):
+            entry.record(e)
+            findings.state[i] = FAIL
+        else:
+            findings.state[i] = self.entries.examine(entry)
+        if findings.state[i] == FAIL:
+            self._last, self.calls_allowed = survey.scalar.nfev, CALLS_ALLOWED
+        return Estimate(findings.error[i], findings.truncation[i], findings.noise[i], 0.0)
+
     # --- blocks ------------------------------------------------------------------------------
+
+    def _is_slice(self, box: Box) -> bool:
+        """
+        Tell whether the entries of a row, column, ... are wrong as a whole, which then is named.
+
+        Its two ends and others at random are looked at, the one that is furthest off by two steps
+        more, and asked all that may except it; and one beside it, which has to be right.
+        """
+        places, findings, size = self._places, self.entries.findings, size_of(box)
+        rng = self.survey.rng("slices")
+        chosen = [0, size - 1, *(int(k) for k in rng.integers(size, size=_RANDOM))]
+        axis = next(k for k, ends in enumerate(box) if ends != self.balance.whole[k])
+        start = (box[axis][0] + 1) % self.balance.shape[axis]
+        beside = places.inside((*box[:axis], (start, start + 1), *box[axis + 1 :]), chosen[-1])
+        looks = {}
+        for i in [*(places.inside(box, k) for k in dict.fromkeys(chosen)), beside]:
+            looks[i] = places.look(i)
+            if places.seems_wrong(i, looks[i]) == (i == beside):
+                return False
+        i = max(looks.keys() - {beside}, key=lambda i: abs(looks[i].value))
+        self._looked_at(i, looks[i].value, looks[i].bar)
+        if findings.state[i] != FAIL:
+            return False
+        for j in looks.keys() - {i}:
+            findings.record(j, looks[j])
+        self.blocks.append(box)
+        self.balance.known.append(box)
+        return True
 
     def _is_block(self, box: Box, least: int) -> bool:
         """Tell whether entries of a box are wrong in a block, which then is named."""
@@ -232,7 +265,8 @@ class Search:
         dense = size_of(block) > SAMPLE and sum(map(places.is_wrong, others)) > 0.7 * len(others)
         findings = self.entries.findings
         findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
-        if findings.state[i] == FAIL and dense and block != self.balance.whole:
+        part = size_of(block) < _PART * size_of(self.balance.whole)
+        if findings.state[i] == FAIL and dense and part:
             self._last = self.survey.scalar.nfev
             self.blocks.append(block)
             self.balance.known.append(block)

@@ -25,11 +25,9 @@ from .balance import Balance
 
 #: An error of the whole beyond this is said at once; a smaller one may be that of a part.
 _PART = 0.5
-#: So often what one direction does not show of wrong entries is searched for along the other.
-_ROUNDS = 3
-#: Calls in vain after which a search gives up of which nothing is borne out by a second look: as
-#: many as halve a million entries twenty times.
-_IN_VAIN = 40
+#: Calls in vain after which a search gives up of which nothing is borne out by a second look yet:
+#: twenty times four find one of a million, and sixteen ask whether errors are everywhere.
+_IN_VAIN = 100
 #: Of the budget so many calls are kept for a second look at an entry, where others are not found:
 #: six, and what the last step of a search may cost.
 _KEPT = 40
@@ -117,27 +115,28 @@ class Tracing(Settling):
     def _traced(self, line: Line) -> list[Measured]:
         """Search along a random direction, then along the claim, until both are explained."""
         self.short = self.looks.random(short=True)
-        directions = [self.short, self.looks.measured(*line)]
-        for _ in range(_ROUNDS):
-            rest = [one for one in self._all_explained(directions) if _flagged(one)]
-            if not rest:
-                break
-            known = len(self.singles), len(self.blocks)
-            search = self._search(rest[0], _IN_VAIN, _KEPT)
-            if self.everywhere:
-                return directions
-            if search.left or known == (len(self.singles), len(self.blocks)):
-                self.findings.remarks += untraced(self.survey, rest[0], search.left)
-                break
-        settled = self._all_explained(directions)
+        left, done = [self.short, self.looks.measured(*line)], list[Measured]()
+        while left:
+            root, *left = sorted(map(self._explained, left), key=_flagged, reverse=True)
+            if _flagged(root):
+                known = len(self.singles) + len(self.blocks)
+                search = self._search(root, _IN_VAIN, _KEPT)
+                self.findings.remarks += untraced(self.survey, root, search.left)
+                if self.everywhere:
+                    return [root]
+                if search.left or known == len(self.singles) + len(self.blocks):
+                    left.append(root)
+                    break
+                root = replace(root, e=replace(root.e, value=0.0))
+            done.append(root)
         wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
-        done = not any(map(_flagged, settled)) and len(wrong) == len(self.singles)
-        if not (self.blocks or (wrong and (done or self._stands(wrong)))):
+        if self.blocks or (wrong and len(wrong) == len(self.singles) and not left):
+            convicted = True
+        else:
+            convicted = bool(wrong) and self._stands(wrong)
+        if not convicted:
             return []
-        return settled if done else [*settled, replace(settled[0], state=OPEN)]
-
-    def _all_explained(self, directions: list[Measured]) -> list[Measured]:
-        return [self._explained(measured) for measured in directions]
+        return [*done, *(replace(one, state=OPEN) for one in left)]
 
     def _stands(self, wrong: list[int]) -> bool:
         """Tell whether a look at the entry that is furthest off, at large steps, says the same."""
