@@ -41,7 +41,7 @@ def roads():
         },
         "Triple": {"in place": lambda r: r.Triple.apply(moved * 1)},
         "Softmax": {
-            "bfloat16": lambda r: r.Softmax.apply(3 * rows.to(torch.bfloat16)),
+            "bfloat16": lambda r: r.Softmax.apply(rows.to(torch.bfloat16)),
             "float32": lambda r: r.Softmax.apply(rows.float()),
         },
         "cube": {
@@ -60,6 +60,8 @@ NAMES = {
     "Softmax": ("bfloat16", "float32"),
     "cube": ("operator", "by its name"),
 }
+#: The first number of all arguments.
+FIRST = -1.3
 CASES = [(rule, road) for rule, those in NAMES.items() for road in those]
 
 
@@ -68,21 +70,36 @@ def test_all_roads_are_tested():
 
 
 @pytest.mark.parametrize(("rule", "road"), CASES)
-def test_found(rule, road):
-    """A wrong rule fails, at the numbers that it was called with; the right one passes."""
+def test_recorded(rule, road):
+    """A call is recorded with its numbers, whatever the transforms that it is made under."""
+    module = rules("torch", wrong=False)
+    with gradproof.watch(HERE) as watched:
+        roads()[rule][road](module)
+    report = watched.report()
+    (one,) = [one for one in report.rules if one.calls]
+    assert one.name == f"{module.__name__}.{rule}"
+    assert one.file.endswith("rules_of_torch.py")
+    assert one.verdict is None
+    (kind,) = watched.records.kinds.values()
+    assert "test_watch_torch.py" in kind.caller
+    # Of a batch the first row, of a loop the first step.
+    (values,) = kind.taken[:1]
+    assert FIRST - 1e-2 < float(values[0].reshape(-1)[0]) < FIRST + 1e-2
+    assert not report.errors
+
+
+@pytest.mark.parametrize("rule", NAMES)
+def test_found(rule):
+    """A wrong rule fails, in all kinds of its calls; the right one passes."""
     for wrong in (True, False):
         module = rules("torch", wrong=wrong)
         with gradproof.watch(HERE) as watched:
-            roads()[rule][road](module)
-        report = watched.verify()
-        called = [one for one in report.rules if one.calls]
-        assert [one.name for one in called] == [f"{module.__name__}.{rule}"]
-        (one,) = called
-        assert one.verdict == ("fail" if wrong else "pass"), str(report)
-        assert one.file.endswith("rules_of_torch.py")
-        (outcome,) = one.outcomes
-        assert not any("drawn" in note for note in outcome.notes)
-        assert "test_watch_torch.py" in outcome.caller
+            for call in roads()[rule].values():
+                call(module)
+        report = watched.verify(seconds=60)
+        (one,) = [one for one in report.rules if one.calls]
+        assert {o.verdict for o in one.outcomes} == {"fail" if wrong else "pass"}, str(report)
+        assert not any("drawn" in note for outcome in one.outcomes for note in outcome.notes)
         assert not report.errors
 
 

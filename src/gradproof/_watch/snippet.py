@@ -73,7 +73,7 @@ def code(call: Call, how: Repeat, path: str) -> str:
         text.append(f"from {module} import {name.partition('.')[0]}")
     if jax and dict(call.settings).get("x64"):
         text.append('jax.config.update("jax_enable_x64", True)')
-    text.append(f"saved = np.load({path!r})")
+    text.append(f"with np.load({path!r}) as file:\n    saved = dict(file)")
     given = (*zip(names, args, strict=True), *kwargs.items())
     text += [f"{_name(key)} = {value!r}" for key, value in given]
     rule = name.rpartition(".")[2] if "<locals>" in call.rule.name else name
