@@ -495,3 +495,20 @@ def test_zeros_under_a_limit():
     found = first(field(np.where(np.abs(X) > 1, 0, G), G, x=X))
     assert found.kind == "zero"
     assert "where |x| > " in found.place
+
+
+def test_a_short_factor_of_one_number():
+    found = first(field([3.7 * G[0]], [G[0]]))
+    assert found.kind == "factor"
+    assert found.value == pytest.approx(3.7)
+
+
+def test_a_number_that_is_off_by_anything_else_has_no_name():
+    assert said(field([3.71234 * G[0]], [G[0]])) == ()
+
+
+def test_zeros_that_are_right_are_part_of_no_pattern():
+    sparse = np.where(np.abs(ROW - COLUMN) <= 1, M, 0)
+    found = first(field(np.where(ROW == COLUMN, 0, sparse), sparse))
+    assert found.kind == "zero"
+    assert "on the diagonal" in found.place

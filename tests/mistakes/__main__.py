@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--dtypes", default=",".join(DTYPES), help="some of them, by name")
     parser.add_argument("--functions", default=",".join(FUNCTIONS), help="some of them, by name")
     parser.add_argument("--held-out", action="store_true", help="count those held out, too")
-    parser.add_argument("--count", type=int, default=9, help="mistakes of a function at a point")
+    parser.add_argument("--count", type=int, default=20, help="mistakes of a function at a point")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--write", action="store_true", help="put the tables into the docs")
     options = parser.parse_args()

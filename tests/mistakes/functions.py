@@ -33,7 +33,7 @@ class Function:
     library : str
         ``numpy``, ``jax`` or ``torch``.
     claim : str
-        Which derivative is claimed: ``grad``, ``vjp``, ``jvp``, ``jac`` or ``hess``.
+        What is claimed: ``grad``, ``vjp``, ``jvp``, ``jac``, ``hess``, ``hvp`` or ``values``.
     wrong : dict of str to tuple of callable and kinds
         What others write in its place, and the kinds of mistake that it is.
     wide : bool
@@ -275,6 +275,10 @@ def _gelu_net(w: Any, v: Any, x: Any) -> Any:
     return functional.gelu(x @ w).mm(v).square().mean()
 
 
+def _softmax_rows(x: Any) -> Any:
+    return torch.softmax(x, -1)
+
+
 def _spectrum(z: Any, w: Any) -> Any:
     return ((z * w).abs() ** 2).sum() + (z.real * z.imag).sum()
 
@@ -455,6 +459,9 @@ _RULES = {
     "polar jac": Function(_polar, normal((3,)), 1, "numpy", "jac"),
     "logistic hess": Function(_loss_of, _drawn_loss, 1, "numpy", "hess"),
     "rosenbrock hess": Function(_rosenbrock, normal((10,)), 1, "jax", "hess"),
+    "softmax values": Function(_softmax_rows, normal((9, 7)), 1, "torch", "values"),
+    "logistic hvp": Function(_loss_of, _drawn_loss, 1, "numpy", "hvp"),
+    "rosenbrock hvp": Function(_rosenbrock, normal((7,)), 1, "jax", "hvp"),
     "least squares hess": Function(_least_squares, _drawn_loss, 1, "numpy", "hess"),
 }
 

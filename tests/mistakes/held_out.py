@@ -145,6 +145,10 @@ def _drawn_graph(rng: Any) -> tuple[Any, ...]:
     return w / 2, v, x, (rng.random((12, 12)) < 0.3) / 3.0
 
 
+def _silu(x: Any) -> Any:
+    return functional.silu(x)
+
+
 HELD_OUT = {
     "focal loss": Function(_focal, _drawn_focal, 2),
     "batch norm": Function(
@@ -191,6 +195,10 @@ HELD_OUT = {
     "outer vjp": Function(_outer, normal((9,), (8,)), 2, "jax", "vjp"),
     "mish jvp": Function(_mish, normal((25,)), 1, "jax", "jvp"),
     "softmax jac": Function(_softmax, normal((7,)), 1, "jax", "jac"),
+    "silu values": Function(_silu, normal((8, 6)), 1, "torch", "values"),
+    "growth hvp": Function(
+        _growth, lambda rng: (rng.normal(size=6) / 2, rng.normal(size=(15, 6))), 1, "numpy", "hvp"
+    ),
     "growth hess": Function(
         _growth, lambda rng: (rng.normal(size=7) / 2, rng.normal(size=(15, 7))), 1, "numpy", "hess"
     ),

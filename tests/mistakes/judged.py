@@ -18,7 +18,8 @@ from tests.mistakes.mutations import Given, Mutation, mutations
 from tests.mistakes.truth import Leaf, judged
 
 import gradproof
-from gradproof._verdict import diagnose, diagnose_columns
+from gradproof._checks import against_named
+from gradproof._verdict import diagnose, diagnose_columns, diagnose_second
 
 #: What a mistake has to change, as a share of the largest entry, to be one.
 MATERIAL = {"float64": 1e-4, "float32": 3e-2, "bfloat16": 0.3}
@@ -75,7 +76,7 @@ class Claim:
 
     def __call__(self, *args: Any) -> Any:
         by, kind = self.made.function.by, self.made.function.claim
-        args, other = (args[:-1], args[-1]) if kind in ("vjp", "jvp") else (args, None)
+        args, other = (args[:-1], args[-1]) if kind in ("vjp", "jvp", "hvp") else (args, None)
         if kind == "jvp" and by == 1:
             other = (other,)
         found = self.rule(tuple(args), other)
@@ -89,6 +90,8 @@ class Claim:
             self.claimed.append([host(one) for one in found])
             self.right.append([host(one) for one in self.true(tuple(args), other)])
             self.asked.append(other)
+        if kind == "hvp":  # what is spoilt is the Hessian behind it
+            return found[0] @ other
         return tuple(found) if by > 1 and kind in ("grad", "vjp") else found[0]
 
 
@@ -113,8 +116,8 @@ class Problem:
         self.func = self.made.func()
         self.rule = self.made.right(self.function.func)
         self.slopes: Any = None
-        if self.function.claim == "hess" and seed % 2 == 0:
-            # Whoever has a Hessian has a gradient; in every other draw it is not handed over.
+        if self.function.claim == "hess" and (seed + len(name)) % 2 == 0:
+            # Whoever has a Hessian has a gradient; of every other function it is not handed over.
             slopes = Made(replace(self.function, claim="grad"), dtype, widened)
             rule = slopes.right(self.function.func)
             self.slopes = lambda *args: slopes.as_func_returns(rule(args, None)[0])
@@ -125,12 +128,18 @@ class Problem:
 
     def report(self, claim: Claim) -> tuple[Any, int, float]:
         """Return a report, with the calls and the time that the name of a mistake took."""
-        verify = getattr(gradproof, f"verify_{self.function.claim}")
         by = self.function.by
         more = {"argnums": tuple(range(by))} if by > 1 else {}
         if self.slopes is not None:
             more["grad"] = self.slopes
+        if self.function.claim == "values":
+            with _counted(self.made) as cost:
+                report = gradproof.verify_against(
+                    claim, self.func, *self.args, seed=self.seed, order=0
+                )
+            return report, cost.calls, cost.seconds
         with _counted(self.made) as cost:
+            verify = getattr(gradproof, f"verify_{self.function.claim}")
             report = verify(self.func, claim, *self.args, seed=self.seed, **more)
         return report, cost.calls, cost.seconds
 
@@ -155,6 +164,8 @@ class Problem:
             beside = {**x, "func's values": host(value), "the tangent": tangents}
             return [Leaf("", claimed, right, beside, 1, tol)]
         claimed, right = claim.claimed[0][0], claim.right[0][0]
+        if kind == "values":
+            return [Leaf("value", claimed, right, x, 0, tol)]
         column = host(value).reshape(host(value).shape + (1,) * x[names[0]].ndim)
         return [Leaf("", claimed, right, {**x, "func's values": column}, 0, tol)]
 
@@ -164,6 +175,7 @@ class Problem:
         x = [host(one) for one in self.args[:by]]
         alike = kind != "jvp" and all(a.shape == b.shape for a, b in zip(x, right, strict=False))
         others = [host(one) for one in self.args[by:] if type(one) is not float]
+        kind = "hess" if kind == "hvp" else kind
         return Given(x if alike else [], others, int(self.name == "complex"), kind)
 
 
@@ -196,7 +208,7 @@ def _counted(made: Made) -> Iterator[Cost]:
         return diagnosed
 
     with ExitStack() as several:
-        for module in (diagnose, diagnose_columns):
+        for module in (diagnose, diagnose_columns, diagnose_second, against_named):
             patched = wrapped(module.diagnosed)
             several.enter_context(mock.patch.object(module, "diagnosed", patched))
         yield cost

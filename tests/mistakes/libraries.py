@@ -145,6 +145,9 @@ class Made:
     def right(self, func: Callable[..., Any]) -> Right:
         """Return the derivative that is claimed, of a function that may be another."""
         by, claim = self.function.by, self.function.claim
+        if claim == "values":  # of PyTorch, against another implementation
+            run = self.plain(func)
+            return lambda args, _: [run(*args)]
         if self.library == "torch":
             return functools.partial(_torch_gradients, self.plain(func), by)
         plain = self.plain(func, "jax")
@@ -156,7 +159,7 @@ class Made:
 
             if claim == "jvp":
                 return [jax.jvp(of, args[:by], other)[1]]
-            if claim in ("jac", "hess"):
+            if claim in ("jac", "hess", "hvp"):
                 return [(jax.jacfwd if claim == "jac" else jax.hessian)(of)(*args[:by])]
             value, pull = jax.vjp(of, *args[:by])
             return list(pull(other if claim == "vjp" else jnp.ones_like(value)))

@@ -296,8 +296,9 @@ def _masks(words: str, leaf: Leaf) -> list[np.ndarray] | None:
         mask[(slice(None),) * leaf.batch + tuple(parts)] = True
         return [mask]
     if found := re.search(r"^in at least (\d+) of \d+ entries", words):
-        enough = int(found[1]) <= leaf.wrong.sum() or leaf.batch  # of some of the tangents
-        return [leaf.wrong if enough else np.zeros(shape, dtype=bool)]
+        off = leaf.claimed != leaf.right
+        enough = int(found[1]) <= off.sum() or leaf.batch  # of some of the tangents
+        return [off if enough else np.zeros(shape, dtype=bool)]
     if found := re.search(r"^in (\d+) of (\d+) entries \((.*)\)", words):
         return _listed(int(found[1]), found[3], leaf)
     if "diagonal" in words:

@@ -26,6 +26,19 @@ class HessianProduct(Claim):
         self._claim, self._tangent = claim, tangent
         super().__init__(lambda: None, point)
 
+    @property
+    def formed(self) -> bool:
+        """Whether a Hessian is claimed, rather than products with it."""
+        return not isinstance(self._claim, Tangents)
+
+    def matrix(self) -> np.ndarray:
+        """Return the claimed Hessian, a column by each entry: of products, so many more of them."""
+        if isinstance(self._claim, Tangents):
+            units = np.eye(self.at_x0.size)
+            return np.stack([np.asarray(self._claim.one(unit)) for unit in units], axis=1)
+        columns = self._claim.at_x0()
+        return np.stack([columns.column(i) for i in range(columns.shape[1])], axis=1)
+
     def _gradient(self, leaves: list[Any], where: str) -> np.ndarray:
         product = self._claim.product(leaves, self._tangent, where)
         self.eps = self._claim.eps

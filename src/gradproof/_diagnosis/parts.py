@@ -39,7 +39,12 @@ def zeros(case: Case) -> Iterator[Named]:
         return
     if not own.wrong.any() or off_elsewhere(case, zero):
         return
-    where = _described(own, zero)
+    # Where slopes are 0, too, the claim is right: that is part of no pattern.
+    matters = np.ones(own.claimed.size, dtype=bool)
+    if own.where.size == own.claimed.size:
+        matters[own.where] = own.wrong
+    matters = matters.reshape(own.shape) | ~zero
+    where = _described(own, zero & matters, matters)
     also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}
     text = "is 0, and func's slope is not,"
     yield replace(
@@ -65,15 +70,17 @@ def not_finite(case: Case) -> Iterator[Named]:
     yield replace(where, kind=Kind.NAN, text=f"is {what}", least=0.0, inside=None)
 
 
-def _described(own: Field, inside: np.ndarray) -> Named:
+def _described(own: Field, inside: np.ndarray, matters: np.ndarray | None = None) -> Named:
     """Return words for entries that are known in full: what has just these is no chance."""
+    matters = np.ones(own.shape, dtype=bool) if matters is None else matters
     count = int(inside.sum())
     if 1 < count < inside.size:  # as if all had been measured: no limit is unknown
         own = replace(
             own, claimed=np.where(inside, 0.0, 1.0), where=np.arange(inside.size),
             measured=np.ones(inside.size), bar=np.full(inside.size, 1e-9),
         )  # fmt: skip
-    same = [one.words for one in without_claim(own) if np.array_equal(one.inside, inside)]
+    every = without_claim(own)
+    same = [one.words for one in every if np.array_equal(one.inside & matters, inside)]
     same = same if count > _FEW else []
     block = "" if own.batch else _block(np.argwhere(inside), own.shape)
     places = listed_entries(own, np.argwhere(inside))

@@ -12,6 +12,9 @@ from .named import Named
 
 #: Of a factor that is 1, -1, 2 or 1/2 and is seen in one number only: how far off it may be.
 _SINGLE = 0.02
+#: How sharp a factor has to be that is seen in one number and is no plain one: of 10^6 numbers a
+#: thousand have three digits.
+_SHARP = 1e-6
 #: Bits that the fractions of claimed numbers have at least if they are not round by themselves.
 _DTYPES = (("bfloat16", 8), ("float16", 11), ("float32", 24))
 
@@ -66,10 +69,12 @@ def factor(case: Case) -> Iterator[Named]:
     value, uncertainty = 1 / slope, blur / slope**2
     exact, words = known(case, value, uncertainty)
     single = own.claimed.size == 1 and own.where.size == 1
-    if single and not any(_single(own, 1 / c) for c in (2.0, 0.5)):
-        return
     if single:
-        exact = 2.0 if _single(own, 0.5) else 0.5
+        exact = (
+            2.0 if _single(own, 0.5) else 0.5 if _single(own, 2.0) else _short(value, uncertainty)
+        )
+        if not exact:
+            return
         words = f"{exact:g}"
     every = " in every entry" if own.claimed.size > 1 else ""
     text = times(value, uncertainty, words, every)
@@ -78,6 +83,13 @@ def factor(case: Case) -> Iterator[Named]:
         Kind.FACTOR, text, own.claimed / (exact if words else value), 0 if words else 1, value,
         uncertainty, least=1.0 if single else 4.0, also=also,
     )  # fmt: skip
+
+
+def _short(value: float, uncertainty: float) -> float:
+    """Return the number of three digits that a sharp number is: one in a thousand is; else 0."""
+    exact = float(f"{value:.3g}")
+    sharp = uncertainty <= _SHARP * abs(value) and abs(exact) != 1
+    return exact if sharp and abs(value - exact) <= uncertainty else 0.0
 
 
 def _spurious(own: Field) -> Iterator[Named]:

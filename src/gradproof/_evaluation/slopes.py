@@ -142,6 +142,15 @@ class SlopeValues(Values):
         alike = (ratio > 1 / _KINK) & (ratio < _KINK)
         return bool((alike & clear[1:] & clear[:-1]).any())
 
+    def of_func(self, displacements: Iterable[np.ndarray]) -> np.ndarray:
+        """Return func's own values at x0 plus some displacements."""
+        return np.array([float(value[0]) for value, _ in super().many(displacements)])
+
+    @property
+    def rounding(self) -> float:
+        """What func's own values are rounded by."""
+        return self._rounding
+
     @property
     def entrywise(self) -> bool:
         """Whether moving an entry is a call with an entry replaced: not of differences."""

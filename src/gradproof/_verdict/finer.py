@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._claims.gradient import Claim
+from .._claims.hessian import HessianProduct
 from .._evaluation.slopes import SlopeValues
 from .._report.report import Report
 from .._report.verdicts import NOT_REACHED, Verdict
-from .judge import of_gradient
+from .judge import Seen, undiagnosed
 from .options import Options
 
 _KINK = "func has a kink at x0 or next to it, along the tangent: it has no second derivative there"
@@ -22,29 +22,40 @@ _ADVICE = "give `grad`, whose differences reach less far, or check at a point wi
 _FALLS = 0.5**0.25
 
 
-def of_slopes(slopes: SlopeValues, claim: Claim, options: Options) -> Report:
+def of_slopes(slopes: SlopeValues, claim: HessianProduct, options: Options) -> Report:
     """
     Return the report on a claimed gradient of slopes.
 
     The steps of a stencil add to those of the check, and what they reach across may have nothing to
     do with func at x0. So a fail has to be one with a stencil of half the size as well.
     """
-    first = of_gradient(slopes, np.ones(1), claim, options)
+    report, seen = _of_both(slopes, claim, options)
+    if report.verdict is not Verdict.FAIL:
+        return report
+    # What names mistakes is imported where there is one.
+    from .diagnose_second import diagnosed
+
+    return diagnosed(report, seen, (slopes, np.ones(1), claim), options)
+
+
+def _of_both(slopes: SlopeValues, claim: HessianProduct, options: Options) -> tuple[Report, Seen]:
+    """Return the report by both stencils, and what was seen by the first."""
+    first, seen = undiagnosed(slopes, np.ones(1), claim, options)
     certain = slopes.point.held_claims or not np.isfinite(claim.at_x0).all()
     if first.verdict is not Verdict.FAIL or certain or first.interrupted:
-        return first
+        return first, seen
     unsure = replace(first, verdict=Verdict.INCONCLUSIVE, reason=_KINK, advice=_ADVICE)
     try:
         if slopes.kinked():
-            return unsure
+            return unsure, seen
         if slopes.left() < 2 * slopes.cost:  # no budget for a second look
-            return first
-        second = of_gradient(slopes.finer(), np.ones(1), claim, options)
+            return first, seen
+        second, _ = undiagnosed(slopes.finer(), np.ones(1), claim, options)
     except KeyboardInterrupt:
-        return replace(unsure, reason=NOT_REACHED, interrupted=True)
+        return replace(unsure, reason=NOT_REACHED, interrupted=True), seen
     if second.verdict is Verdict.FAIL and _same_error(first, second):
-        return replace(first, interrupted=second.interrupted)
-    return replace(unsure, reason=_UNSURE, interrupted=second.interrupted)
+        return replace(first, interrupted=second.interrupted), seen
+    return replace(unsure, reason=_UNSURE, interrupted=second.interrupted), seen
 
 
 def _same_error(first: Report, second: Report) -> bool:
