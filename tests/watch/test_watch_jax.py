@@ -265,3 +265,68 @@ def test_repeated(tmp_path, capsys):
     assert "jnp.bfloat16" in snippet
     exec(compile(snippet, "snippet", "exec"), {})
     assert capsys.readouterr().out.startswith("fail: ")
+
+
+def test_arguments_of_all_kinds():
+    """Keys, complex numbers, numbers of Python, pytrees, functions and strings."""
+    from functools import partial
+
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_vjp
+    def masked_by(key, x):
+        return x * jax.random.bernoulli(key, 0.5, x.shape)
+
+    masked_by.defvjp(
+        lambda key, x: (masked_by(key, x), (key, x)),
+        lambda kept, ct: (None, ct * jax.random.bernoulli(kept[0], 0.5, ct.shape)),
+    )
+
+    @jax.custom_vjp
+    def squared_size(z, scale):
+        return scale["by"] * jnp.abs(z) ** 2
+
+    squared_size.defvjp(
+        lambda z, scale: (squared_size(z, scale), (z, scale["by"])),
+        lambda kept, ct: (
+            2 * jnp.conj(kept[0]) * kept[1] * ct,
+            {"by": jnp.sum(jnp.abs(kept[0]) ** 2 * ct)},
+        ),
+    )
+
+    @partial(jax.custom_jvp, nondiff_argnums=(0, 2))
+    def applied(func, x, how):
+        return func(x)
+
+    @applied.defjvp
+    def _applied_jvp(func, how, primals, tangents):
+        return applied(func, *primals, how), jax.jvp(func, primals, tangents)[1]
+
+    x = jnp.linspace(0.5, 1.5, 4)
+    with gradproof.watch(HERE) as watched:
+        jax.jit(lambda key: masked_by(jax.random.split(key)[0], x))(jax.random.key(1))
+        jax.vmap(lambda key: masked_by(key, x))(jax.random.split(jax.random.key(1), 3))
+        squared_size(x + 1j, {"by": 2.0})
+        applied(jnp.sin, x, "fast")
+    report = watched.verify(seconds=60)
+    verdicts = {r.name.rpartition(".")[2]: r.verdict for r in report.rules if r.calls}
+    assert verdicts == dict.fromkeys(("masked_by", "squared_size", "applied"), "pass"), str(report)
+    assert not report.errors
+
+
+def test_shard_map():
+    """Where no callback is allowed, numbers are drawn."""
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import AxisType, PartitionSpec
+
+    module = rules("jax", wrong=True)
+    mesh = jax.make_mesh((2,), ("rows",), axis_types=(AxisType.Auto,))
+    how = {"mesh": mesh, "in_specs": PartitionSpec("rows"), "out_specs": PartitionSpec("rows")}
+    with gradproof.watch(HERE) as watched:
+        found = jax.jit(jax.shard_map(module.square, **how))(jnp.ones((2, 3)))
+    assert found.tolist() == [[1.0] * 3] * 2
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
+    assert rule.verdict == "fail"
+    assert any("drawn" in note for note in rule.outcomes[0].notes)

@@ -291,3 +291,65 @@ def test_repeated(tmp_path, capsys):
         if rule.calls:
             exec(compile(rule.outcomes[0].snippet, "snippet", "exec"), {})
             assert capsys.readouterr().out.startswith("fail: ")
+
+
+def test_arguments_of_all_kinds():
+    """Sparse and complex tensors, lists of tensors, functions; under inference and autocast."""
+    import torch
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, matrix, x):
+            ctx.matrix = matrix
+            return matrix @ x
+
+        @staticmethod
+        def backward(ctx, ct):
+            return None, ctx.matrix.t() @ ct
+
+    class SquaredSize(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            ctx.save_for_backward(z)
+            return (z * z.conj()).real
+
+        @staticmethod
+        def backward(ctx, ct):
+            return 2 * ctx.saved_tensors[0] * ct
+
+    class Sum(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, func, names, *every):
+            ctx.save_for_backward(*every)
+            return sum(func(one) for one in every)
+
+        @staticmethod
+        def backward(ctx, ct):
+            return None, None, *(2 * one * ct for one in ctx.saved_tensors)
+
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        @torch.amp.custom_bwd(device_type="cpu")
+        def backward(ctx, ct):
+            return 3 * ctx.saved_tensors[0] ** 2 * ct
+
+    x = torch.rand(4, requires_grad=True)
+    with gradproof.watch(HERE) as watched:
+        Product.apply(torch.eye(4).to_sparse(), x)
+        SquaredSize.apply(torch.rand(3, dtype=torch.complex128))
+        Sum.apply(torch.square, ["a", "b"], x, x)
+        with torch.inference_mode():
+            Cube.apply(torch.rand(3))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            Cube.apply(x)
+    report = watched.verify(seconds=60)
+    verdicts = {r.name.rpartition(".")[2]: r.verdict for r in report.rules if r.calls}
+    names = ("Product", "SquaredSize", "Sum", "Cube")
+    assert verdicts == dict.fromkeys(names, "pass"), str(report)
+    assert not report.errors

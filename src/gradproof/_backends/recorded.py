@@ -166,6 +166,10 @@ class Recorder(ABC):
     def host(self, value: Any) -> np.ndarray:
         """Return values that were taken in an array of NumPy, bits of half precision as uint16."""
 
+    def size(self, value: Any) -> int:
+        """Return the bytes that values take."""
+        return int(value.nbytes)
+
     @abstractmethod
     def seen_as(self, value: Any) -> np.ndarray:
         """Return values that were taken as numbers of NumPy, half precision in single."""
@@ -191,7 +195,7 @@ class Recorder(ABC):
 
     def moves(self, described: Described) -> bool:
         """Tell whether an argument can be differentiated by."""
-        return "float" in described.dtype
+        return "float" in described.dtype or "complex" in described.dtype
 
 
 def place_of(*functions: Any) -> tuple[str, int]:

@@ -115,12 +115,12 @@ class Records:
             self.failed(kind.call.rule, err)
 
     def _keep(self, kind: Kind, values: list[Any]) -> None:
-        size = sum(int(value.nbytes) for value in values)
+        recorder = recorder_of(kind.call.rule.library)
+        size = sum(map(recorder.size, values))
         with self._lock:
             if size > self._left:
                 kind.drawn = kind.drawn or "beyond the memory that a watch may keep"
                 return
-        recorder = recorder_of(kind.call.rule.library)
         like = character([recorder.seen_as(value) for value in values])
         with self._lock:
             if like in kind.characters or len(kind.taken) > 1:
@@ -131,8 +131,9 @@ class Records:
 
     def release(self, kind: Kind) -> None:
         """Give the memory of values back: the kind is verified."""
+        size = recorder_of(kind.call.rule.library).size
         with self._lock:
-            self._left += sum(int(value.nbytes) for values in kind.taken for value in values)
+            self._left += sum(size(value) for values in kind.taken for value in values)
             kind.taken, kind.looks = [], _LOOKS + 1  # and no more of them
 
     def _caller(self) -> str:

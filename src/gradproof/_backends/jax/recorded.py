@@ -178,9 +178,11 @@ def _call(rule: Rule, target: Any, args: Any, kwargs: Any) -> tuple[Call, list[A
             array, followed = _without_transforms(leaf)
             if not hasattr(array, "shape"):
                 array = jnp.asarray(array)
-            described.append(Described(tuple(array.shape), str(array.dtype)))
-            if jax.dtypes.issubdtype(array.dtype, jax.dtypes.extended):
+            dtype = str(array.dtype)
+            if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
+                dtype = f"key<{jax.random.key_impl(array)}>"
                 array = jax.random.key_data(array)
+            described.append(Described(tuple(leaf.shape) if hasattr(leaf, "shape") else (), dtype))
             arrays.append(array)
             moved.append(followed)
     known = tuple(moved) if any(moved) else None

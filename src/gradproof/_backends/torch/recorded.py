@@ -64,10 +64,14 @@ class TorchRecorder(Recorder):
         return value.clone()
 
     def host(self, value: Any) -> np.ndarray:
-        value = value.cpu().resolve_conj()
+        value = value.to_dense().cpu().resolve_conj()
         return value.view(torch.uint16).numpy() if value.dtype == torch.bfloat16 else value.numpy()
 
+    def size(self, value: Any) -> int:
+        return int(value.numel() * value.element_size())  # a sparse one as if it were not
+
     def seen_as(self, value: Any) -> np.ndarray:
+        value = value.to_dense()
         short = value.is_floating_point() and value.element_size() < 4
         return (value.float() if short else value).cpu().resolve_conj().numpy()
 
