@@ -562,3 +562,25 @@ class TestBudget:
             assert report.nfev <= 400
             assert report.verdict is expected
             assert states(report)[i] == ("fail" if i == 3 else "unresolved")
+
+
+def test_between_entries_that_are_off():
+    """Ctrl-C while directions are searched for what is off names the entries that were found."""
+    x, left = np.random.default_rng(0).standard_normal(3000), [0]
+    wrong = np.cos(x)
+    wrong[:1500] += 0.5 * np.resize([1, -1], 1500)
+    reasons = set()
+
+    def func(x):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return np.sin(x).sum()
+
+    for stop in range(200, 300, 8):
+        left[0] = stop
+        report = verify_grad(func, lambda x: wrong, x)
+        assert report.verdict is not Verdict.PASS
+        if report.verdict is Verdict.FAIL and not report.reason.startswith("the gradient as a"):
+            reasons.add(report.reason.partition(" 3000 ")[0])
+    assert "at least 1 of" in reasons

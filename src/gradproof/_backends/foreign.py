@@ -45,5 +45,7 @@ def forward_of(func: Any) -> tuple[Any, int]:
     forward = next((names["forward"] for names in own if "forward" in names), None)
     if forward is None:
         return func, 0
-    forward = getattr(forward, "__func__", forward)
-    return forward, 0 if any("setup_context" in names for names in own) else 1
+    skipped = 0 if any("setup_context" in names for names in own) else 1
+    # Of a class method the first name is the class.
+    skipped += isinstance(forward, classmethod)
+    return getattr(forward, "__func__", forward), skipped

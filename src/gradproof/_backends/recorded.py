@@ -50,14 +50,18 @@ class Described:
         The name of its dtype.
     device : str
         Where it is; empty where the library decides.
+    layout : str
+        How it is stored, where that is not as a dense array: ``sparse_coo``.
     """
 
     shape: tuple[int, ...]
     dtype: str
     device: str = ""
+    layout: str = ""
 
     def __str__(self) -> str:
-        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+        layout = f" {self.layout}" if self.layout else ""
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]{layout}"
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ class Looked:
     ----------
     ungiven : frozenset of int
         The positional arguments for which its backward code returns None.
+    refused : frozenset of int
+        The positional arguments by which it raises where it is differentiated by them.
     results : tuple of int
         Which of its results, as leaves, can be differentiated.
     left_out : int
@@ -145,6 +151,7 @@ class Looked:
     ungiven: frozenset[int]
     results: tuple[int, ...]
     left_out: int = 0
+    refused: frozenset[int] = frozenset()
 
 
 class Recorder(ABC):
@@ -195,7 +202,8 @@ class Recorder(ABC):
 
     def moves(self, described: Described) -> bool:
         """Tell whether an argument can be differentiated by."""
-        return "float" in described.dtype or "complex" in described.dtype
+        inexact = "float" in described.dtype or "complex" in described.dtype
+        return inexact and not described.layout
 
 
 def place_of(*functions: Any) -> tuple[str, int]:

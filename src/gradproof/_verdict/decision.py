@@ -129,6 +129,10 @@ class Decision:
         leaves = survey.scalar.values.point.leaves
         if self.each is not None and found.off is not None:
             text, several = found.off.told(), found.off.count > 1
+        elif isinstance(found.state, Column):  # a look at few of them, which was cut short
+            off = np.zeros(survey.g.size, dtype=bool)
+            off[found.wrong] = True
+            text, several = f"at least {off_in(leaves, off)}", False
         else:
             bar = survey.rtol * survey.scales.material + survey.claim_rounding
             with np.errstate(all="ignore"):

@@ -10,8 +10,9 @@ import numpy as np
 from .._backends.recorded import Call, Described
 from .._backends.registry import recorder_of
 from .._vectors.callables import argument_names
+from .checked import Repeat
 from .kinds import Kind
-from .verify import SEED, Repeat
+from .prepared import SEED
 
 #: What a watch keeps, in the folder of the project.
 FOLDER = ".gradproof_cache"
@@ -111,7 +112,8 @@ def _array(values: str, leaf: Described, *, jax: bool) -> str:
             return f'jax.random.wrap_key_data({values}, impl="{leaf.dtype[4:-1]}")'
         return f"jnp.asarray({values}{'.view(jnp.bfloat16)' if leaf.dtype == 'bfloat16' else ''})"
     tensor = f"torch.from_numpy({values})"
-    return f"{tensor}.view(torch.bfloat16)" if leaf.dtype == "bfloat16" else tensor
+    tensor = f"{tensor}.view(torch.bfloat16)" if leaf.dtype == "bfloat16" else tensor
+    return f"{tensor}.to_sparse(layout=torch.{leaf.layout})" if leaf.layout else tensor
 
 
 def _what(value: Any) -> str:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Self
 from .._backends.recorded import Rule
 from .._backends.registry import recorder_of
 from .._vectors.validation import refuse, whole_number
+from .checked import Repeat
 from .imports import once_imported
 from .kinds import Kind
 from .own import Own
 from .records import Records
 from .report import WatchedRule, WatchReport, ordered
 from .snippet import FOLDER, saved
-from .verify import Outcome, Repeat, outcome_of
+from .verify import Outcome, outcome_of
 
 if TYPE_CHECKING:
     from .cache import Cache

@@ -77,22 +77,51 @@ class TorchRecorder(Recorder):
 
     def from_host(self, described: Described, numbers: np.ndarray) -> Any:
         tensor = torch.from_numpy(np.ascontiguousarray(numbers).reshape(described.shape))
-        return tensor.to(dtype=getattr(torch, described.dtype), device=described.device)
+        tensor = tensor.to(dtype=getattr(torch, described.dtype), device=described.device)
+        return (
+            tensor.to_sparse(layout=getattr(torch, described.layout))
+            if described.layout
+            else tensor
+        )
 
     def looked(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Looked:
         at = [i for i, arg in enumerate(args) if _is_floating(arg)]
+        refused = frozenset[int]()
+        try:
+            grads, leaves = self._differentiated(call, args, kwargs, at)
+        except Exception:
+            # It may say so of one argument, and that depends on the derivatives that are asked for.
+            refused = frozenset(i for i in at if self._refuses(call, args, kwargs, i))
+            if not refused or len(refused) == len(at):
+                raise
+            at = [i for i in at if i not in refused]
+            grads, leaves = self._differentiated(call, args, kwargs, at)
+        results = tuple(i for i, leaf in enumerate(leaves) if _followed(leaf))
+        floating = sum(map(_is_floating, leaves))
+        ungiven = frozenset(i for i, one in zip(at, grads, strict=True) if one is None)
+        return Looked(ungiven, results, floating - len(results), refused)
+
+    def _refuses(self, call: Call, args: Any, kwargs: Any, at: int) -> bool:
+        try:
+            self._differentiated(call, args, kwargs, [at])
+        except Exception:
+            return True
+        return False
+
+    def _differentiated(
+        self, call: Call, args: Any, kwargs: Any, at: list[int]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return gradients by some arguments, None where one is not given, and the results."""
         given = [self.fresh(arg) for arg in args]
         moved = [args[i].detach().clone().requires_grad_() for i in at]
         for i, tensor in zip(at, moved, strict=True):
             given[i] = tensor.clone()  # a rule may not write to a leaf of autograd
         leaves = pytree.tree_leaves(call.target(*given, **kwargs))
-        results = tuple(i for i, leaf in enumerate(leaves) if _followed(leaf))
-        floating = sum(map(_is_floating, leaves))
-        found = [leaves[i] for i in results]
+        found = [leaf for leaf in leaves if _followed(leaf)]
+        if not found or not moved:
+            return list(moved), leaves
         ones = [torch.ones_like(one) for one in found]
-        every = torch.autograd.grad(found, moved, ones, allow_unused=True) if found else moved
-        ungiven = frozenset(i for i, one in zip(at, every, strict=True) if one is None)
-        return Looked(ungiven, results, floating - len(results))
+        return list(torch.autograd.grad(found, moved, ones, allow_unused=True)), leaves
 
     def fresh(self, value: Any) -> Any:
         return pytree.tree_map_only(torch.Tensor, torch.clone, value)
@@ -212,8 +241,9 @@ def _call(target: Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
 def _leaf(value: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
-    dtype = str(value.dtype).removeprefix("torch.")
-    return Described(tuple(value.shape), dtype, str(value.device))
+    dtype, layout = (str(one).removeprefix("torch.") for one in (value.dtype, value.layout))
+    device = str(value.device)
+    return Described(tuple(value.shape), dtype, device, "" if layout == "strided" else layout)
 
 
 def _requires_grad(tensor: Any) -> bool:
@@ -242,7 +272,8 @@ def _plain(tensor: Any) -> Any:
 
 
 def _is_floating(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+    floating = isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+    return floating and value.layout is torch.strided
 
 
 def _followed(value: Any) -> bool:

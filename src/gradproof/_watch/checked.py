@@ -1,0 +1,128 @@
+"""A call of a rule, checked within a time."""
+
+from dataclasses import dataclass, replace
+
+from .._checks.autodiff import verify_autodiff
+from .._evaluation.deadline import ends_in
+from .._reference.forward import FORWARD
+from .._report.report import Interrupted, Report
+from .._report.verdicts import Verdict
+from .prepared import SEED, Prepared
+from .symmetric import Symmetric
+
+_GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """
+    How a check was made.
+
+    Attributes
+    ----------
+    moved : tuple of str
+        The arguments that were moved.
+    reference : str or None
+        What was compared with; None for values of the rule.
+    """
+
+    moved: tuple[str, ...]
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """
+    What was found at one call's values.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        What was checked.
+    report : Report
+        What that said.
+    reference : str or None
+        What was compared with; None for values of the rule.
+    doubt : str
+        Why a pass is none, if it is none.
+    notes : tuple of str
+        What was not checked, or in which way.
+    at : int
+        Which of the values that were recorded.
+    """
+
+    prepared: Prepared
+    report: Report
+    reference: str | None = None
+    doubt: str = ""
+    notes: tuple[str, ...] = ()
+    at: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the report, unless there is a doubt."""
+        return Verdict.INCONCLUSIVE if self.doubt else self.report.verdict
+
+    @property
+    def finding(self) -> str:
+        """One sentence."""
+        return self.doubt or self.report.finding or self.report.reason
+
+    @property
+    def gravity(self) -> int:
+        """What sorts the worst first."""
+        return _GRAVITY.index(self.verdict)
+
+
+def checked(prepared: Prepared, seconds: float, at: int) -> Checked:
+    """
+    Return what is found for a call, within a time.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The call.
+    seconds : float
+        The time; a second look has as much.
+    at : int
+        Which of the values that were recorded.
+    """
+    plain = Checked(prepared, *_from_both(prepared, seconds), notes=prepared.notes, at=at)
+    if plain.verdict is not Verdict.FAIL:
+        return plain
+    matrices = Symmetric(prepared.func, prepared.primals)
+    if not matrices.places:
+        return plain
+    report, reference = _from_both(replace(prepared, func=matrices.func), seconds)
+    if report.verdict is Verdict.FAIL:
+        return plain
+    names = ", ".join(prepared.names[i] for i in matrices.places)
+    doubt = ""
+    if report.verdict is Verdict.PASS and not matrices.is_claimed():
+        doubt = f"right while {names} is symmetric, as it is here, and wrong otherwise"
+    notes = (*prepared.notes, f"moved as symmetric, which it is here: {names}")
+    return Checked(prepared, report, reference, doubt, notes, at)
+
+
+def _from_both(prepared: Prepared, seconds: float) -> tuple[Report, str | None]:
+    """
+    Return a verdict, and the reference that it took.
+
+    It is one from values of the rule, which knows of all that belongs to a rule; where values do
+    not tell, one from its forward code. That has no steps between which it could be ended.
+    """
+    given = prepared.func, *prepared.primals
+    with ends_in(seconds) as deadline:
+        try:
+            report = verify_autodiff(*given, seed=SEED, progress=False)
+        except Interrupted as err:
+            if not deadline.passed:
+                raise
+            report = err.report
+    if report.verdict is not Verdict.INCONCLUSIVE or report.interrupted:
+        return report, None
+    try:
+        other = verify_autodiff(*given, seed=SEED, reference=FORWARD)
+    except Exception:  # it cannot be differentiated, or not be called elsewhere
+        return report, None
+    return (report, None) if other.verdict is Verdict.INCONCLUSIVE else (other, FORWARD)

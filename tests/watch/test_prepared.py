@@ -1,0 +1,168 @@
+"""What of a call is moved, and how: what rules in libraries ask for."""
+
+import numpy as np
+import pytest
+
+import gradproof
+from gradproof import Verdict
+
+
+def watched(call, only="test_prepared"):
+    """Return the outcomes of the one rule that a call calls."""
+    with gradproof.watch(only=[only]) as rules:
+        call()
+    (rule,) = [rule for rule in rules.verify(seconds=20).rules if rule.calls]
+    return rule.outcomes
+
+
+def spd(size, *batch):
+    a = np.random.default_rng(0).standard_normal((*batch, size, size))
+    return a @ a.swapaxes(-1, -2) + size * np.eye(size)
+
+
+def solve_of_torch(gradient):
+    """Return a rule that solves by Cholesky, which reads one triangle alone."""
+    import torch
+
+    class Solve(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, matrix, rhs):
+            factor = torch.linalg.cholesky(torch.tril(matrix))
+            solution = torch.cholesky_solve(rhs, factor)
+            ctx.save_for_backward(factor, solution)
+            return solution
+
+        @staticmethod
+        def backward(ctx, ct):
+            factor, solution = ctx.saved_tensors
+            by_rhs = torch.cholesky_solve(ct, factor)
+            return gradient(by_rhs, solution), by_rhs
+
+    return Solve.apply
+
+
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_symmetric_matrices(batch):
+    """A rule for symmetric matrices is right where both triangles move together."""
+    import torch
+
+    matrix, rhs = torch.tensor(spd(4, *batch)), torch.randn(*batch, 4, 2, dtype=torch.float64)
+
+    def both(by_rhs, solution):
+        across = by_rhs @ solution.mT
+        return -(across + across.mT) / 2
+
+    (found,) = watched(lambda: solve_of_torch(both)(matrix, rhs))
+    assert found.verdict is Verdict.PASS, found.text
+    assert "moved as symmetric, which it is here: matrix" in found.notes
+    # Of one that is not the same on both sides nobody knows what it is meant for.
+    (found,) = watched(lambda: solve_of_torch(lambda a, x: -(a @ x.mT))(matrix, rhs))
+    assert found.verdict is Verdict.INCONCLUSIVE, found.text
+    assert "right while matrix is symmetric" in found.finding
+    (found,) = watched(lambda: solve_of_torch(lambda a, x: -2 * both(a, x))(matrix, rhs))
+    assert found.verdict is Verdict.FAIL
+
+
+@pytest.mark.library("jax")
+def test_symmetric_by_accident():
+    """What is wrong for one triangle fails at a unit matrix, or at one of ones."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_vjp
+    def times(a, x):
+        return jnp.sin(a) @ x
+
+    times.defvjp(
+        lambda a, x: (times(a, x), (a, x)),
+        lambda kept, ct: (
+            (jnp.cos(kept[0]) * jnp.outer(ct, kept[1])).T,
+            jnp.sin(kept[0]).T @ ct,
+        ),
+    )
+    x = jnp.asarray([0.3, -1.2, 0.7])
+    for matrix in (jnp.eye(3), jnp.ones((3, 3))):
+        (found,) = watched(lambda matrix=matrix: times(matrix, x))
+        assert found.verdict is Verdict.FAIL
+    # A generic symmetric one is no accident, and the rule is right while it stays one.
+    symmetric = jnp.asarray(spd(3))
+    (found,) = watched(lambda: times(symmetric, x))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "right while a is symmetric, as it is here, and wrong otherwise" in found.finding
+
+
+@pytest.mark.library("torch")
+def test_refused_arguments():
+    """A rule that refuses to be differentiated by an argument is checked by the others."""
+    import torch
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            if ctx.needs_input_grad[0]:
+                raise RuntimeError("no gradients with respect to x")
+            ctx.save_for_backward(x, scale)
+            return (x / scale).exp()
+
+        @staticmethod
+        def backward(ctx, ct):
+            x, scale = ctx.saved_tensors
+            return None, (-ct * (x / scale).exp() * x / scale**2).sum()
+
+    (found,) = watched(lambda: Scaled.apply(torch.randn(4), torch.tensor(1.7)))
+    assert found.verdict is Verdict.PASS
+    assert "the rule raises where it is differentiated by, not checked: x" in found.notes
+
+
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("layout", ["sparse_coo", "sparse_csr"])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_sparse_arguments(layout):
+    """A sparse argument is recorded as it is, and not moved."""
+    import torch
+
+    seen = []
+
+    class Times(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, sparse, dense):
+            seen.append(sparse)
+            ctx.sparse = sparse
+            return sparse @ dense
+
+        @staticmethod
+        def backward(ctx, ct):
+            return None, ctx.sparse.to_dense().T @ ct
+
+    sparse = torch.tensor([[0.0, 2.0, 0.0], [1.0, 0.0, -3.0]]).to_sparse(
+        layout=getattr(torch, layout)
+    )
+    (found,) = watched(lambda: Times.apply(sparse, torch.randn(3, 2)))
+    assert found.verdict is Verdict.PASS, found.text
+    assert found.kind == f"float32[2,3] {layout}, float32[3,2]"
+    assert not any("drawn" in note for note in found.notes)
+    assert all(one.layout is sparse.layout for one in seen)
+    assert all(torch.equal(one.to_dense(), sparse.to_dense()) for one in seen)
+
+
+@pytest.mark.library("torch")
+def test_names_of_class_method():
+    """The arguments of a rule whose forward is a class method have their own names."""
+    import torch
+
+    class Power(torch.autograd.Function):
+        @classmethod
+        def forward(cls, ctx, base, exponent):
+            ctx.save_for_backward(base)
+            ctx.exponent = exponent
+            return base**exponent
+
+        @staticmethod
+        def backward(ctx, ct):
+            (base,) = ctx.saved_tensors
+            return ct * base ** (ctx.exponent - 1), None
+
+    (found,) = watched(lambda: Power.apply(torch.rand(4), 3))
+    assert found.verdict is Verdict.FAIL
+    assert "checked: base (4)" in found.text
