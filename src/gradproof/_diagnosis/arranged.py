@@ -121,13 +121,14 @@ def permuted(case: Case) -> Iterator[Named]:
     near = np.minimum(
         np.abs(numbers[place - 1] - own.measured), np.abs(numbers[place] - own.measured)
     )
-    if not (near <= own.bar + own.slack * np.abs(own.measured)).all():
+    allowed = own.allowed(own.measured)
+    if not (near <= allowed).all():
         return
     # By chance a number is within a bar of one of them as often as these fill their range.
     spread = float(numbers[-1] - numbers[0])
     if not spread:
         return
-    chance = numbers.size * 2 * np.maximum(own.bar, own.slack * np.abs(own.measured)) / spread
+    chance = numbers.size * 2 * allowed / spread
     digits = np.clip(-np.log10(np.clip(chance[wrong], 1e-300, 1.0)), 0.0, 3.0)
     if digits.sum() >= 6 and math.isfinite(spread):
         text = "has the right numbers at other places: permuted?"
