@@ -6,8 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .contents import Contents
-from .text import in_lines, in_one_line
+from .faces import Faces
 from .verdicts import Inconclusive, Verdict, WrongDerivative
 
 
@@ -31,7 +30,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report(Contents):
+class Report(Faces):
     """
     The result of a check.
 
@@ -178,13 +177,6 @@ class Report(Contents):
 
     def __hash__(self) -> int:
         return hash((self.verdict, self.reason, self.nfev, self.seed))
-
-    def __str__(self) -> str:
-        return in_lines(self)
-
-    def __repr__(self) -> str:
-        # What a prompt shows, and pytest of `assert report.ok`.
-        return f"<Report {in_one_line(self)}>"
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._vectors.remarks import NOT_IN_BATCHES
 from .contents import Contents
+from .document import Document, digits, document_of
 
 #: From the verdict that decides to the one that does not.
 GRAVITY = ("fail", "inconclusive", "pass")
@@ -34,6 +35,12 @@ def in_lines(report: Contents) -> str:
     if len(remarks) > 6:
         lines.append(f"  ... and {len(remarks) - 6} more remarks")
     return "\n".join(lines)
+
+
+def document(report: Contents) -> Document:
+    """Return what a report says as one structure, for HTML and Markdown."""
+    small = [*_measured(report), *_cost(report).splitlines()]
+    return document_of(report, [line.strip() for line in small])
 
 
 def _cost(report: Contents) -> str:
@@ -83,18 +90,8 @@ def _beyond(entry: dict[str, Any]) -> bool:
 
 def _line(entry: dict[str, Any]) -> str:
     claimed, measured, bar = entry["claimed"], entry["measured"], _bar(entry)
-    error = abs(measured - claimed)
-    size = max(abs(claimed), abs(measured))
-    # As many digits as tell the two apart, and no more of what is measured than there are.
-    apart = 6 if not error else max(6, math.floor(math.log10(size / error)) + 2)
-    known = apart
-    if bar > 0 and measured:
-        known = min(apart, max(1, math.ceil(math.log10(abs(measured) / bar)) + 1))
-    shown = f"{measured:.{known}g}" if abs(measured) > bar / 10 or not bar else "0"
-    text = (
-        f"  {entry['name'] or 'the entry'}: claimed {claimed:.{apart}g}, measured "
-        f"{shown} +- {bar:.1g}"
-    )
+    said, shown, uncertain = digits(claimed, measured, bar)
+    text = f"  {entry['name'] or 'the entry'}: claimed {said}, measured {shown} +- {uncertain}"
     if math.isfinite(entry["right"]):
         return text + f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
     if _beyond(entry):

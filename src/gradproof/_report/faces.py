@@ -1,0 +1,51 @@
+"""How a report is shown: at a prompt, in a terminal, in a notebook, as a page, in Markdown."""
+
+from pathlib import Path
+
+from .contents import Contents
+from .html import fragment, page
+from .markdown import markdown
+from .terminal import show
+from .text import document, in_lines, in_one_line
+
+
+class Faces(Contents):
+    """What a report looks like; all of it is made from one structure, `Document`."""
+
+    def __str__(self) -> str:
+        return in_lines(self)
+
+    def show(self) -> None:
+        """Print all of it, in colour where that is shown."""
+        show(self)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """
+        Return a page in HTML, and write it into a file if there is one to write to.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file.
+
+        Returns
+        -------
+        str
+            One page: it needs no other file and no network, light and dark, with the leaves, a
+            picture of those that are off, and a table of up to 1000 entries, sorted by a click.
+        """
+        text = page(document(self), str(self))
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_markdown(self) -> str:
+        """Return it in Markdown, as for a pull request or the summary of a CI run."""
+        return markdown(document(self))
+
+    def _repr_html_(self) -> str:
+        return fragment(document(self))
+
+    def __repr__(self) -> str:
+        # What a prompt shows, and pytest of `assert report.ok`.
+        return f"<Report {in_one_line(self)}>"
