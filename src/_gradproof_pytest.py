@@ -105,6 +105,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "--gradproof-report",
+        {
+            "dest": "gradproof_report",
+            "metavar": "DIR",
+            "help": "write the report of each check that does not pass into a page in this folder",
+        },
+    ),
+    (
         "--gradproof-seed",
         {
             "dest": "gradproof_seed",
@@ -126,7 +134,8 @@ def pytest_addoption(parser: Any) -> None:
 
 def pytest_configure(config: Any) -> None:
     """Load the plugin if it is asked for."""
-    if config.option.gradproof or config.option.gradproof_seed is not None:
+    options = config.option
+    if options.gradproof or options.gradproof_report or options.gradproof_seed is not None:
         _load(config)
 
 

@@ -18,6 +18,7 @@ from ._verdict.options import SEEDS
 from ._watch.cache import Cache
 from ._watch.own import Own
 from ._watch.report import WatchedRule, WatchReport, lines
+from ._watch.snippet import page_of
 from ._watch.watch import Watch
 
 __all__ = ["Plugin"]
@@ -42,6 +43,9 @@ class Plugin:
         self._found: WatchReport | None = None
         self._checks, self._calls = 0, 0
         self._slowest, self._slowest_test = 0.0, ""
+        pages = self._options.gradproof_report
+        self._pages = None if pages is None else Path(pages).absolute()
+        self._test = ""
         SEEDS[0] = self._options.gradproof_seed
         LISTENERS.append(self._heard)
         # With workers, the process that starts them runs no test.
@@ -55,17 +59,20 @@ class Plugin:
         skip = (*options.gradproof_skip, *config.getini("gradproof_skip"))
         own = Own(root, tuple(options.gradproof_only), skip, options.gradproof_all)
         cache = Cache(root) if options.gradproof_cache else None
-        return Watch(own, options.gradproof_memory * 2**20, cache)
+        return Watch(own, options.gradproof_memory * 2**20, cache, self._pages)
 
     def _heard(self, report: Report) -> None:
         if self._watch is not None and self._watch.records.paused:
             return  # a check of a watch, not of a test
         self._checks += 1
         self._calls += report.nfev
+        if self._pages is not None and not report.ok:
+            report.to_html(page_of(self._pages, f"{self._test} {self._checks}"))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Verify, after each test, what it called for the first time."""
+        self._test = item.nodeid
         if self._watch is not None:
             self._watch.records.where = item.nodeid
         checks, start = self._checks, time.perf_counter()
@@ -148,6 +155,9 @@ class Plugin:
         if self._checks:
             test = f", slowest {self._slowest:.1f} s in {self._slowest_test}"
             count = f"{self._checks} check{'s' if self._checks > 1 else ''}"
+            if self._pages is not None:
+                where = f"gradproof: pages of what does not pass: {self._pages}"
+                terminalreporter.write_line(where)
             terminalreporter.write_line(f"gradproof: {count}, {self._calls:,} calls of func{test}")
 
     def pytest_unconfigure(self) -> None:

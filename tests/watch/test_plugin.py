@@ -206,6 +206,22 @@ def test_reports(project):
     assert " calls of func, slowest " in text
 
 
+def test_pages(project, tmp_path):
+    _, text = project("--gradproof-report", "pages", tests=CHECKS)
+    pages = sorted((tmp_path / "pages").iterdir())
+    assert [page.name[:22] for page in pages] == ["test_it.py_test_wrong_"] * 2
+    assert all("0.6666" in page.read_text() for page in pages)
+    assert str(tmp_path / "pages") in text
+
+
+@pytest.mark.once
+@pytest.mark.library("jax")
+def test_pages_of_rules(project, tmp_path):
+    _, text = project("--gradproof", "--gradproof-report", "pages", wrong=True)
+    assert len(list((tmp_path / "pages").iterdir())) == 4
+    assert "# the report as a page: " in text
+
+
 def test_seed(project):
     _, text = project("--gradproof-seed", "7", "-s", "-k", "seed", tests=CHECKS)
     assert text.count("seed 7") == 2

@@ -24,10 +24,13 @@ class Repeat:
         The arguments that were moved.
     reference : str or None
         What was compared with; None for values of the rule.
+    report : Report
+        What was found.
     """
 
     moved: tuple[str, ...]
-    reference: str | None = None
+    reference: str | None
+    report: Report
 
 
 @dataclass(frozen=True)

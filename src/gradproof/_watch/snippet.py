@@ -48,6 +48,13 @@ def saved(kind: Kind, at: int, how: Repeat, folder: Path) -> str:
     return code(call, how, str(path))
 
 
+def page_of(folder: Path, what: str) -> Path:
+    """Return where the page on a check is to be, in a folder that is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", what)[:80]
+    return folder / f"{name}-{zlib.crc32(what.encode()):08x}.html"
+
+
 def code(call: Call, how: Repeat, path: str) -> str:
     """Return code that reads values from a file, and checks the rule at them."""
     module, _, name = _split(call)

@@ -110,7 +110,8 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
         if cut:
             finding = f"the time of {seconds:g} s was up: {finding}"
         if verdict is Verdict.FAIL and kind.taken:
-            snippet = repeated(kind, worst.at, Repeat(worst.prepared.names, worst.reference))
+            how = Repeat(worst.prepared.names, worst.reference, worst.report)
+            snippet = repeated(kind, worst.at, how)
     if not kind.taken:
         notes.append(f"values drawn at random ({kind.drawn or 'they could not be recorded'})")
     took = time.perf_counter() - start

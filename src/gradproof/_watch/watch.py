@@ -17,7 +17,7 @@ from .kinds import Kind
 from .own import Own
 from .records import Records
 from .report import WatchedRule, WatchReport, ordered
-from .snippet import FOLDER, saved
+from .snippet import FOLDER, page_of, saved
 from .verify import Outcome, outcome_of
 
 if TYPE_CHECKING:
@@ -39,9 +39,15 @@ class Watch:
     Made by `watch`, where its parameters are described.
     """
 
-    def __init__(self, own: Own, memory: int = MEMORY, cache: "Cache | None" = None) -> None:
+    def __init__(
+        self,
+        own: Own,
+        memory: int = MEMORY,
+        cache: "Cache | None" = None,
+        pages: Path | None = None,
+    ) -> None:
         self.records = Records(own, memory)
-        self._own, self._cache = own, cache
+        self._own, self._cache, self._pages = own, cache, pages
         self._stack = ExitStack()
         self._outcomes: dict[Hashable, Outcome] = {}
         self._spent = 0.0
@@ -122,7 +128,12 @@ class Watch:
 
     def _repeated(self, kind: Kind, at: int, how: Repeat) -> str:
         folder = self._own.root / FOLDER if self._cache is None else self._cache.folder
-        return saved(kind, at, how, folder)
+        snippet = saved(kind, at, how, folder)
+        if self._pages is not None:
+            path = page_of(self._pages, f"{kind.call.rule.name} {kind}")
+            how.report.to_html(path)
+            snippet = f"# the report as a page: {path}\n{snippet}"
+        return snippet
 
     def verify(self, *, seconds: float = SECONDS, total: float = TOTAL) -> WatchReport:
         """
