@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gradproof._diagnosis.by_outputs import by_outputs
 from gradproof._diagnosis.choose import diagnoses, named
 from gradproof._diagnosis.evidence import Evidence, Sum
 from gradproof._diagnosis.fields import Beside, Field
@@ -512,3 +513,31 @@ def test_zeros_that_are_right_are_part_of_no_pattern():
     found = first(field(np.where(ROW == COLUMN, 0, sparse), sparse))
     assert found.kind == "zero"
     assert "on the diagonal" in found.place
+
+
+SHARES = np.random.default_rng(9).standard_normal((9, 2))
+CLOSE = np.full(9, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("factor", "kind", "words"),
+    [
+        (0.0, "missing_term", "lacks what comes from func's second result"),
+        (-1.0, "sign", "has the wrong sign in what comes from func's second result"),
+        (2.0, "factor", "times what comes from func's second result"),
+    ],
+)
+def test_one_result_of_several(factor, kind, words):
+    found = by_outputs(SHARES @ [1.0, factor], SHARES, CLOSE, ["", ""])
+    assert found is not None
+    assert found.kind == kind
+    assert words in found.text
+
+
+def test_both_results_have_no_name_of_one():
+    assert by_outputs(SHARES @ [-1.0, 2.0], SHARES, CLOSE, ["", ""]) is None
+
+
+def test_results_that_add_the_same_are_not_told_apart():
+    alike = np.stack([SHARES[:, 0], SHARES[:, 0]], axis=1)
+    assert by_outputs(alike @ [1.0, 0.0], alike, CLOSE, ["", ""]) is None

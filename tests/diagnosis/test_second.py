@@ -75,3 +75,16 @@ def test_a_hessian_is_named_within_twice_the_calls_of_the_verdict():
     right = checked(lambda h: h)
     # A fail is looked at by a second stencil, as often as by the first.
     assert report.nfev <= 2 * 2 * right.nfev
+
+
+def test_a_hessian_by_numbers_beside_arrays():
+    def func(p):
+        return np.sum(p[0] * p[0]) * p[1] ** 2
+
+    def hess(p):
+        off = 4 * p[0] * p[1]
+        return [[2 * p[1] ** 2 * np.eye(3), off], [off, -2 * np.sum(p[0] * p[0])]]
+
+    report = verify_hess(func, hess, [np.array([0.5, 0.75, 1.0]), 1.25], seed=0)
+    assert "has the wrong sign" in report.finding
+    assert "by [1] and [1]" in report.finding

@@ -240,6 +240,8 @@ def _told(naming: Naming) -> Told:
     evidence, found = naming.evidence, naming.found
     wrong, fields = found.wrong, evidence.fields
     if wrong and not found.named:
+        found.named.update(naming.by_output())
+    if wrong and not found.named:
         found.named.update(stale(evidence, wrong, naming.point.x, naming.probes.near))
     names = tuple(fields[k].name for k in sorted(naming.right - wrong))
     if found.settled(evidence):  # the sums of all entries leave nothing else to be wrong

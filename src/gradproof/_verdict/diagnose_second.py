@@ -138,7 +138,7 @@ def _fields(
             x = point.at_x0[other.where].reshape([1] * len(one.shape) + list(other.shape))
             yield Field(
                 name=f"by {point.name_of(one)} and {point.name_of(other)}" if several else "",
-                claimed=block.reshape(*one.shape, *other.shape),
+                claimed=block.reshape((*one.shape, *other.shape)),
                 where=where[order],
                 measured=measured[np.ix_(rows, columns)].reshape(-1)[order],
                 bar=bar[np.ix_(rows, columns)].reshape(-1)[order],

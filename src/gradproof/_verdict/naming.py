@@ -8,6 +8,8 @@ from .._diagnosis.choose import Found, crossed, named
 from .._diagnosis.conditions import between
 from .._diagnosis.evidence import Evidence, Sum
 from .._diagnosis.fields import Beside
+from .._diagnosis.named import Named
+from .by_output import of_outputs
 from .context import COTANGENT, beside_of, lengths
 from .leaf_looks import by_leaf, decode, sample
 from .probes import Probes, split
@@ -112,6 +114,11 @@ class Naming:
         """Look for the one entry, or row, that is wrong, if none of those measured is."""
         if len(self._suspects) == 1 and not any(own.wrong.any() for own in self.evidence.fields):
             decode(self.probes, self._leaves[self._suspects[0]])
+
+    def by_output(self) -> dict[int, Named]:
+        """Return names by the results of func that a mistake comes from, if there are several."""
+        leaves = [leaf.where for leaf in self._leaves]
+        return of_outputs(self.probes, self.evidence, self.found.wrong, leaves)
 
     def bisect(self) -> None:
         """Measure where the limit is, if wrong entries differ from right ones in their size."""
