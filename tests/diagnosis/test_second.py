@@ -87,4 +87,4 @@ def test_a_hessian_by_numbers_beside_arrays():
 
     report = verify_hess(func, hess, [np.array([0.5, 0.75, 1.0]), 1.25], seed=0)
     assert "has the wrong sign" in report.finding
-    assert "by [1] and [1]" in report.finding
+    assert "the Hessian of `p[1] by p[1]`" in report.finding

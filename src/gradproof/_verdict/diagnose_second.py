@@ -87,7 +87,9 @@ def _told(values: SlopeValues, product: HessianProduct, rng: Any, limit: float) 
     fields = list(_fields(values, product, matrix, (chosen, measured, bar)))
     words = "the Hessian" if product.formed else "the Hessian behind the hvp"
     evidence = Evidence(
-        fields, lengths=lengths(values), subject=lambda name: f"{words} {name}".rstrip()
+        fields,
+        lengths=lengths(values),
+        subject=lambda name: f"{words} of {name}" if name else words,
     )
     wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
     every = frozenset(range(len(fields)))
@@ -137,7 +139,7 @@ def _fields(
             several = len(point.leaves) > 1
             x = point.at_x0[other.where].reshape([1] * len(one.shape) + list(other.shape))
             yield Field(
-                name=f"by {point.name_of(one)} and {point.name_of(other)}" if several else "",
+                name=f"{point.name_of(one)} by {point.name_of(other)}" if several else "",
                 claimed=block.reshape((*one.shape, *other.shape)),
                 where=where[order],
                 measured=measured[np.ix_(rows, columns)].reshape(-1)[order],
