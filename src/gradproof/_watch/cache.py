@@ -38,19 +38,18 @@ class Cache:
         """Where values of calls that fail are kept."""
         return self._root / FOLDER
 
-    def find(self, kind: Kind) -> Outcome | None:
-        """Return what is known of a kind of calls."""
+    def find(self, kind: Kind, seconds: float) -> Outcome | None:
+        """Return what is known of a kind of calls; nothing if less time than this was too short."""
         found = self._known.get(self._key(kind))
-        if found is None:
+        if found is None or 0 < found["cut"] < seconds:
             return None
         now = {"caller": kind.caller, "calls": kind.calls, "cached": True}
         return Outcome.from_dict({**found, **now})
 
     def keep(self, kind: Kind, outcome: Outcome) -> None:
-        """Keep what was found; what the time has cut short is looked at again."""
-        if outcome.cut:
-            return
-        self._new[self._key(kind)] = outcome.to_dict()
+        """Keep what was reported; an exception may have another cause the next time."""
+        if outcome.text or outcome.cut:
+            self._new[self._key(kind)] = outcome.to_dict()
 
     def save(self) -> None:
         """Write the file; processes that run side by side add to what is there."""

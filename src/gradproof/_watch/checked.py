@@ -13,6 +13,10 @@ from .symmetric import Symmetric
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
+class OutOfTime(Exception):  # noqa: N818  # it is no error
+    """Raised where the time is up before a check begins."""
+
+
 @dataclass(frozen=True)
 class Repeat:
     """
@@ -118,9 +122,11 @@ def _from_both(prepared: Prepared, seconds: float) -> tuple[Report, str | None]:
     with ends_in(seconds) as deadline:
         try:
             report = verify_autodiff(*given, seed=SEED, progress=False)
-        except Interrupted as err:
+        except KeyboardInterrupt as err:
             if not deadline.passed:
                 raise
+            if not isinstance(err, Interrupted):
+                raise OutOfTime from None
             report = err.report
     if report.verdict is not Verdict.INCONCLUSIVE or report.interrupted:
         return report, None

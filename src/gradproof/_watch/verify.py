@@ -12,7 +12,7 @@ import numpy as np
 
 from .._backends.registry import recorder_of
 from .._report.verdicts import Verdict
-from .checked import Checked, Repeat, checked
+from .checked import Checked, OutOfTime, Repeat, checked
 from .kinds import Kind
 from .prepared import drawn, prepare
 
@@ -44,8 +44,8 @@ class Outcome:
         Code that repeats the check.
     cached : bool
         Whether it is known from an earlier run.
-    cut : bool
-        Whether the time was up before there was a verdict.
+    cut : float
+        The time that was up before there was a verdict, in seconds; 0 if there is one.
     """
 
     kind: str
@@ -58,7 +58,7 @@ class Outcome:
     seconds: float = 0.0
     snippet: str = ""
     cached: bool = False
-    cut: bool = False
+    cut: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers and text: for JSON."""
@@ -87,7 +87,7 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
     """
     start = time.perf_counter()
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
-    finding, found, notes = "", list[Checked](), list[str]()
+    finding, found, notes, cut = "", list[Checked](), list[str](), 0.0
     try:
         with _undisturbed(), recorder.undisturbed(call):
             for at, values in enumerate(kind.taken or [drawn(kind, recorder)]):
@@ -97,17 +97,19 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
                     break
                 left = max(seconds - (time.perf_counter() - start), seconds / 4)
                 found.append(checked(prepared, left, at))
+    except OutOfTime:
+        finding, cut = f"the time of {seconds:g} s was up before the check began", seconds
     except Exception as err:
         finding = f"could not be called by itself: {type(err).__name__}: {err}".partition("\n")[0]
-    verdict, text, snippet, cut = Verdict.INCONCLUSIVE, "", "", False
+    verdict, text, snippet = Verdict.INCONCLUSIVE, "", ""
     worst = min(found, key=lambda one: one.gravity, default=None)
     if worst is not None:
         notes += worst.notes
         # An exception at the second values is no pass.
         if not finding or worst.verdict is Verdict.FAIL:
             verdict, finding, text = worst.verdict, worst.finding, str(worst.report)
-        cut = worst.report.interrupted and verdict is Verdict.INCONCLUSIVE
-        if cut:
+        if not cut and worst.report.interrupted and verdict is Verdict.INCONCLUSIVE:
+            cut = seconds
             finding = f"the time of {seconds:g} s was up: {finding}"
         if verdict is Verdict.FAIL and kind.taken:
             how = Repeat(worst.prepared.names, worst.reference, worst.report)

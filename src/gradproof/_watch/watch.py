@@ -97,7 +97,7 @@ class Watch:
                 if self._spent < total or kind.call.rule not in self._verified():
                     outcome = self._outcomes[key] = self._outcome(kind, seconds)
                     self._spent += 0.0 if outcome.cached else outcome.seconds
-                    if not outcome.cut:
+                    if outcome.cached or not outcome.cut:
                         self.records.release(kind)
         finally:
             self.records.paused = False
@@ -106,7 +106,8 @@ class Watch:
         """Give what is left of the time to what its own time was too short for, once."""
         self.records.paused = True
         try:
-            for key in [key for key, outcome in self._outcomes.items() if outcome.cut]:
+            short = [key for key, one in self._outcomes.items() if one.cut and not one.cached]
+            for key in short:
                 more = min(total - self._spent, _MORE * seconds)
                 if more > seconds:
                     outcome = self._outcomes[key] = self._outcome(self.records.kinds[key], more)
@@ -118,7 +119,7 @@ class Watch:
         return {self.records.kinds[key].call.rule for key in self._outcomes}
 
     def _outcome(self, kind: Kind, seconds: float) -> Outcome:
-        known = None if self._cache is None else self._cache.find(kind)
+        known = None if self._cache is None else self._cache.find(kind, seconds)
         if known is not None:
             return known
         outcome = outcome_of(kind, seconds, self._repeated)
