@@ -20,7 +20,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What a cell of the matrix is about: the libraries that must import, the dependency groups that
 # bring them, and the settings of the environment.
 BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
-    "numpy": ("numpy", [], {}),
+    "numpy": ("numpy,matplotlib", ["plot"], {}),
     "dask": ("dask", ["dask"], {}),
     "array_api_strict": ("array_api_strict", [], {}),
     "torch": ("torch", ["torch"], {}),

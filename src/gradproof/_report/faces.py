@@ -1,7 +1,10 @@
 """How a report is shown: at a prompt, in a terminal, in a notebook, as a page, in Markdown."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from . import plots
 from .contents import Contents
 from .html import fragment, page
 from .markdown import markdown
@@ -42,6 +45,56 @@ class Faces(Contents):
     def to_markdown(self) -> str:
         """Return it in Markdown, as for a pull request or the summary of a CI run."""
         return markdown(document(self))
+
+    def plot_entries(self, ax: Any = None, *, most: int = 40) -> Any:
+        """
+        Draw the claim beside what was measured, with its bar, for the entries that are worst.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure.
+        most : int
+            The most entries.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If no entry was measured by itself.
+        """
+        return plots.entries(self, ax, most)
+
+    def plot_leaf(self, path: str | None = None, axes: Sequence[Any] | None = None) -> Any:
+        """
+        Draw a leaf as it is claimed, as it was measured, and the difference of both.
+
+        Parameters
+        ----------
+        path : str, optional
+            Which leaf, by its path as in `entries`; by default the one that is most off.
+        axes : sequence of three matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        sequence of three matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is no such leaf.
+        """
+        return plots.leaf(self, path, axes)
 
     def _repr_html_(self) -> str:
         return fragment(document(self))
