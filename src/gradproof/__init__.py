@@ -1,5 +1,8 @@
 """Tells whether a hand-written derivative is right, on NumPy, JAX and PyTorch arrays."""
 
+import importlib as _importlib
+import types as _types
+
 from ._checks.against import verify_against
 from ._checks.autodiff import verify_autodiff
 from ._checks.gradient import verify_grad
@@ -50,3 +53,11 @@ for _name in __all__:
     if _name != "__version__":
         globals()[_name].__module__ = __name__
 del _name
+
+
+def __getattr__(name: str) -> _types.ModuleType:
+    """Import `gradproof.testing` and `gradproof.compat` when they are first used."""
+    if name in ("compat", "testing"):
+        return _importlib.import_module(f"{__name__}.{name}")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -51,3 +51,14 @@ def test_typed():
     from importlib.resources import files
 
     assert files("gradproof").joinpath("py.typed").is_file()
+
+
+def test_modules_by_attribute():
+    """`gradproof.testing` is there after `import gradproof`, and is not imported by it."""
+    code = (
+        "import sys, gradproof; assert 'gradproof.testing' not in sys.modules; "
+        "gradproof.testing.assert_grad; gradproof.compat; "
+        "assert not hasattr(gradproof, 'nothing'); print('ok')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "ok\n", done.stderr
