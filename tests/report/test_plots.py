@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+import gradproof
 from gradproof import verify_grad
 
 pytestmark = pytest.mark.library("matplotlib")
@@ -71,3 +72,48 @@ def test_without_matplotlib(report, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="gradproof\\[plot\\]"):
         report.plot_entries()
+
+
+def slopes(x, y):
+    """Return the slopes between neighbouring points of two logarithmic axes."""
+    return np.diff(np.log(y)) / np.diff(np.log(x))
+
+
+def right(x):
+    return np.cos(x) * x + np.sin(x)
+
+
+def func(x):
+    return (np.sin(x) * x).sum()
+
+
+def test_taylor(plt):
+    """What a right gradient leaves falls like the square of the step; of a wrong one it does not."""
+    x = np.linspace(0.5, 1.5, 6)
+    _, own = plt.subplots()
+    ax = gradproof.plot_taylor(func, right, x, seed=0, ax=own)
+    assert ax is own
+    change, left = (line.get_xydata() for line in ax.lines[:2])
+    assert np.allclose(slopes(*change[4:12].T), 1, atol=0.05)
+    assert np.allclose(slopes(*left[4:10].T), 2, atol=0.05)
+    off = gradproof.plot_taylor(func, lambda x: 1.01 * right(x), x, seed=0).lines[1].get_xydata()
+    assert np.allclose(slopes(*off[8:14].T), 1, atol=0.1)
+    ax.figure.canvas.draw()
+
+
+def test_steps(plt):
+    """A V for a right gradient, and a floor at its error for a wrong one."""
+    x = {"a": np.linspace(0.5, 1.5, 6), "n": 3}
+    ax = gradproof.plot_steps(
+        lambda p: func(p["a"]), lambda p: {"a": right(p["a"]), "n": None}, x, seed=0
+    )
+    steps, errors = ax.lines[0].get_xydata().T
+    assert np.allclose(slopes(steps[2:8], errors[2:8]), 2, atol=0.05)
+    best = int(errors.argmin())
+    assert 1e-7 < steps[best] < 1e-3
+    assert errors[-1] > 1e3 * errors[best]
+    wrong = gradproof.plot_steps(
+        lambda p: func(p["a"]), lambda p: {"a": 1.01 * right(p["a"]), "n": None}, x, seed=0
+    )
+    floor = wrong.lines[0].get_xydata()[8:16, 1]
+    assert np.allclose(floor, 1 - 1 / 1.01, rtol=1e-2)

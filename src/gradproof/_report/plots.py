@@ -8,12 +8,12 @@ import numpy as np
 from .contents import Contents
 
 #: Colours that people with any sight tell apart (Okabe and Ito 2008): claim, measurement, error.
-_CLAIM, _MEASURED, _WRONG = "#0072B2", "#000000", "#D55E00"
+CLAIM, MEASURED, WRONG = "#0072B2", "#000000", "#D55E00"
 #: Entries that have a label of their own along the axis.
 _LABELS = 24
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as err:
@@ -44,16 +44,16 @@ def entries(report: Contents, ax: Any, most: int) -> Any:
         )
         raise ValueError(msg)
     if ax is None:
-        _, ax = _pyplot().subplots(figsize=(7, 3.6), layout="constrained")
+        _, ax = pyplot().subplots(figsize=(7, 3.6), layout="constrained")
     at = np.arange(len(shown))
     claimed, measured = (np.array([e[name] for e in shown]) for name in ("claimed", "measured"))
     bar = np.array([e["truncation"] + e["noise"] for e in shown])
     wrong = np.array([e["state"] in ("fail", "off") for e in shown])
     ax.errorbar(
-        at, measured, bar, fmt="o", color=_MEASURED, ms=4, capsize=3, label="measured, with its bar"
+        at, measured, bar, fmt="o", color=MEASURED, ms=4, capsize=3, label="measured, with its bar"
     )
-    ax.plot(at[~wrong], claimed[~wrong], "_", color=_CLAIM, ms=12, mew=2, label="claimed")
-    ax.plot(at[wrong], claimed[wrong], "x", color=_WRONG, ms=8, mew=2, label="claimed, and off")
+    ax.plot(at[~wrong], claimed[~wrong], "_", color=CLAIM, ms=12, mew=2, label="claimed")
+    ax.plot(at[wrong], claimed[wrong], "x", color=WRONG, ms=8, mew=2, label="claimed, and off")
     ax.set_xticks(at, [e["name"] or "the entry" for e in shown], rotation=60, ha="right")
     if len(shown) > _LABELS:
         ax.set_xticks([])
@@ -88,7 +88,7 @@ def leaf(report: Contents, path: str | None, axes: Sequence[Any] | None) -> Any:
     one = known[path]
     claimed, measured = (_picture(report, name, one) for name in ("claimed", "measured"))
     if axes is None:
-        _, axes = _pyplot().subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+        _, axes = pyplot().subplots(1, 3, figsize=(9, 3.2), layout="constrained")
     difference = claimed - measured
     largest = np.nanmax(np.abs([claimed, measured]), initial=0.0) or 1.0
     beyond = np.nanmax(np.abs(difference), initial=0.0) or 1.0
