@@ -88,7 +88,7 @@ def func(x):
 
 
 def test_taylor(plt):
-    """What a right gradient leaves falls like the square of the step; of a wrong one it does not."""
+    """What a right gradient leaves falls like the square of the step; a wrong one, as the step."""
     x = np.linspace(0.5, 1.5, 6)
     _, own = plt.subplots()
     ax = gradproof.plot_taylor(func, right, x, seed=0, ax=own)
