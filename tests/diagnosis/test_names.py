@@ -541,3 +541,13 @@ def test_both_results_have_no_name_of_one():
 def test_results_that_add_the_same_are_not_told_apart():
     alike = np.stack([SHARES[:, 0], SHARES[:, 0]], axis=1)
     assert by_outputs(alike @ [1.0, 0.0], alike, CLOSE, ["", ""]) is None
+
+
+def test_short_bars_of_what_is_far_off_do_not_hide_a_factor():
+    truth = G + 2 * BAR * np.where(np.arange(24) % 6 == 0, 1.5, 0.0)
+    assert kinds(field(2 * G, truth)) == ["factor"]
+
+
+def test_what_is_beyond_all_bars_is_no_factor():
+    truth = G + 8 * BAR * np.where(np.arange(24) % 6 == 0, 1.0, 0.0)
+    assert "factor" not in kinds(field(2 * G, truth))

@@ -43,6 +43,8 @@ CATALOGUE: tuple[Hypotheses, ...] = (
 )
 #: So many times what a name takes is evidence that needs no sum beside it, of a rough claim.
 _CROSSED = 4
+#: Up to so many entries calls are kept for entries.
+_SMALL = 32
 #: The most entries of which no more is known than where they are.
 _LISTED = 32
 #: Those that look at no places.
@@ -145,6 +147,8 @@ def crossed(evidence: Evidence, found: Found, across: set[int]) -> bool:
         own = evidence.fields[k]
         name = found.named.get(k)
         if own.whole or k in found.located:
+            continue
+        if own.claimed.size <= _SMALL and not own.rough:  # all of it can be measured
             continue
         if own.digits().sum() >= ENOUGH * (_CROSSED if own.rough else 1):
             continue

@@ -9,6 +9,8 @@ import numpy as np
 #: Of so many entries one may be off by more than its bar, one by more than twice it, and none by
 #: more than `_TAIL` times it.
 _FEW, _MANY, _TAIL = 4, 100, 5.0
+#: So many bars are far.
+_FAR = 1e3
 #: From this rounding of a claim on, sums do not tell whether a single entry is wrong.
 _ROUGH = 1e-3
 #: By how much an entry has to exceed what hides it.
@@ -163,6 +165,12 @@ class Field:
             return False
         # Bars are made of few values, and some are short: of ten one may be off by twice its own.
         over, twice = int((off > 1).sum()), int((off > 2).sum())
+        if off.size >= _FEW:
+            # Where the claim is off by a thousand bars, what is within five of them is no chance.
+            claim = self.misfit(self.at)
+            claim = claim if among is None else claim[among]
+            if np.median(claim) > _FAR:
+                return bool(over <= off.size // 3 and twice <= 1 + off.size // 10)
         return bool(over <= off.size // 10 + (off.size >= _FEW) and twice <= off.size // _MANY)
 
     def digits(self, among: np.ndarray | None = None) -> np.ndarray:
