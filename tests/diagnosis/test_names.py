@@ -544,10 +544,21 @@ def test_results_that_add_the_same_are_not_told_apart():
 
 
 def test_short_bars_of_what_is_far_off_do_not_hide_a_factor():
-    truth = G + 2 * BAR * np.where(np.arange(24) % 6 == 0, 1.5, 0.0)
+    truth = G + 3 * BAR * (np.arange(24) % 8 == 0)
     assert kinds(field(2 * G, truth)) == ["factor"]
 
 
 def test_what_is_beyond_all_bars_is_no_factor():
-    truth = G + 8 * BAR * np.where(np.arange(24) % 6 == 0, 1.0, 0.0)
+    truth = G + 8 * BAR * (np.arange(24) % 8 == 0)
     assert "factor" not in kinds(field(2 * G, truth))
+
+
+def test_one_number_with_few_digits():
+    fraction, exponent = np.frexp(G[0])
+    assert kinds(field([np.ldexp(np.round(np.ldexp(fraction, 11)), exponent - 11)], [G[0]])) == [
+        "precision"
+    ]
+
+
+def test_one_round_number_is_no_precision():
+    assert "precision" not in kinds(field([1.5], [1.5 * (1 + 2.0**-12)]))

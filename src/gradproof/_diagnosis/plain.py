@@ -114,14 +114,15 @@ def precision(case: Case) -> Iterator[Named]:
     own = case.own
     numbers = own.claimed[np.isfinite(own.claimed) & (own.claimed != 0)]
     for name, bits in _DTYPES:
-        if own.slack > 2.0 ** (2 - bits) or numbers.size < 3:
+        if own.slack > 2.0 ** (2 - bits) or not numbers.size:
             continue
         mantissa, _ = np.frexp(numbers)
         scaled = np.ldexp(mantissa, bits)
         if not (scaled == np.round(scaled)).all():
             continue
         # Round numbers, as those of a claim that is 1 or 2 throughout, are so in every dtype.
-        if np.unique(mantissa[np.ldexp(mantissa, bits - 4) % 1 != 0]).size < 3:
+        long = np.unique(mantissa[np.ldexp(mantissa, bits - 4) % 1 != 0])
+        if long.size < min(own.claimed.size, 3):
             continue
         with np.errstate(all="ignore"):
             near = np.abs(own.error) <= 2.0 ** (1 - bits) * np.abs(own.measured) * 1.01 + own.bar
