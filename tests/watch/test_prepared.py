@@ -166,3 +166,92 @@ def test_names_of_class_method():
     (found,) = watched(lambda: Power.apply(torch.rand(4), 3))
     assert found.verdict is Verdict.FAIL
     assert "checked: base (4)" in found.text
+
+
+@pytest.mark.library("jax")
+@pytest.mark.parametrize("factor", [2.0, 1.0])
+def test_leaves_that_are_not_moved(factor):
+    """Of an argument with several arrays only those are moved that a call is differentiated by."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_jvp
+    def times(both):
+        return both["x"] ** 2 * both["scale"]
+
+    def jvp(primals, tangents):
+        (both,), (moved,) = primals, tangents
+        assert type(moved["scale"]).__name__ == "SymbolicZero"
+        return times(both), factor * both["x"] * moved["x"] * both["scale"]
+
+    times.defjvp(jvp, symbolic_zeros=True)
+    x, scale = jnp.linspace(0.5, 1.5, 5), jnp.full(5, 3.0)
+    (found,) = watched(lambda: jax.grad(lambda x: times({"x": x, "scale": scale}).sum())(x))
+    assert found.verdict is (Verdict.PASS if factor == 2 else Verdict.FAIL), found.text
+
+
+DECORATOR = """
+import jax
+
+
+class filtered:
+    def __init__(self, fun):
+        self.fun = fun
+
+    def def_rules(self, fwd, bwd):
+        self.fwd, self.bwd = fwd, bwd
+
+        def wrapped(x):
+            return self.fun(x)
+
+        def wrapped_fwd(x):
+            return self.fwd(x)
+
+        def wrapped_bwd(kept, ct):
+            return self.bwd(kept, ct)
+
+        self.rule = jax.custom_vjp(wrapped)
+        self.rule.defvjp(wrapped_fwd, wrapped_bwd)
+
+    def __call__(self, x):
+        return self.rule(x)
+"""
+
+
+@pytest.mark.library("jax")
+def test_decorators_of_libraries(tmp_path, monkeypatch):
+    """A rule that is made by a decorator of another package is that of the function it takes."""
+    import jax.numpy as jnp
+
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "decorator_of_rules.py").write_text(DECORATOR)
+    monkeypatch.syspath_prepend(folder)
+    from decorator_of_rules import filtered
+
+    @filtered
+    def square(x):
+        return x**2
+
+    square.def_rules(lambda x: (x**2, x), lambda x, ct: (ct * x,))
+    with gradproof.watch(only=["test_prepared"]) as rules:
+        square(jnp.linspace(0.5, 1.5, 5))
+    (rule,) = [one for one in rules.verify(seconds=20).rules if one.calls]
+    assert rule.name.endswith("test_prepared.test_decorators_of_libraries.<locals>.square")
+    assert rule.file == __file__
+    assert rule.verdict is Verdict.FAIL
+
+
+@pytest.mark.library("jax")
+def test_no_entries():
+    """A call with arrays that have no entries is right, whatever the rule."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_jvp
+    def total(x):
+        return x.sum()
+
+    total.defjvp(lambda primals, tangents: (total(*primals), tangents[0].sum()))
+    found = watched(lambda: (total(jnp.zeros(0)), total(jnp.ones(3))))
+    assert [one.verdict for one in found] == [Verdict.PASS, Verdict.PASS]

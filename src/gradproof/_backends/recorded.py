@@ -105,6 +105,11 @@ class Call:
     differentiated: tuple[bool, ...] | None = None
     settings: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def arrays(self) -> list[Described]:
+        """Those leaves that are arrays."""
+        return [leaf for leaf in self.leaves if isinstance(leaf, Described)]
+
 
 #: Takes the values of the arrays among a call's leaves, in their order.
 Take = Callable[[list[Any]], None]

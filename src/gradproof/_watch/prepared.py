@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._backends.recorded import Described, Looked, Recorder
+from .._backends.recorded import Call, Described, Looked, Recorder
 from .._backends.registry import taken_apart
 from .._vectors.callables import argument_names
 from .kinds import Kind
@@ -31,12 +31,52 @@ class Prepared:
         Their names.
     notes : tuple of str
         What is not checked.
+    empty : bool
+        Whether there is nothing to move because arrays have no entries.
     """
 
     func: Callable[..., Any]
     primals: tuple[Any, ...]
     names: tuple[str, ...]
     notes: tuple[str, ...]
+    empty: bool
+
+
+class _Held:
+    """
+    Arrays in arguments of which others are moved: those that a call is not differentiated by.
+
+    Parameters
+    ----------
+    call : Call
+        Tells which.
+    recorder : Recorder
+        Tells what can be moved at all.
+    leaves : list
+        Those of the arguments.
+    """
+
+    def __init__(self, call: Call, recorder: Recorder, leaves: list[Any]) -> None:
+        known = call.differentiated or (True,) * len(leaves)
+        every = zip(leaves, call.leaves, known, strict=True)
+        self._leaves = {
+            id(leaf) for leaf, what, moves in every if not moves and _moves(recorder, what)
+        }
+
+    def taken_out(self, arg: Any) -> Any:
+        """Return an argument with None in the place of each of them."""
+        flat = taken_apart(arg)[1] if self._leaves else None
+        if flat is None or not any(id(leaf) in self._leaves for leaf in flat.leaves):
+            return arg
+        return flat.rebuild([None if id(leaf) in self._leaves else leaf for leaf in flat.leaves])
+
+    def put_back(self, arg: Any, moved: Any) -> Any:
+        """Return what was moved, with them in their places."""
+        flat = taken_apart(arg)[1] if self._leaves else None
+        if flat is None or not any(id(leaf) in self._leaves for leaf in flat.leaves):
+            return moved
+        pairs = zip(flat.leaves, flat.up_to(moved), strict=True)
+        return flat.rebuild([leaf if id(leaf) in self._leaves else one for leaf, one in pairs])
 
 
 def prepare(kind: Kind, recorder: Recorder, values: list[Any]) -> Prepared:
@@ -48,6 +88,7 @@ def prepare(kind: Kind, recorder: Recorder, values: list[Any]) -> Prepared:
         for leaf in call.leaves
     ]
     args, kwargs = call.build(leaves)
+    held = _Held(call, recorder, leaves)
     looked = _looked(recorder, kind, args, kwargs)
     names = argument_names(call.signature, len(args))
     moved, notes = list[int | str](), list[str]()
@@ -74,21 +115,22 @@ def prepare(kind: Kind, recorder: Recorder, values: list[Any]) -> Prepared:
         again, keywords = [recorder.fresh(arg) for arg in args], {**kwargs}
         for owner, primal in zip(moved, primals, strict=True):
             if isinstance(owner, str):
-                keywords[owner] = recorder.fresh(primal)
+                keywords[owner] = recorder.fresh(held.put_back(kwargs[owner], primal))
             else:
-                again[owner] = recorder.fresh(primal)
+                again[owner] = recorder.fresh(held.put_back(args[owner], primal))
         results = _leaves(call.target(*again, **keywords))
         kept = [results[i] for i in looked.results] or results
         return kept[0] if len(kept) == 1 else tuple(kept)
 
     said = tuple(names[owner] if isinstance(owner, int) else owner for owner in moved)
     every: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
-    primals = tuple(value for owner, value in every if owner in moved)
+    primals = tuple(held.taken_out(value) for owner, value in every if owner in moved)
     own: Any = func
     own.__signature__ = inspect.Signature(
         [inspect.Parameter(_identifier(name), _POSITIONAL) for name in said]
     )
-    return Prepared(func, primals, said, tuple(notes))
+    empty = not primals and any(recorder.moves(one) for one in call.arrays if 0 in one.shape)
+    return Prepared(func, primals, said, tuple(notes), empty)
 
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -103,7 +145,7 @@ def _leaves(results: Any) -> list[Any]:
 
 
 def _moves(recorder: Recorder, leaf: Any) -> bool:
-    return isinstance(leaf, Described) and recorder.moves(leaf)
+    return isinstance(leaf, Described) and 0 not in leaf.shape and recorder.moves(leaf)
 
 
 def _looked(recorder: Recorder, kind: Kind, args: Any, kwargs: Any) -> Looked:

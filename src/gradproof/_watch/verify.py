@@ -88,10 +88,14 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
     start = time.perf_counter()
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
     finding, found, notes, cut = "", list[Checked](), list[str](), 0.0
+    verdict, text, snippet = Verdict.INCONCLUSIVE, "", ""
     try:
         with _undisturbed(), recorder.undisturbed(call):
             for at, values in enumerate(kind.taken or [drawn(kind, recorder)]):
                 prepared = prepare(kind, recorder, values)
+                if prepared.empty:
+                    verdict, finding = Verdict.PASS, "arrays without entries: nothing to check"
+                    break
                 if not prepared.primals:
                     finding = "nothing to differentiate by: " + "; ".join(prepared.notes)
                     break
@@ -101,7 +105,6 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
         finding, cut = f"the time of {seconds:g} s was up before the check began", seconds
     except Exception as err:
         finding = f"could not be called by itself: {type(err).__name__}: {err}".partition("\n")[0]
-    verdict, text, snippet = Verdict.INCONCLUSIVE, "", ""
     worst = min(found, key=lambda one: one.gravity, default=None)
     if worst is not None:
         notes += worst.notes

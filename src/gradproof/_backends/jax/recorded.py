@@ -3,6 +3,7 @@
 import gc
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..recorded import Build, Call, Described, Looked, Observer, Recorder, Rule, place_of, qualified
+from ..recorded import (
+    Build,
+    Call,
+    Described,
+    Looked,
+    Observer,
+    Recorder,
+    Rule,
+    code_of,
+    place_of,
+    qualified,
+)
 
 _KINDS = {"jax.custom_vjp": jax.custom_vjp, "jax.custom_jvp": jax.custom_jvp}
 _JAX = str(Path(jax.__file__).parent)
@@ -149,15 +161,38 @@ def _known(target: Any) -> Rule:
     rule = _RULES.get(target)
     if rule is None:
         made_by = next(name for name, kind in _KINDS.items() if isinstance(target, kind))
-        name = qualified(target.fun, getattr(target, "__name__", "?"))
-        rule = Rule(name, made_by, *place_of(*_parts(target)), "jax")
+        fun = _written(target.fun)
+        name = qualified(fun, getattr(target, "__name__", "?"))
+        rule = Rule(name, made_by, *place_of(fun, *_parts(target)), "jax")
         _RULES[target] = rule
     return rule
 
 
 def _parts(target: Any) -> tuple[Any, ...]:
     found = (getattr(target, name, None) for name in ("fun", "fwd", "bwd", "jvp"))
-    return tuple(part for part in found if part is not None)
+    parts = [part for part in found if part is not None]
+    return tuple(dict.fromkeys([*parts, *(one for part in parts for one in _kept(part))]))
+
+
+def _written(fun: Any) -> Any:
+    """Return the function that a rule is of: where a library's decorator made it, what it took."""
+    code = code_of(fun)
+    if code is None or "<locals>" not in fun.__qualname__ or "-packages" not in code.co_filename:
+        return fun
+    foreign = (code.co_filename, _JAX)
+    return next((one for one in _kept(fun) if not place_of(one)[0].startswith(foreign)), fun)
+
+
+def _kept(function: Any) -> list[Any]:
+    """Return the functions that a closure keeps, by themselves or in an object."""
+    found: list[Any] = []
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            kept = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        found += [kept] if code_of(kept) is not None else getattr(kept, "__dict__", {}).values()
+    return [one for one in found if isinstance(one, types.FunctionType)]
 
 
 def _call(rule: Rule, target: Any, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
