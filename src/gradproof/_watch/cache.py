@@ -19,8 +19,9 @@ class Cache:
     """
     Outcomes of earlier runs, in a file.
 
-    A rule is known by its code and that of the project's functions that it names, a call by its
-    structure, shapes, dtypes and static arguments; versions of libraries count, too. Values do not.
+    A rule is known by its code, and the functions, classes and constants of the project that it
+    names; a call by its structure, shapes, dtypes and static arguments. Versions of libraries
+    count, too; values do not.
 
     Parameters
     ----------
@@ -31,6 +32,8 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self._root, self._path = root, root / FOLDER / _FILE
         self._new: dict[str, Any] = {}
+        # Of the code as it was before its check, which may count calls.
+        self._keys: dict[int, tuple[Kind, str]] = {}
         self._known = _read(self._path)
 
     @property
@@ -66,6 +69,12 @@ class Cache:
         self._new.clear()
 
     def _key(self, kind: Kind) -> str:
+        known = self._keys.get(id(kind))
+        if known is None:
+            known = self._keys[id(kind)] = kind, self._key_of(kind)
+        return known[1]
+
+    def _key_of(self, kind: Kind) -> str:
         call = kind.call
         text = (
             call.rule.name,
