@@ -186,7 +186,9 @@ def docs(session: nox.Session) -> None:
     """Run every example of the docstrings, of README and of the docs."""
     install(session, "docs", "torch", "jax")  # every example, so that of every backend too
     pytest(session, *PARALLEL, "--doctest-modules", "src", backends="numpy")
-    pytest(session, *PARALLEL, "--doctest-glob=*.md", "README.md", "docs", backends="numpy")
+    # The tests of a project in the examples are run by tests/watch/test_page.py.
+    pages = ("--doctest-glob=*.md", "--ignore=docs/examples", "README.md", "docs")
+    pytest(session, *PARALLEL, *pages, backends="numpy")
     for example in sorted(Path("docs/examples").glob("*.py")):
         session.run("python", str(example))
 
