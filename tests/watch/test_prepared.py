@@ -255,3 +255,27 @@ def test_no_entries():
     total.defjvp(lambda primals, tangents: (total(*primals), tangents[0].sum()))
     found = watched(lambda: (total(jnp.zeros(0)), total(jnp.ones(3))))
     assert [one.verdict for one in found] == [Verdict.PASS, Verdict.PASS]
+
+
+@pytest.mark.library("torch")
+def test_results_that_are_rounding():
+    """What cancels up to rounding has no slope; what is small for another reason has one."""
+    import torch
+
+    class Above(torch.autograd.Function):
+        """By how much a bisection of 50 steps for the largest number misses it."""
+
+        @staticmethod
+        def forward(ctx, x, rate):
+            return rate * (x.max() - x.min()) * 2.0**-50
+
+        @staticmethod
+        def backward(ctx, ct):
+            return torch.zeros(4, dtype=ct.dtype), None
+
+    x = torch.tensor([-1.2388, 0.7326, 0.1543, 0.4162], dtype=torch.float64)
+    (found,) = watched(lambda: Above.apply(x, 1.0))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.finding == "its results are no larger than the rounding of its arguments"
+    (found,) = watched(lambda: Above.apply(x, 1e9))
+    assert found.verdict is Verdict.FAIL

@@ -1,7 +1,11 @@
 """A call of a rule, checked within a time."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
+
+from .._backends.registry import is_array, taken_apart
 from .._checks.autodiff import verify_autodiff
 from .._evaluation.deadline import ends_in
 from .._reference.forward import FORWARD
@@ -10,6 +14,8 @@ from .._report.verdicts import Verdict
 from .prepared import SEED, Prepared
 from .symmetric import Symmetric
 
+#: Roundings of the largest argument: a handful of terms, or a bisection of 50 steps in float64.
+_CANCELLED = 32
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
@@ -97,6 +103,8 @@ def checked(prepared: Prepared, seconds: float, at: int) -> Checked:
     plain = Checked(prepared, *_from_both(prepared, seconds), notes=prepared.notes, at=at)
     if plain.verdict is not Verdict.FAIL:
         return plain
+    if _are_rounding(prepared):
+        return replace(plain, doubt="its results are no larger than the rounding of its arguments")
     matrices = Symmetric(prepared.func, prepared.primals)
     if not matrices.places:
         return plain
@@ -109,6 +117,21 @@ def checked(prepared: Prepared, seconds: float, at: int) -> Checked:
         doubt = f"right while {names} is symmetric, as it is here, and wrong otherwise"
     notes = (*prepared.notes, f"moved as symmetric, which it is here: {names}")
     return Checked(prepared, report, reference, doubt, notes, at)
+
+
+def _are_rounding(prepared: Prepared) -> bool:
+    """Tell whether the results of a rule are what rounding leaves of sums that cancel."""
+    returned, _ = _largest(prepared.func(*prepared.primals))
+    given, eps = _largest(prepared.primals)
+    return returned <= _CANCELLED * eps * given
+
+
+def _largest(tree: Any) -> tuple[float, float]:
+    """Return the size of the largest number in arrays, and the rounding of the coarsest."""
+    backend, flat = taken_apart(tree)
+    arrays = [leaf for leaf in flat.leaves if is_array(leaf) and 0 not in leaf.shape]
+    numbers = [float(np.abs(np.asarray(one)).max()) for one in backend.to_host(arrays)]
+    return max(numbers, default=0.0), max((float(backend.eps(a.dtype)) for a in arrays), default=0)
 
 
 def _from_both(prepared: Prepared, seconds: float) -> tuple[Report, str | None]:
