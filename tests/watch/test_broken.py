@@ -1,11 +1,14 @@
 """What was found by people who tried to break the watch."""
 
+import contextlib
 import importlib
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
+import gradproof
 from gradproof._watch.sources import fingerprint
 
 MODULES = {
@@ -118,3 +121,278 @@ def test_source(written, name):
     changed = {**MODULES, module: MODULES[module].replace(old, new)}
     assert changed != MODULES
     assert written(changed)[name] != before[name]
+
+
+def seen(run, *, every=("test_broken",)):
+    """Return verdicts and calls of the rules that a function calls, and what went wrong."""
+    with gradproof.watch(only=every) as rules:
+        run()
+    report = rules.verify()
+    assert not report.errors
+    called = (rule for rule in report.rules if rule.calls)
+    return {rule.name.rpartition(".")[2]: (str(rule.verdict), rule.calls) for rule in called}
+
+
+def square_of_torch():
+    """Return a right rule of PyTorch."""
+    import torch
+
+    class Square(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x):
+            return x * x
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def backward(ctx, ct):
+            return 2 * ctx.saved_tensors[0] * ct
+
+        @staticmethod
+        def jvp(ctx, t):
+            return 2 * ctx.saved_tensors[0] * t
+
+    return Square, torch.linspace(-1.3, 1.6, 6, dtype=torch.float64)
+
+
+def square_of_jax():
+    """Return a right rule of JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_vjp
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda x: (x * x, x), lambda x, ct: (2 * x * ct,))
+    return square, jnp.linspace(-1.3, 1.6, 6)
+
+
+@pytest.mark.library("torch")
+def test_list():
+    """PyTorch does not differentiate by tensors in a list: no gradient by them is no mistake."""
+    import torch
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weights):
+            ctx.weights = weights
+            return x * weights[0] + weights[1]
+
+        @staticmethod
+        def backward(ctx, ct):
+            return ct * ctx.weights[0], None
+
+    x = torch.linspace(-1.3, 1.6, 6, dtype=torch.float64)
+    moved = x.clone().requires_grad_()
+    assert seen(lambda: Scaled.apply(moved, [moved, moved])) == {"Scaled": ("pass", 1)}
+    assert seen(lambda: Scaled.apply(x, [x, x])) == {"Scaled": ("pass", 1)}
+
+
+@pytest.mark.library("torch")
+def test_apply_of_its_own():
+    """A class whose `apply` takes other arguments than it hands on can be called again."""
+    import torch
+
+    class Times(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.factor = factor
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, ct):
+            return ct * ctx.factor * 1.5, None
+
+        @classmethod
+        def apply(cls, x):
+            return super().apply(x, 2.0)
+
+    assert seen(lambda: Times.apply(torch.ones(3))) == {"Times": ("fail", 1)}
+
+
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("road", ["hessian", "vmap of jvp", "jacfwd of jacrev"])
+def test_vmap_of_tangents(road):
+    """A rule is seen where only tangents are a batch."""
+    import torch
+    from torch.func import hessian, jacfwd, jacrev, jvp
+
+    rule, x = square_of_torch()
+    roads = {
+        "hessian": lambda: hessian(lambda x: rule.apply(x).sum())(x),
+        "vmap of jvp": lambda: torch.vmap(lambda v: jvp(rule.apply, (x,), (v,)))(torch.stack([x])),
+        "jacfwd of jacrev": lambda: jacfwd(jacrev(rule.apply))(x),
+    }
+    assert seen(roads[road])["Square"][0] == "pass"
+
+
+@pytest.mark.library("torch")
+def test_unseen_by_modes_and_subclasses():
+    """What is asked of tensors does not come to the user's subclasses, modes and traces."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    rule, x = square_of_torch()
+    heard = []
+
+    class Heard(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            heard.append(func)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    class Functions(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            heard.append(func)
+            return func(*args, **(kwargs or {}))
+
+    class Operations(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            heard.append(func)
+            return func(*args, **(kwargs or {}))
+
+    def all_of_them():
+        heard.clear()
+        rule.apply(x.as_subclass(Heard))
+        for mode in (Functions, Operations):
+            with mode():
+                rule.apply(x)
+        heard.extend(node.target for node in make_fx(rule.apply)(x).graph.nodes)
+        return [str(one) for one in heard]
+
+    without = all_of_them()
+    with gradproof.watch(only=["test_broken"]) as rules:
+        assert all_of_them() == without
+    assert rules.verify().ok
+
+
+@pytest.mark.library("torch")
+def test_no_numbers():
+    """Numbers are drawn where tensors have none, as in one of the modes that only follow shapes."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    rule, _ = square_of_torch()
+
+    def run():
+        with FakeTensorMode():
+            rule.apply(torch.ones(3))
+
+    assert seen(run) == {"Square": ("pass", 1)}
+
+
+@pytest.mark.library("jax", "torch")
+@pytest.mark.parametrize("made", [square_of_jax, square_of_torch])
+def test_watches_that_cross(made):
+    """Of two watches the first may end first, and one may be entered twice."""
+    rule, x = made()
+    call = getattr(rule, "apply", rule)
+    one, other = gradproof.watch(only=["test_broken"]), gradproof.watch(only=["test_broken"])
+    one.__enter__()
+    other.__enter__()
+    call(x)
+    one.__exit__(None, None, None)
+    call(x)
+    other.__exit__(None, None, None)
+    call(x)
+    assert [sum(watch.records.calls.values()) for watch in (one, other)] == [1, 2]
+    with one, one:
+        call(x)
+    call(x)
+    assert sum(one.records.calls.values()) == 2
+
+
+@pytest.mark.library("jax")
+@pytest.mark.parametrize("road", ["reduce", "reduce_window"])
+def test_no_effects_allowed(road):
+    """Where JAX refuses a callback there is none, and numbers are drawn."""
+    from jax import lax
+
+    rule, x = square_of_jax()
+    roads = {
+        "reduce": lambda: lax.reduce(x, 0.0, lambda a, b: a + rule(b), (0,)),
+        "reduce_window": lambda: lax.reduce_window(
+            x, 0.0, lambda a, b: a + rule(b), (2,), (1,), "VALID"
+        ),
+    }
+    assert seen(roads[road]) == {"square": ("pass", 1)}
+
+
+@pytest.mark.library("jax")
+def test_no_tracer_is_kept():
+    """A rule that closes over a tracer leaves no reference to it behind."""
+    import jax
+
+    _, x = square_of_jax()
+
+    def program(y):
+        @jax.custom_vjp
+        def times(x):
+            return x * y
+
+        times.defvjp(lambda x: (x * y, None), lambda _, ct: (ct * y,))
+        return times(x)
+
+    def run():
+        with jax.checking_leaks():
+            jax.vmap(program)(x)
+
+    assert seen(run) == {"times": ("inconclusive", 1)}
+
+
+@pytest.mark.library("jax")
+def test_static_by_name():
+    """A number in an argument that a rule does not differentiate by is none to move."""
+    from functools import partial
+
+    import jax
+
+    _, x = square_of_jax()
+
+    @partial(jax.custom_vjp, nondiff_argnums=(1,))
+    def times(x, factor):
+        return x * factor
+
+    times.defvjp(lambda x, factor: (x * factor, None), lambda factor, _, ct: (ct * factor,))
+    assert seen(lambda: times(x, factor=0.5)) == {"times": ("pass", 1)}
+    assert seen(lambda: times(x, np.float32(0.5))) == {"times": ("pass", 1)}
+
+
+@pytest.mark.library("jax")
+def test_callback_that_raises():
+    """The user's own callback that raises ends no watch halfway."""
+    import jax
+
+    rule, x = square_of_jax()
+    before = jax.custom_vjp.__call__
+
+    def raising(_):
+        raise ValueError
+
+    def run():
+        program = jax.jit(lambda x: (jax.debug.callback(raising, x), rule(x))[1])
+        with contextlib.suppress(Exception):
+            jax.block_until_ready(program(x))
+
+    assert seen(run)["square"][0] == "pass"
+    assert jax.custom_vjp.__call__ is before
+
+
+@pytest.mark.library("jax")
+def test_without_jit():
+    """What the user has JAX do to debug a program does not come into a verdict."""
+    import jax
+
+    rule, x = square_of_jax()
+    with gradproof.watch(only=["test_broken"]) as rules:
+        rule(x)
+    with jax.disable_jit(), np.errstate(all="raise"):
+        assert rules.verify().ok

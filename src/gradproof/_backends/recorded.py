@@ -52,12 +52,16 @@ class Described:
         Where it is; empty where the library decides.
     layout : str
         How it is stored, where that is not as a dense array: ``sparse_coo``.
+    hidden : bool
+        Whether it is where the library does not look for what to differentiate by: in a list that
+        is given to a Function of PyTorch.
     """
 
     shape: tuple[int, ...]
     dtype: str
     device: str = ""
     layout: str = ""
+    hidden: bool = False
 
     def __str__(self) -> str:
         layout = f" {self.layout}" if self.layout else ""
@@ -208,7 +212,7 @@ class Recorder(ABC):
     def moves(self, described: Described) -> bool:
         """Tell whether an argument can be differentiated by."""
         inexact = "float" in described.dtype or "complex" in described.dtype
-        return inexact and not described.layout
+        return inexact and not described.layout and not described.hidden
 
 
 def place_of(*functions: Any) -> tuple[str, int]:

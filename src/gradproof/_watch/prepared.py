@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,7 @@ def drawn(kind: Kind, recorder: Recorder) -> list[Any]:
     numbers_of = []
     for leaf in kind.call.leaves:
         if isinstance(leaf, Described):
-            if recorder.moves(leaf):
+            if recorder.moves(replace(leaf, hidden=False)):
                 numbers = rng.standard_normal(leaf.shape)
             else:
                 numbers = (

@@ -129,7 +129,7 @@ def _undisturbed() -> Iterator[None]:
     """Leave random streams and warnings of the process as they are."""
     state, legacy = random.getstate(), np.random.get_state()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             yield
     finally:

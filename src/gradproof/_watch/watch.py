@@ -50,9 +50,12 @@ class Watch:
         self._own, self._cache, self._pages = own, cache, pages
         self._stack = ExitStack()
         self._outcomes: dict[Hashable, Outcome] = {}
-        self._spent = 0.0
+        self._spent, self._entered = 0.0, 0
 
     def __enter__(self) -> Self:
+        self._entered += 1
+        if self._entered > 1:
+            return self
         for library in _LIBRARIES:
             if library in sys.modules:
                 self._attach(library)
@@ -70,7 +73,9 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._settle()
-        self._stack.close()
+        self._entered -= 1
+        if not self._entered:
+            self._stack.close()
 
     def _settle(self) -> None:
         for library in _LIBRARIES:

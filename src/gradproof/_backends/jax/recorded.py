@@ -3,9 +3,8 @@
 import gc
 import inspect
 import sys
-import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..observed import Observers
 from ..recorded import (
-    Build,
     Call,
     Described,
     Looked,
@@ -27,13 +26,17 @@ from ..recorded import (
     place_of,
     qualified,
 )
+from .recorded_call import call_of, kept_by, parts_of
 
 _KINDS = {"jax.custom_vjp": jax.custom_vjp, "jax.custom_jvp": jax.custom_jvp}
 _JAX = str(Path(jax.__file__).parent)
 _RULES: "WeakKeyDictionary[Any, Rule]" = WeakKeyDictionary()
 #: What traces a program for another purpose than to run it here: in such a one a callback would be
-#: seen, or refused. Functions of JAX's `api.py`, and files.
-_TRACE_ONLY = ("make_jaxpr_f", "eval_shape", "linear_transpose")
+#: seen, or refused. Functions, and files.
+_TRACE_ONLY = (
+    *("make_jaxpr_f", "eval_shape", "linear_transpose"),
+    *("_reduction_jaxpr", "_variadic_reduction_jaxpr"),
+)
 _REFUSE = ("_export.py", "shard_map.py")
 
 
@@ -42,17 +45,13 @@ class JAXRecorder(Recorder):
 
     @contextmanager
     def recording(self, observer: Observer) -> Iterator[None]:
-        originals = {kind: kind.__call__ for kind in _KINDS.values()}
-        for kind, original in originals.items():
-            kind.__call__ = _told(observer, original)
-        try:
+        with _OBSERVERS.and_also(observer):
             yield
-        finally:
-            for kind, original in originals.items():
-                kind.__call__ = original
 
     def settle(self) -> None:
-        jax.effects_barrier()
+        # A callback of the user that has raised, which JAX says itself, raises here again.
+        with suppress(Exception):
+            jax.effects_barrier()
 
     def defined(self, concerns: Callable[[Rule], bool]) -> list[Rule]:
         kinds = tuple(_KINDS.values())
@@ -106,14 +105,33 @@ class JAXRecorder(Recorder):
         wanted = dict(call.settings).get("x64", before)
         jax.config.update("jax_enable_x64", wanted)
         try:
-            yield
+            # As a program runs that is not looked into.
+            off = False
+            with jax.disable_jit(off), jax.debug_nans(off), jax.debug_infs(off):
+                yield
         finally:
             jax.config.update("jax_enable_x64", before)
 
 
-def _told(observer: Observer, original: Any) -> Any:
+@contextmanager
+def _telling() -> Iterator[None]:
+    originals = {kind: kind.__call__ for kind in _KINDS.values()}
+    for kind, original in originals.items():
+        kind.__call__ = _told(original)
+    try:
+        yield
+    finally:
+        for kind, original in originals.items():
+            kind.__call__ = original
+
+
+_OBSERVERS = Observers(_telling)
+
+
+def _told(original: Any) -> Any:
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807  # it stands for one
-        _tell(observer, self, args, kwargs)
+        for observer in _OBSERVERS:
+            _tell(observer, self, args, kwargs)
         return original(self, *args, **kwargs)
 
     return __call__
@@ -128,7 +146,7 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
         key = None if kwargs else _key(target, args)
         if key is not None and observer.counted(key):
             return
-        call, arrays = _call(rule, target, args, kwargs)
+        call, arrays = call_of(rule, target, args, kwargs)
         take = observer.seen(call, key)
         if take is None:
             return
@@ -163,15 +181,9 @@ def _known(target: Any) -> Rule:
         made_by = next(name for name, kind in _KINDS.items() if isinstance(target, kind))
         fun = _written(target.fun)
         name = qualified(fun, getattr(target, "__name__", "?"))
-        rule = Rule(name, made_by, *place_of(fun, *_parts(target)), "jax")
+        rule = Rule(name, made_by, *place_of(fun, *parts_of(target)), "jax")
         _RULES[target] = rule
     return rule
-
-
-def _parts(target: Any) -> tuple[Any, ...]:
-    found = (getattr(target, name, None) for name in ("fun", "fwd", "bwd", "jvp"))
-    parts = [part for part in found if part is not None]
-    return tuple(dict.fromkeys([*parts, *(one for part in parts for one in _kept(part))]))
 
 
 def _written(fun: Any) -> Any:
@@ -180,85 +192,7 @@ def _written(fun: Any) -> Any:
     if code is None or "<locals>" not in fun.__qualname__ or "-packages" not in code.co_filename:
         return fun
     foreign = (code.co_filename, _JAX)
-    return next((one for one in _kept(fun) if not place_of(one)[0].startswith(foreign)), fun)
-
-
-def _kept(function: Any) -> list[Any]:
-    """Return the functions that a closure keeps, by themselves or in an object."""
-    found: list[Any] = []
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            kept = cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-        found += [kept] if code_of(kept) is not None else getattr(kept, "__dict__", {}).values()
-    return [one for one in found if isinstance(one, types.FunctionType)]
-
-
-def _call(rule: Rule, target: Any, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
-    static = set(getattr(target, "nondiff_argnums", ()))
-    trees, arrays, owners, described, moved = [], [], [], [], []
-    for owner, arg in (*enumerate(args), *kwargs.items()):
-        # What a rule does not differentiate by may be anything, and is one leaf.
-        leaves, tree = ([arg], None) if owner in static else jax.tree_util.tree_flatten(arg)
-        trees.append((owner, tree, len(leaves)))
-        for leaf in leaves:
-            owners.append(owner)
-            # A number of Python is differentiated by like an array.
-            number = isinstance(leaf, (float, complex)) and tree is not None
-            if not (number or isinstance(leaf, (jax.Array, np.ndarray, np.generic))):
-                described.append(leaf)
-                moved.append(False)
-                continue
-            array, followed = _without_transforms(leaf)
-            if not hasattr(array, "shape"):
-                array = jnp.asarray(array)
-            dtype = str(array.dtype)
-            if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
-                dtype = f"key<{jax.random.key_impl(array)}>"
-                array = jax.random.key_data(array)
-            described.append(Described(tuple(leaf.shape) if hasattr(leaf, "shape") else (), dtype))
-            arrays.append(array)
-            moved.append(followed)
-    known = tuple(moved) if any(moved) else None
-    settings = (("x64", bool(jax.config.jax_enable_x64)),)
-    structure = tuple((owner, str(tree)) for owner, tree, _ in trees)
-    made = Build(trees, _unflattened)
-    given = (
-        _parts(target),
-        target,
-        tuple(described),
-        tuple(owners),
-        made,
-        structure,
-        known,
-        settings,
-    )
-    return Call(rule, target, *given), arrays
-
-
-def _unflattened(tree: Any, leaves: list[Any]) -> Any:
-    return leaves[0] if tree is None else jax.tree_util.tree_unflatten(tree, leaves)
-
-
-def _without_transforms(array: Any) -> tuple[Any, bool]:
-    """
-    Return what an argument has for numbers, and whether it is differentiated by.
-
-    Of a batch under vmap the first element: a callback would be called for each of them.
-    """
-    followed = False
-    for _ in range(64):  # transforms of transforms
-        if hasattr(array, "batch_dim") and hasattr(array, "val"):
-            at, array = array.batch_dim, array.val
-            if at is not None:
-                array = array[(slice(None),) * at + (0,)]
-        elif hasattr(array, "primal") and hasattr(array, "tangent"):
-            followed = followed or type(array.tangent).__name__ != "Zero"
-            array = array.primal
-        else:
-            break
-    return array, followed
+    return next((one for one in kept_by(fun) if not place_of(one)[0].startswith(foreign)), fun)
 
 
 def _runs_here() -> bool:
@@ -268,7 +202,7 @@ def _runs_here() -> bool:
         name, file = frame.f_code.co_name, frame.f_code.co_filename
         if file.startswith(_JAX):
             file = file[len(_JAX) :]
-            if file.endswith(_REFUSE) or (name in _TRACE_ONLY and file.endswith("api.py")):
+            if file.endswith(_REFUSE) or name in _TRACE_ONLY:
                 return False
         frame = frame.f_back
     return True

@@ -10,9 +10,10 @@ import torch
 from torch._functorch.autograd_function import CustomFunctionHigherOrderOperator
 from torch.library import CustomOpDef
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import _disable_current_modes
 
+from ..observed import Observers
 from ..recorded import (
-    Build,
     Call,
     Described,
     Looked,
@@ -22,7 +23,8 @@ from ..recorded import (
     Take,
 )
 from .applied import handled
-from .targets import OF_OPERATOR, Target, known_target
+from .recorded_call import call_of, copied, has_no_numbers, plain
+from .targets import OF_OPERATOR, known_target
 
 #: Whether this thread is inside of what is told already: a custom operator applies a Function.
 _INSIDE = threading.local()
@@ -34,19 +36,7 @@ class TorchRecorder(Recorder):
 
     @contextmanager
     def recording(self, observer: Observer) -> Iterator[None]:
-        def apply(cls: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-            if cls.__name__.startswith(OF_OPERATOR):
-                # Its last argument is PyTorch's own.
-                _tell(observer, cls, args[:-1], getattr(args[-1], "keyword_only_args", {}))
-            else:
-                _tell(observer, cls, args, kwargs)
-            return call(*args, **kwargs)
-
-        with (
-            handled(apply),
-            _patched(CustomFunctionHigherOrderOperator, _batched, observer),
-            _patched(CustomOpDef, _called, observer),
-        ):
+        with _OBSERVERS.and_also(observer):
             yield
 
     def defined(self, concerns: Callable[[Rule], bool]) -> list[Rule]:
@@ -133,11 +123,32 @@ class TorchRecorder(Recorder):
 
 
 @contextmanager
-def _patched(owner: Any, before: Callable[..., Any], observer: Observer) -> Iterator[None]:
+def _telling() -> Iterator[None]:
+    def apply(cls: Any, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if cls.__name__.startswith(OF_OPERATOR):
+            # Its last argument is PyTorch's own.
+            _tell(cls, args[:-1], getattr(args[-1], "keyword_only_args", {}))
+        else:
+            _tell(cls, args, kwargs)
+        return call(*args, **kwargs)
+
+    with (
+        handled(apply),
+        _patched(CustomFunctionHigherOrderOperator, _batched),
+        _patched(CustomOpDef, _called),
+    ):
+        yield
+
+
+_OBSERVERS = Observers(_telling)
+
+
+@contextmanager
+def _patched(owner: Any, before: Callable[..., Any]) -> Iterator[None]:
     original = owner.__call__
 
     def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with before(observer, self, args, kwargs):
+        with before(self, args, kwargs):
             return original(self, *args, **kwargs)
 
     owner.__call__ = replaced
@@ -148,21 +159,21 @@ def _patched(owner: Any, before: Callable[..., Any], observer: Observer) -> Iter
 
 
 @contextmanager
-def _batched(observer: Observer, _: Any, args: Any, kwargs: Any) -> Iterator[None]:
+def _batched(_: Any, args: Any, kwargs: Any) -> Iterator[None]:
     """Tell of a Function whose vmap PyTorch makes: it is applied under another name then."""
     cls, *given = args
-    if any(map(_is_batched, given)) and getattr(cls, "generate_vmap_rule", False):
-        _tell(observer, cls, tuple(given), kwargs)
+    if getattr(cls, "generate_vmap_rule", False) and _is_under_vmap():
+        _tell(cls, tuple(given), kwargs)
     yield
 
 
 @contextmanager
-def _called(observer: Observer, operator: Any, args: Any, kwargs: Any) -> Iterator[None]:
+def _called(operator: Any, args: Any, kwargs: Any) -> Iterator[None]:
     """Tell of a custom operator, once for each call, with a gradient or without."""
     if getattr(operator, "_backward_fn", None) is None or getattr(_INSIDE, "now", False):
         yield
         return
-    _tell(observer, operator, args, kwargs)
+    _tell(operator, args, kwargs)
     _INSIDE.now = True
     try:
         yield
@@ -170,11 +181,18 @@ def _called(observer: Observer, operator: Any, args: Any, kwargs: Any) -> Iterat
         _INSIDE.now = False
 
 
-def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
+def _tell(target: Any, args: Any, kwargs: Any) -> None:
+    if getattr(_INSIDE, "now", False) or torch.compiler.is_compiling():
+        return
+    # Subclasses and modes of the user are not to see what is asked of their tensors.
+    with torch._C.DisableTorchFunction():
+        for observer in _OBSERVERS:
+            _tell_one(observer, target, args, kwargs)
+
+
+def _tell_one(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
     rule = None
     try:
-        if getattr(_INSIDE, "now", False) or torch.compiler.is_compiling():
-            return
         key = None if kwargs else _key(target, args)
         if key is not None and observer.counted(key):
             return
@@ -182,9 +200,9 @@ def _tell(observer: Observer, target: Any, args: Any, kwargs: Any) -> None:
         if known is None or not observer.concerns(known.rule):
             return
         rule = known.rule
-        call, tensors = _call(known, args, kwargs)
+        call, tensors = call_of(known, args, kwargs)
         take = observer.seen(call, key)
-        if take is not None:
+        if take is not None and not any(map(has_no_numbers, tensors)):
             _give(take, tensors)
     except Exception as err:
         observer.failed(rule, err)
@@ -207,68 +225,19 @@ def _key(target: Any, args: Any) -> Any:
 
 def _give(take: Take, tensors: list[Any]) -> None:
     # Without a trace: neither autograd nor the transforms that are at work are to see the copies.
-    with torch.no_grad():
-        take([_plain(tensor).detach().clone() for tensor in tensors])
+    tracing = torch._C._get_tracing_state()
+    with torch.no_grad(), _disable_current_modes():
+        torch._C._set_tracing_state(None)
+        try:
+            take([copied(plain(tensor)) for tensor in tensors])
+        finally:
+            torch._C._set_tracing_state(tracing)
 
 
-def _call(target: Target, args: Any, kwargs: Any) -> tuple[Call, list[Any]]:
-    trees, every, owners = [], [], []
-    for owner, arg in (*enumerate(args), *kwargs.items()):
-        leaves, spec = pytree.tree_flatten(arg)
-        trees.append((owner, spec, len(leaves)))
-        every += leaves
-        owners += [owner] * len(leaves)
-    tensors = [leaf for leaf in every if isinstance(leaf, torch.Tensor)]
-    described = [_leaf(leaf) for leaf in every]
-    recorded = tuple(isinstance(one, torch.Tensor) and _requires_grad(one) for one in every)
-    known = recorded if any(recorded) and torch.is_grad_enabled() else None
-    structure = tuple((owner, str(spec)) for owner, spec, _ in trees)
-    build = Build(trees, lambda spec, leaves: pytree.tree_unflatten(leaves, spec))
-    call = Call(
-        target.rule,
-        target.called,
-        target.parts,
-        target.signature,
-        tuple(described),
-        tuple(owners),
-        build,
-        structure,
-        known,
-    )
-    return call, tensors
-
-
-def _leaf(value: Any) -> Any:
-    if not isinstance(value, torch.Tensor):
-        return value
-    dtype, layout = (str(one).removeprefix("torch.") for one in (value.dtype, value.layout))
-    device = str(value.device)
-    return Described(tuple(value.shape), dtype, device, "" if layout == "strided" else layout)
-
-
-def _requires_grad(tensor: Any) -> bool:
-    """Tell whether a tensor is differentiated by, by autograd or by a transform."""
-    functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(tensor):
-        if functorch.is_gradtrackingtensor(tensor):
-            return True
-        tensor = functorch.get_unwrapped(tensor)
-    return bool(tensor.requires_grad)
-
-
-def _is_batched(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and torch._C._functorch.is_batchedtensor(value)
-
-
-def _plain(tensor: Any) -> Any:
-    """Return the numbers of a tensor under transforms; of a batch, those of its first element."""
-    functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(tensor):
-        inner = functorch.get_unwrapped(tensor)
-        if functorch.is_batchedtensor(tensor):
-            inner = inner.select(functorch.maybe_get_bdim(tensor), 0)
-        tensor = inner
-    return tensor
+def _is_under_vmap() -> bool:
+    """Tell whether the innermost transform is vmap, of whatever: the arguments need no batch."""
+    innermost = torch._C._functorch.peek_interpreter_stack()
+    return innermost is not None and innermost.key() == torch._C._functorch.TransformType.Vmap
 
 
 def _is_floating(value: Any) -> bool:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -45,9 +46,11 @@ def _described(target: Any) -> Target | None:
     names = ("forward", "backward", "vjp", "setup_context", "jvp")
     parts = tuple(getattr(target, name) for name in names if any(name in space for space in own))
     name = f"{target.__module__}.{target.__qualname__}"
-    rule = Rule(name, "torch.autograd.Function", *place_of(*parts), "torch")
-    apply = getattr(target, "apply")  # noqa: B009  # what a class of any kind may not have
-    return Target(rule, apply, parts, apply)
+    written = [vars(target)[one] for one in names if one in vars(target)]  # not inherited
+    rule = Rule(name, "torch.autograd.Function", *place_of(*written, *parts), "torch")
+    # Not an `apply` of its own, which may take other arguments than it hands on.
+    apply = partial(_FUNCTION.apply.__func__, target)
+    return Target(rule, apply, parts, target.apply)  # type: ignore[attr-defined]
 
 
 def _of_operator(operator: Any) -> Target:
