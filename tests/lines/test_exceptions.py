@@ -162,4 +162,5 @@ def test_coarse_steps_alone(monkeypatch):
 
 
 def test_none_is_without_a_test():
-    assert {each.name for each in judgement.EXCEPTIONS} == {*CASES, "coarse steps alone"}
+    elsewhere = {"coarse steps alone", "perhaps inexact"}
+    assert {each.name for each in judgement.EXCEPTIONS} == {*CASES, *elsewhere}

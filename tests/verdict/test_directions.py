@@ -108,7 +108,33 @@ class TestSearch:
         assert report.verdict is Verdict.FAIL, str(report)
         assert named(report) == {i}
         # A fail of the whole costs 38; some more look for the name of a factor.
-        assert report.nfev <= (50 if factor in {-1.0, 0.0} else 75)
+        assert report.nfev <= 60
+
+    def test_one_entry_that_is_hardly_off(self):
+        """That others are right is seen along the line: func is not asked how exact it is."""
+        x0 = point(10**5)
+        report = verify_grad(cube, spoilt([777], 1.0 + 3e-5), x0, seed=0)
+        assert named(report) == {777}
+        assert report.nfev <= 75, str(report)
+
+    @pytest.mark.parametrize("size", [20, 100])
+    def test_a_table_in_one_entry(self, size):
+        """Its kinks are no mistake of a claim: the search stops, at little cost."""
+        grid = np.linspace(0.0, 3.0, size)
+        table = np.sin(3 * grid)
+        x0 = np.random.default_rng(0).uniform(0.5, 1.5, 500)
+
+        def func(x):
+            return 3 * np.interp(x[7], grid, table) + (x**3).sum() - x[7] ** 3
+
+        def grad(x):
+            g = 3 * x * x
+            g[7] = 9 * np.cos(3 * x[7])
+            return g
+
+        report = verify_grad(func, grad, x0, seed=0)
+        assert report.verdict is not Verdict.FAIL, str(report)
+        assert report.nfev <= 600
 
     @pytest.mark.parametrize("seed", range(4))
     @pytest.mark.parametrize("count", [2, 3, 10])

@@ -28,21 +28,22 @@ from .evidence import (
     right_of_the_trend,
 )
 from .findings import FAIL, OPEN
-from .inexact import INEXACT_HERE, inexact
+from .inexact import INEXACT_HERE, inexact, perhaps_inexact
 from .nonsmooth import at_a_kink, out_of_sight, smooth_nearer, witnessed
 from .staircases import STAIRS, line_on_a_step, on_a_step
 from .survey import Survey
 
-#: Who looks: at one entry; at one that designs convict, that a search has led to, that can move to
-#: one side only; along the claim, alone or among other directions, which come first for an error as
-#: small as one of few entries; there, before an error is traced to entries, which are asked all the
-#: rest; along a random direction; along a line through rows.
-ENTRY, DESIGN, SEARCH, EDGE = "entry", "design", "search", "edge"
+#: Who looks: at one entry; at one that designs convict, that a search has led to, the same before
+#: any second look, that can move to one side only; along the claim, alone or among other
+#: directions, which come first for an error as small as one of few entries; there, before an error
+#: is traced to entries, which are asked all the rest; along a random direction; along a line
+#: through rows.
+ENTRY, DESIGN, SEARCH, HASTY, EDGE = "entry", "design", "search", "hasty", "edge"
 ALIGNED, AMONG, TRACED, DIRECTION, ROWS = "aligned", "among", "traced", "direction", "rows"
 #: When: before a second look; before both are compared; when they have confirmed an error; when it
 #: was not traced to an entry; before the claim is called wrong.
 FIRST, SECOND, CONFIRMED, UNTRACED, LAST = range(5)
-_ALONE, _WHOLE, _THROUGH = (ENTRY, DESIGN, SEARCH), (ALIGNED, AMONG), (DIRECTION, ROWS)
+_ALONE, _WHOLE, _THROUGH = (ENTRY, DESIGN, SEARCH, HASTY), (ALIGNED, AMONG), (DIRECTION, ROWS)
 
 
 def _asked(when: int, *looks: str) -> dict[str, int]:
@@ -219,9 +220,14 @@ EXCEPTIONS = (
         CANCELS,
     ),
     Excepted(
+        "perhaps inexact",
+        lambda f: perhaps_inexact(f.survey, f.direction, f.e, f.claimed, f.scale),
+        {HASTY: CONFIRMED},
+    ),
+    Excepted(
         "inexact",
         lambda f: inexact(f.survey, f.direction, f.e, f.claimed, f.scale),
-        _asked(CONFIRMED, *_ALONE, EDGE, ALIGNED) | _asked(LAST, *_THROUGH),
+        _asked(CONFIRMED, ENTRY, DESIGN, SEARCH, EDGE, ALIGNED) | _asked(LAST, *_THROUGH),
         INEXACT_HERE,
     ),
     Excepted("elsewhere", lambda f: f.asks(out_of_sight), {ENTRY: CONFIRMED}),

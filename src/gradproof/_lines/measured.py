@@ -108,14 +108,26 @@ class Measurements:
     def __init__(self, survey: Survey, base: Rungs) -> None:
         self.survey, self.base = survey, base
 
-    def random(self, *, short: bool = False) -> Measured:
-        """Look along a random direction in which all entries move; `short`: by few steps only."""
+    def random(self, *, short: bool = False, known: Rungs | None = None) -> Measured:
+        """
+        Look along a random direction in which all entries move.
+
+        Parameters
+        ----------
+        short : bool
+            Whether to look by few steps only.
+        known : Rungs, optional
+            What these have shown.
+        """
         survey = self.survey
         n = survey.g.size
         # Where noise is a quarter of what must be seen.
         visible = survey.res * _TYPICAL * norm(n, survey.scales.resolved.__getitem__)
         steps = self._steps(visible)
-        measured = self._at(half_weights(n, survey.rng("directions")), steps, None)
+        weights = half_weights(n, survey.rng("directions"))
+        measured = (
+            self._at(weights, steps, None) if known is None else self.measured(weights, known)
+        )
         return measured if short else self.lengthened(measured)
 
     def along(

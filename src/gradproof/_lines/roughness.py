@@ -39,6 +39,9 @@ class Roughness:
         One of all entries, its length in moves, and by how much errors leave what is smooth on it.
     others : Others, optional
         The same of others.
+    beside : float
+        A bound on the typical error, per move, of the entries that moved on a line together with
+        the one that is looked at.
     """
 
     rough: np.ndarray | None = None
@@ -46,3 +49,4 @@ class Roughness:
     length: float = 0.0
     scatter: float = np.inf
     others: Others | None = None
+    beside: float = np.inf

@@ -188,11 +188,11 @@ class Settling:
             state = FAIL if found.failed else self._rejected_by(measured, e)
         return replace(measured, e=replace(measured.e, value=left), state=state)
 
-    def _search(self, measured: Measured, calls: int, kept: int = 0) -> Search:
+    def _search(self, measured: Measured, calls: int, *, hasty: bool = False) -> Search:
         """Search for what is wrong along a direction, and keep what was found."""
         survey, balance = self.survey, self._balance(measured)
         balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
-        search = Search(Entries(survey, self.findings), balance, calls, kept)
+        search = Search(Entries(survey, self.findings), balance, calls, hasty)
         search.run(measured.e.value, measured.e.bar / NOISE)
         self.singles.update(search.found)
         self.blocks += search.blocks

@@ -17,12 +17,23 @@ _CELLS = 4.0
 
 @dataclass
 class Node:
-    """Entries in which something is wrong: a box, its error, the uncertainty, and its history."""
+    """
+    Entries in which something is wrong: a box, its error, the uncertainty, and its history.
+
+    That is how many halvings in a row have found errors in both halves, and in which box this one
+    was found by its digits.
+    """
 
     box: Box
     error: float
     spread: float
     both: int = 0
+    found_in: Box = ()
+
+    @property
+    def within(self) -> Box:
+        """The box that has this error, of which it may be a part."""
+        return self.found_in or self.box
 
     def without(self, part: "Node") -> "Node":
         """Return what is left of it."""

@@ -128,9 +128,8 @@ class Directions(Tracing):
         self._release_memory(lines)
         # A single line has half of the values: the noise is measured on two rungs together.
         survey.sigma = max(survey.sigma, noise_level([base], survey.floor, together=2))
-        if self.short is not None:
-            short = looks.measured(self.short.weights, self.short.rungs)
-            measurements.append(looks.lengthened(short))
+        if self.short is not None and len(measurements) < self.count:
+            measurements.append(looks.random(known=self.short.rungs))
         while len(measurements) < self.count:
             measurements.append(looks.random())
         rows = RowLines(survey, looks)

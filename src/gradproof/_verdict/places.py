@@ -10,7 +10,10 @@ from .._lines.survey import Survey
 from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
-from .balance import Balance, one_of
+from .balance import Balance, one_of, size_of
+
+#: Entries of a row to look at beside its two ends.
+_RANDOM = 2
 
 
 @dataclass
@@ -78,6 +81,16 @@ class Places:
         noise = NOISE * survey.sigma * math.sqrt(0.5) / float(rungs.h[0])
         truncation = survey.rtol * float(survey.scales.material[i]) / 8
         return Estimate(float(rungs.error[0]), truncation, noise, step)
+
+    def of_slice(self, box: Box) -> list[int]:
+        """Return the ends of a slice of the whole, others at random, and last one beside it."""
+        size, rng = size_of(box), self.survey.rng("slices")
+        chosen = [0, size - 1, *(int(k) for k in rng.integers(size, size=_RANDOM))]
+        axis = next(k for k, ends in enumerate(box) if ends != self.balance.whole[k])
+        start = (box[axis][0] + 1) % self.balance.shape[axis]
+        beside = (*box[:axis], (start, start + 1), *box[axis + 1 :])
+        entries = dict.fromkeys(self.inside(box, k) for k in chosen)
+        return [*entries, self.inside(beside, chosen[-1])]
 
     def flat(self, place: list[int]) -> int:
         return int(np.ravel_multi_index(place, self.balance.shape))

@@ -16,9 +16,9 @@ from .._evaluation.outcomes import BudgetSpent
 from .._lines.entry import Entry
 from .._lines.evidence import beyond_doubt
 from .._lines.findings import FAIL
-from .._lines.judgement import CONFIRMED, FIRST, SEARCH, state_of
+from .._lines.judgement import CONFIRMED, FIRST, HASTY, SEARCH, state_of
 from .._lines.survey import Survey
-from .._numerics.extrapolation import Estimate
+from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
 from .balance import Balance, one_of, size_of
@@ -28,6 +28,9 @@ from .suspects import Entries
 
 #: A search that finds nothing may cost what one wrong row of many costs to be named, and more.
 CALLS_ALLOWED = 600
+#: Of the budget so many calls are kept for a second look at an entry, where others are not found:
+#: six, and what the last step of a search may cost.
+_KEPT = 40
 #: The most entries that are named.
 _MOST = 32
 #: So many halvings in a row that find errors in both halves ask how many entries are wrong.
@@ -36,8 +39,8 @@ _BOTH = 3
 SAMPLE, _DENSE = 8, 2
 #: A block of a larger share of all entries is none: errors are everywhere.
 _PART = 0.75
-#: Entries of a row to look at beside its two ends.
-_RANDOM = 2
+#: A line of so many moves has enough entries to tell that others than one are right: some dozens.
+_AMONG = 10.0
 
 
 @dataclass
@@ -54,8 +57,9 @@ class Search:
     calls_allowed : int
         Calls of func after which a search that has found no entry gives up; if it has,
         `CALLS_ALLOWED` more.
-    kept : int
-        Calls of the budget that are kept for what comes after.
+    hasty : bool
+        Whether no direction was looked at twice: then an entry that may be excepted ends it, and
+        some calls of the budget are kept for a second look.
     found : dict of int to Estimate
         What was measured of single entries.
     blocks : list of Box
@@ -71,7 +75,7 @@ class Search:
     entries: Entries
     balance: Balance
     calls_allowed: int = CALLS_ALLOWED
-    kept: int = 0
+    hasty: bool = False
     found: dict[int, Estimate] = field(default_factory=dict)
     blocks: list[Box] = field(default_factory=list)
     left: list[Node] = field(default_factory=list)
@@ -79,6 +83,7 @@ class Search:
     where: Box = ()
     _last: int = 0
     _sampled: bool = False
+    _doubted: set[int] = field(default_factory=set)
 
     @property
     def survey(self) -> Survey:
@@ -116,7 +121,7 @@ class Search:
 
     def _given_up(self) -> bool:
         scalar = self.survey.scalar
-        spent = scalar.nfev - self._last > self.calls_allowed or scalar.left() < self.kept
+        spent = scalar.nfev - self._last > self.calls_allowed or scalar.left() < _KEPT * self.hasty
         return spent or len(self.found) >= _MOST
 
     def _pursued(self, node: Node) -> list[Node]:
@@ -127,7 +132,7 @@ class Search:
             return []
         box = decoded(self.balance, node)
         if box is not None and size_of(box) == 1:
-            part = Node(box, node.error, node.spread)
+            part = Node(box, node.error, node.spread, found_in=node.box)
             if self._named(part):
                 return [node.without(part)]
         elif box is not None and node.box == self.balance.whole and self._is_slice(box):
@@ -193,7 +198,10 @@ class Search:
         if i in self.found or not weight:  # a line through rows does not move all of them
             return False
         expected, bar = node.error / weight, NOISE * node.spread / abs(weight)
-        e = self._looked_at(i, expected, bar)
+        inside = tuple(slice(*ends) for ends in node.within)
+        weights = self.balance.weights.reshape(self.balance.shape)[inside]
+        length = float(np.linalg.norm(weights.astype(float, copy=False)))
+        e = self._looked_at(i, expected, bar, length / abs(weight))
         if self.entries.findings.state[i] != FAIL and not abs(e.value) > 2 * e.bar:
             return False
         self.found[i] = e
@@ -201,17 +209,31 @@ class Search:
         node.error, node.spread = e.value * weight, abs(weight) * e.bar / NOISE
         return True
 
-    def _looked_at(self, i: int, expected: float, bar: float) -> Estimate:
-        """Look at an entry alone, of which an error was seen, and tell whether it is wrong."""
+    def _looked_at(self, i: int, expected: float, bar: float, among: float = 0.0) -> Estimate:
+        """
+        Look at an entry alone, of which an error was seen, and tell whether it is wrong.
+
+        `among` is the length of the line on which it was seen, in units of the move of the entry.
+        """
         survey, findings = self.survey, self.entries.findings
         one = one_of(i, self.balance.shape)
         entry = Entry(survey, findings, i, self.balance.steps_of(one, expected))
         e = entry.estimate(entry.ladder, survey.sigma)
+        left = abs(e.value - expected) + e.bar + bar
+        survey.roughness.beside = left / among if among > _AMONG else np.inf
         # What was seen before, and the entry alone: two looks at other steps.
-        sure = abs(e.value - expected) <= e.bar + bar and beyond_doubt(survey, e, entry.allowed)
-        if sure and not state_of(SEARCH, entry, e, FIRST, CONFIRMED):
+        alike = abs(e.value - expected) <= e.bar + bar
+        sure = alike and beyond_doubt(survey, e, entry.allowed)
+        look = HASTY if self.hasty else SEARCH
+        if sure and not state_of(look, entry, e, FIRST, CONFIRMED):
             entry.record(e)
             findings.state[i] = FAIL
+        elif self.hasty:
+            # What is left by a chance of digits leads to another entry the next time.
+            if alike or i in self._doubted:
+                self.calls_allowed = -1
+            self._doubted.add(i)
+            return NOTHING
         else:
             findings.state[i] = self.entries.examine(entry)
         if findings.state[i] == FAIL:
@@ -227,18 +249,13 @@ class Search:
         Its two ends and others at random are looked at, the one that is furthest off by two steps
         more, and asked all that may except it; and one beside it, which has to be right.
         """
-        places, findings, size = self._places, self.entries.findings, size_of(box)
-        rng = self.survey.rng("slices")
-        chosen = [0, size - 1, *(int(k) for k in rng.integers(size, size=_RANDOM))]
-        axis = next(k for k, ends in enumerate(box) if ends != self.balance.whole[k])
-        start = (box[axis][0] + 1) % self.balance.shape[axis]
-        beside = places.inside((*box[:axis], (start, start + 1), *box[axis + 1 :]), chosen[-1])
-        looks = {}
-        for i in [*(places.inside(box, k) for k in dict.fromkeys(chosen)), beside]:
+        places, findings, looks = self._places, self.entries.findings, {}
+        *chosen, beside = places.of_slice(box)
+        for i in (*chosen, beside):
             looks[i] = places.look(i)
             if places.seems_wrong(i, looks[i]) == (i == beside):
                 return False
-        i = max(looks.keys() - {beside}, key=lambda i: abs(looks[i].value))
+        i = max(chosen, key=lambda i: abs(looks[i].value))
         self._looked_at(i, looks[i].value, looks[i].bar)
         if findings.state[i] != FAIL:
             return False
@@ -252,19 +269,24 @@ class Search:
         """Tell whether entries of a box are wrong in a block, which then is named."""
         size = size_of(box)
         rng = self.survey.rng("blocks")
-        sample = {self._places.inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
-        wrong = [i for i in sorted(sample) if self._places.is_wrong(i)]
+        places, findings = self._places, self.entries.findings
+        sample = {places.inside(box, int(rng.integers(size))) for _ in range(SAMPLE)}
+        looks = {i: places.look(i) for i in sorted(sample)}
+        wrong = [i for i, look in looks.items() if places.seems_wrong(i, look)]
         if len(wrong) < min(least, len(sample)):
             return False
         i = wrong[int(rng.integers(len(wrong)))]
+        if self.hasty:
+            self._looked_at(i, looks[i].value, looks[i].bar)
+            if findings.state[i] != FAIL:
+                return False
         place = tuple(int(k) for k in np.unravel_index(i, self.balance.shape))
-        block = tuple(self._places.extent(place, axis) for axis in range(len(place)))
-        places = self._places
+        block = tuple(places.extent(place, axis) for axis in range(len(place)))
         others = {places.inside(block, int(rng.integers(size_of(block)))) for _ in range(SAMPLE)}
         # Smaller ones come about by chance where a third of the entries are wrong.
         dense = size_of(block) > SAMPLE and sum(map(places.is_wrong, others)) > 0.7 * len(others)
-        findings = self.entries.findings
-        findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
+        if not self.hasty:
+            findings.state[i] = self.entries.examine(Entry(self.survey, findings, i))
         part = size_of(block) < _PART * size_of(self.balance.whole)
         if findings.state[i] == FAIL and dense and part:
             self._last = self.survey.scalar.nfev

@@ -6,6 +6,7 @@ and alone. Where such entries explain what two directions through all of them sh
 directions are needed. Where they do not, one of them is looked at once more, or nothing is said.
 """
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from .._lines.evidence import DOUBT, confirmed, suspicious
 from .._lines.findings import FAIL, OPEN
 from .._lines.judgement import CONFIRMED, FIRST, SEARCH, TRACED, Flagged, excepted, state_of
 from .._lines.measured import Measured, Measurements
+from .._lines.roughness import Roughness
 from .._lines.survey import Survey
 from .._lines.units import Line
 from .._numerics.rungs import NOISE
@@ -28,9 +30,6 @@ _PART = 0.5
 #: Calls in vain after which a search gives up of which nothing is borne out by a second look yet:
 #: twenty times four find one of a million, and sixteen ask whether errors are everywhere.
 _IN_VAIN = 100
-#: Of the budget so many calls are kept for a second look at an entry, where others are not found:
-#: six, and what the last step of a search may cost.
-_KEPT = 40
 
 
 def in_part(survey: Survey, line: Line, whole: float) -> bool:
@@ -78,7 +77,8 @@ class Tracing(Settling):
         survey, found = self.survey, self.findings
         if survey.precision.designs:  # which see no single entry of many
             return []
-        sigma, remarks = survey.sigma, len(found.remarks)
+        sigma, rng, remarks = survey.sigma, survey.rng, len(found.remarks)
+        survey.rng = copy.deepcopy(rng)  # so that nothing that follows depends on what is drawn
         self.looks = Measurements(survey, line[1])
         survey.sigma = self.looks.noise([])
         settled: list[Measured] = []
@@ -88,7 +88,7 @@ class Tracing(Settling):
         except BudgetSpent:
             settled = []
         if not settled:
-            survey.sigma = sigma
+            survey.sigma, survey.rng, survey.roughness = sigma, rng, Roughness()
             del found.remarks[remarks:]
             for i in self.singles:
                 found.state[i] = OPEN
@@ -99,7 +99,8 @@ class Tracing(Settling):
         """Tell whether the claim is off along a line, and may be so in a part of the entries."""
         survey, (weights, rungs) = self.survey, line
         along = self.looks.measured(*line)
-        if not _flagged(along):
+        # Less than what matters in an ordinary entry: it is passed, whatever it comes from.
+        if not _flagged(along) or abs(along.e.value) <= survey.rtol * survey.typical:
             return False
         claimed = survey.claimed_along(weights)
         scale = claimed or along.scale
@@ -120,7 +121,7 @@ class Tracing(Settling):
             root, *left = sorted(map(self._explained, left), key=_flagged, reverse=True)
             if _flagged(root):
                 known = len(self.singles) + len(self.blocks)
-                search = self._search(root, _IN_VAIN, _KEPT)
+                search = self._search(root, _IN_VAIN, hasty=True)
                 self.findings.remarks += untraced(self.survey, root, search.left)
                 if self.everywhere:
                     return [root]
