@@ -279,3 +279,25 @@ def test_results_that_are_rounding():
     assert found.finding == "its results are no larger than the rounding of its arguments"
     (found,) = watched(lambda: Above.apply(x, 1e9))
     assert found.verdict is Verdict.FAIL
+
+
+@pytest.mark.library("torch")
+def test_more_kinds_than_are_kept():
+    """Of a rule with very many kinds of calls the report says how many were left out, and why."""
+    import torch
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, ct):
+            return ct * 2
+
+    with gradproof.watch(only=["test_more_kinds"]) as rules:
+        for size in range(1, 67):
+            Double.apply(torch.ones(size))
+    report = rules.verify(seconds=20)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "2 of 66 kinds of calls not verified: 64 came before them" in str(report)

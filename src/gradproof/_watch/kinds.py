@@ -9,6 +9,8 @@ import numpy as np
 
 from .._backends.recorded import Call, Described, code_of
 
+#: Kinds of one rule that are kept: those that follow are counted, and named as not verified.
+MOST = 64
 #: Arrays of so many numbers, or fewer, are looked at for ties.
 _FEW = 4096
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from .._backends.recorded import Call, Rule, Take
 from .._backends.registry import recorder_of
-from .kinds import Kind, character, key_of
+from .kinds import MOST, Kind, character, key_of
 
-#: Calls of a kind whose values are looked at for a second one of another character, and kinds of
-#: one rule that are kept: those that follow are counted, and named as not verified.
-_LOOKS, _KINDS = 16, 64
+#: Calls of a kind whose values are looked at for a second one of another character.
+_LOOKS = 16
 #: Keys of calls that are only counted: a rate that falls with each step makes a new one.
 _SHORT = 4096
 
@@ -82,7 +81,7 @@ class Records:
             self.calls[call.rule] += 1
             kind = self.kinds.get(key)
             if kind is None:
-                if sum(known.call.rule == call.rule for known in self.kinds.values()) >= _KINDS:
+                if sum(known.call.rule == call.rule for known in self.kinds.values()) >= MOST:
                     self.more[call.rule] += 1
                     return None
                 kind = self.kinds[key] = Kind(call, self._caller())

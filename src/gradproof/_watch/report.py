@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .._report.verdicts import Verdict, WrongDerivative
+from .kinds import MOST
 from .verify import Outcome
 
 _GRAVITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -256,7 +257,8 @@ def _why(rule: WatchedRule) -> list[str]:
         why.append(f"({worst.kind}): {short}")
     unseen = rule.kinds - len(rule.outcomes)
     if unseen:
-        why.append(f"{unseen} of {rule.kinds} kinds of calls not verified: the time was up")
+        cause = f"{MOST} came before them" if rule.kinds > MOST else "the time was up"
+        why.append(f"{unseen} of {rule.kinds} kinds of calls not verified: {cause}")
     return why
 
 
