@@ -39,6 +39,11 @@ class Plugin:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config, self._options = config, config.option
+        for name in ("seconds", "total", "memory"):
+            value = getattr(self._options, f"gradproof_{name}")
+            if value < 0 or (value == 0 and name != "memory"):
+                msg = f"--gradproof-{name} {value:g}: expected a number above 0."
+                raise pytest.UsageError(msg)
         self._watch: Watch | None = None
         self._found: WatchReport | None = None
         self._checks, self._calls = 0, 0

@@ -1,7 +1,7 @@
 """What was found by people who tried to break the watch."""
 
-import contextlib
 import importlib
+import subprocess
 import sys
 import textwrap
 
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import gradproof
+from gradproof._backends.recorded import Rule
+from gradproof._watch.own import Own
 from gradproof._watch.sources import fingerprint
 
 MODULES = {
@@ -367,22 +369,18 @@ def test_static_by_name():
 
 
 @pytest.mark.library("jax")
-def test_callback_that_raises():
-    """The user's own callback that raises ends no watch halfway."""
+def test_callback_that_raises(monkeypatch):
+    """The user's own callback that raises, when it is waited for, ends no watch halfway."""
     import jax
 
     rule, x = square_of_jax()
     before = jax.custom_vjp.__call__
 
-    def raising(_):
+    def raising():
         raise ValueError
 
-    def run():
-        program = jax.jit(lambda x: (jax.debug.callback(raising, x), rule(x))[1])
-        with contextlib.suppress(Exception):
-            jax.block_until_ready(program(x))
-
-    assert seen(run)["square"][0] == "pass"
+    monkeypatch.setattr(jax, "effects_barrier", raising)
+    assert seen(lambda: rule(x))["square"][0] == "pass"
     assert jax.custom_vjp.__call__ is before
 
 
@@ -396,3 +394,41 @@ def test_without_jit():
         rule(x)
     with jax.disable_jit(), np.errstate(all="raise"):
         assert rules.verify().ok
+
+
+@pytest.mark.once
+def test_linked_folder(tmp_path):
+    """A rule of the project is one also where its folder was reached by a link."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    (real / "rule.py").touch()
+
+    def rule_in(folder):
+        return Rule("rule.f", "jax.custom_vjp", str(folder / "rule.py"), 1, "jax")
+
+    for root in (real, link):
+        assert Own(root)(rule_in(real))
+        assert Own(root)(rule_in(link))
+    assert not Own(real)(rule_in(tmp_path))
+
+
+@pytest.mark.once
+def test_project_below_the_environment(tmp_path, monkeypatch):
+    """A project that is below the folder of Python itself, as /usr/src is, is watched."""
+    rule = Rule("rule.f", "jax.custom_vjp", str(tmp_path / "project" / "rule.py"), 1, "jax")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert Own(tmp_path / "project")(rule)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "project"))
+    assert not Own(tmp_path)(rule)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("option", ["seconds", "total"])
+def test_no_time(tmp_path, option):
+    """Without any time nothing would be verified, and the run would pass."""
+    (tmp_path / "test_it.py").write_text("def test(): pass")
+    command = [sys.executable, "-m", "pytest", "--gradproof", f"--gradproof-{option}", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"--gradproof-{option} 0: expected a number above 0" in done.stderr

@@ -45,14 +45,12 @@ class Own:
     def _is_own(self, rule: Rule) -> bool:
         if rule.name.partition(".")[0] in self._packages:
             return True
-        path = Path(rule.file)
-        if not rule.file or not path.is_relative_to(self.root):
+        if not rule.file or rule.file.startswith("<") or "ipykernel" in rule.file:
             # What has no file was written at a prompt, or in a notebook.
-            return rule.file.startswith("<") or "ipykernel" in rule.file
-        inside = path.relative_to(self.root).parts
-        environment = Path(sys.prefix)
-        foreign = environment != self.root and path.is_relative_to(environment)
-        return not foreign and not any(name in _INSTALLED for name in inside)
+            return bool(rule.file)
+        path = Path(rule.file)
+        # A folder may have been reached by a link, which the other path does not name.
+        return _is_below(path, self.root) or _is_below(path.resolve(), self.root.resolve())
 
     @cached_property
     def _packages(self) -> frozenset[str]:
@@ -68,6 +66,17 @@ class Own:
             return frozenset()
         first = {file.parts[0] for file in files if file.suffix == ".py"}
         return frozenset(name.removesuffix(".py") for name in first)
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    """Tell whether a file is in a folder, but in no environment with packages that is in it."""
+    if not path.is_relative_to(root):
+        return False
+    environment = Path(sys.prefix)
+    # A system's own Python may be above the project: /usr, and /usr/src/project.
+    is_inside = environment != root and environment.is_relative_to(root)
+    foreign = is_inside and path.is_relative_to(environment)
+    return not foreign and not any(name in _INSTALLED for name in path.relative_to(root).parts)
 
 
 def _matches(name: str, pattern: str) -> bool:
