@@ -301,3 +301,27 @@ def test_more_kinds_than_are_kept():
     report = rules.verify(seconds=20)
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "2 of 66 kinds of calls not verified: 64 came before them" in str(report)
+
+
+@pytest.mark.library("torch")
+def test_nothing_to_move():
+    """A call without floating numbers says nothing of a rule that has other calls."""
+    import torch
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, ct):
+            return ct * 2
+
+    with gradproof.watch(only=["test_nothing_to_move"]) as rules:
+        Double.apply(torch.arange(3))
+    assert rules.verify().verdict is Verdict.INCONCLUSIVE
+    assert "(int64[3]): nothing to move" in str(rules.verify())
+    with gradproof.watch(only=["test_nothing_to_move"]) as rules:
+        Double.apply(torch.arange(3))
+        Double.apply(torch.rand(3))
+    assert rules.verify(seconds=20).verdict is Verdict.PASS

@@ -48,7 +48,11 @@ class WatchedRule:
     @property
     def verdict(self) -> Verdict | None:
         """The worst of all kinds; None where none was verified."""
-        verdicts = [outcome.verdict for outcome in self.outcomes]
+        # A call without anything to differentiate by says nothing of a rule that has others.
+        every = self.outcomes
+        verdicts = [one.verdict for one in every if not one.nothing] or [
+            one.verdict for one in every
+        ]
         worst = next((one for one in _GRAVITY if one in verdicts), None)
         # A pass is said of all kinds, or not at all.
         unseen = self.kinds > len(self.outcomes)
@@ -57,7 +61,7 @@ class WatchedRule:
     @property
     def worst(self) -> Outcome | None:
         """The outcome that decides; None where none was verified."""
-        found = sorted(self.outcomes, key=lambda outcome: _GRAVITY.index(outcome.verdict))
+        found = sorted(self.outcomes, key=lambda one: (one.nothing, _GRAVITY.index(one.verdict)))
         return found[0] if found else None
 
     @property

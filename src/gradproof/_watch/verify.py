@@ -46,6 +46,8 @@ class Outcome:
         Whether it is known from an earlier run.
     cut : float
         The time that was up before there was a verdict, in seconds; 0 if there is one.
+    nothing : bool
+        Whether there was nothing to differentiate by.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Outcome:
     snippet: str = ""
     cached: bool = False
     cut: float = 0.0
+    nothing: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers and text: for JSON."""
@@ -88,7 +91,7 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
     start = time.perf_counter()
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
     finding, found, notes, cut = "", list[Checked](), list[str](), 0.0
-    verdict, text, snippet = Verdict.INCONCLUSIVE, "", ""
+    verdict, text, snippet, nothing = Verdict.INCONCLUSIVE, "", "", False
     try:
         with _undisturbed(), recorder.undisturbed(call):
             for at, values in enumerate(kind.taken or [drawn(kind, recorder)]):
@@ -97,7 +100,7 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
                     verdict, finding = Verdict.PASS, "arrays without entries: nothing to check"
                     break
                 if not prepared.primals:
-                    finding = "nothing to differentiate by: " + "; ".join(prepared.notes)
+                    nothing, finding = True, "; ".join(("nothing to move", *prepared.notes))
                     break
                 left = max(seconds - (time.perf_counter() - start), seconds / 4)
                 found.append(checked(prepared, left, at))
@@ -121,7 +124,9 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
         notes.append(f"values drawn at random ({kind.drawn or 'they could not be recorded'})")
     took = time.perf_counter() - start
     said = str(kind), kind.caller, kind.calls
-    return Outcome(*said, verdict, finding, text, tuple(notes), took, snippet, cut=cut)
+    return Outcome(
+        *said, verdict, finding, text, tuple(notes), took, snippet, cut=cut, nothing=nothing
+    )
 
 
 @contextmanager
