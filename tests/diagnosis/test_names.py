@@ -562,3 +562,14 @@ def test_one_number_with_few_digits():
 
 def test_one_round_number_is_no_precision():
     assert "precision" not in kinds(field([1.5], [1.5 * (1 + 2.0**-12)]))
+
+
+def test_the_same_factor_of_several_arguments_is_said_once():
+    blurred = replace(field(3.7 * M, M, "m"), bar=np.full(64, 3e-7))
+    found = said(field(3.7 * G, G, "w"), blurred)
+    assert len(found) == 1
+    assert "`w`, `m` is 3.7" in found[0].text
+
+
+def test_factors_that_differ_are_said_each():
+    assert len(said(field(3.7 * G, G, "w"), field(3.71 * M, M, "m"))) == 2

@@ -130,8 +130,9 @@ def named(
     every = len(predicted) == len(wrong)
     if every and evidence.consistent(predicted, found.blurred) is False:
         # Each explains its own entries; together they do not explain the sums of all.
-        found.located.clear()
-        if len(wrong) > 1:
+        if found.located:  # more is wrong there than what was measured
+            found.located.clear()
+        elif len(wrong) > 1:
             found.named.clear()
     return found
 
@@ -152,7 +153,9 @@ def crossed(evidence: Evidence, found: Found, across: set[int]) -> bool:
             continue
         if own.digits().sum() >= ENOUGH * (_CROSSED if own.rough else 1):
             continue
-        if name is not None and (name.predicted is None or name.inside is not None):
+        if name is not None and (
+            name.predicted is None or (name.inside is not None and not own.rough)
+        ):
             continue
         across.add(k)
         if asked(Case(evidence, k, frozenset()), np.ones(own.shape, dtype=bool)) is not None:
@@ -194,9 +197,35 @@ def _first(case: Case, catalogue: tuple[Hypotheses, ...]) -> Named | None:
     return None
 
 
+def _joined(evidence: Evidence, found: Found) -> None:
+    """Let fields that are off by the same factor say it in the words of the sharpest."""
+    plain = {
+        k: one
+        for k, one in found.named.items()
+        if one.kind in (Kind.SIGN, Kind.FACTOR) and one.inside is None and one.value is not None
+    }
+    blur = {k: one.uncertainty or 0.0 for k, one in plain.items()}
+    leaders: list[int] = []
+    # Of single numbers nothing is "in every entry": they follow.
+    for k in sorted(plain, key=lambda k: (evidence.fields[k].claimed.size == 1, blur[k])):
+        one = plain[k]
+        for leader in leaders:
+            other = plain[leader]
+            assert one.value is not None
+            assert other.value is not None
+            apart = abs(one.value - other.value)
+            if one.kind == other.kind and apart <= blur[k] + blur[leader] + 1e-9 * abs(one.value):
+                text, number, sharp = other.text, other.value, other.uncertainty
+                found.named[k] = replace(one, text=text, value=number, uncertainty=sharp)
+                break
+        else:
+            leaders.append(k)
+
+
 @np.errstate(all="ignore")  # of numbers near the largest and the smallest ones
 def diagnoses(evidence: Evidence, found: Found) -> tuple[Diagnosis, ...]:
     """Return what is said, fields with one mistake together; what explains most comes first."""
+    _joined(evidence, found)
     groups: dict[tuple[object, ...], list[int]] = {}
     for k, one in found.named.items():
         groups.setdefault(

@@ -165,12 +165,12 @@ class Field:
             return False
         # Bars are made of few values, and some are short: of ten one may be off by twice its own.
         over, twice = int((off > 1).sum()), int((off > 2).sum())
-        if off.size >= _FEW:
+        if off.size > 1:
             # Where the claim is off by a thousand bars, what is within five of them is no chance.
             claim = self.misfit(self.at)
             claim = claim if among is None else claim[among]
             if np.median(claim) > _FAR:
-                return bool(over <= off.size // 3 and twice <= 1 + off.size // 10)
+                return bool(over <= 1 + off.size // 4 and twice <= (off.size + 6) // 10)
         return bool(over <= off.size // 10 + (off.size >= _FEW) and twice <= off.size // _MANY)
 
     def digits(self, among: np.ndarray | None = None) -> np.ndarray:
