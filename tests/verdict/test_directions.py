@@ -174,6 +174,30 @@ class TestSearch:
         ][:1]
         assert not any("not traced" in remark for remark in report.remarks)
 
+    @pytest.mark.parametrize("where", ["[0][5, :]", "[1]", "[0][3, 7]"])
+    def test_several_leaves(self, where):
+        """Which leaf it is comes before where it is in the leaf."""
+
+        def func(x):
+            w, b = x
+            return np.tanh(w).sum() + (b**3).sum() + (w[0] * b).sum()
+
+        def grad(x):
+            w, b = x
+            by_w, by_b = 1 - np.tanh(w) ** 2, 3 * b * b + w[0]
+            by_w[0] += b
+            wrong, at = {
+                "[0][5, :]": (by_w, 5), "[1]": (by_b, slice(None)), "[0][3, 7]": (by_w, (3, 7)),
+            }[where]  # fmt: skip
+            wrong[at] *= -1
+            return by_w, by_b
+
+        x0 = (point(6000).reshape(60, 100) - 1, point(100, 1))
+        report = verify_grad(func, grad, x0, seed=0)
+        assert report.verdict is Verdict.FAIL
+        assert f"x{where}" in str(report).splitlines()[0], str(report)
+        assert report.nfev <= 70, str(report)
+
     def test_half_a_row_is_no_row(self):
         report = verify_grad(cube, spoilt(np.s_[7, :50], 0.0), point(6000).reshape(60, 100))
         assert "[7, :]" not in report.reason, str(report)

@@ -87,10 +87,10 @@ class Places:
         size, rng = size_of(box), self.survey.rng("slices")
         chosen = [0, size - 1, *(int(k) for k in rng.integers(size, size=_RANDOM))]
         axis = next(k for k, ends in enumerate(box) if ends != self.balance.whole[k])
-        start = (box[axis][0] + 1) % self.balance.shape[axis]
+        start = box[axis][1] % self.balance.shape[axis]
         beside = (*box[:axis], (start, start + 1), *box[axis + 1 :])
         entries = dict.fromkeys(self.inside(box, k) for k in chosen)
-        return [*entries, self.inside(beside, chosen[-1])]
+        return [*entries, self.inside(beside, chosen[-1] % size_of(beside))]
 
     def flat(self, place: list[int]) -> int:
         return int(np.ravel_multi_index(place, self.balance.shape))

@@ -22,7 +22,7 @@ from .._numerics.extrapolation import NOTHING, Estimate
 from .._numerics.rungs import NOISE
 from .._report.places import Box
 from .balance import Balance, one_of, size_of
-from .decoding import Node, decoded
+from .decoding import Node, decoded, in_leaf
 from .places import Places
 from .suspects import Entries
 
@@ -131,6 +131,8 @@ class Search:
                 self.left.append(node)
             return []
         box = decoded(self.balance, node)
+        if box is None and (leaf := in_leaf(self.balance, node)) is not None:
+            return [] if self._is_slice(leaf) else [Node(leaf, node.error, node.spread)]
         if box is not None and size_of(box) == 1:
             part = Node(box, node.error, node.spread, found_in=node.box)
             if self._named(part):
