@@ -135,6 +135,11 @@ def pytest_addoption(parser: Any) -> None:
 def pytest_configure(config: Any) -> None:
     """Load the plugin if it is asked for."""
     options = config.option
+    if options.gradproof_strict and not options.gradproof:
+        import pytest
+
+        msg = "--gradproof-strict without --gradproof; expected both: it is about watched rules."
+        raise pytest.UsageError(msg)
     if options.gradproof or options.gradproof_report or options.gradproof_seed is not None:
         _load(config)
 

@@ -55,7 +55,8 @@ class Plugin:
         LISTENERS.append(self._heard)
         # With workers, the process that starts them runs no test.
         starts_workers = bool(getattr(self._options, "tx", None)) and not _is_worker(config)
-        if self._options.gradproof and not starts_workers:
+        runs_tests = not (starts_workers or self._options.collectonly)
+        if self._options.gradproof and runs_tests:
             self._watch = self._watching(config)
             self._watch.__enter__()
 

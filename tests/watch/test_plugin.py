@@ -222,6 +222,12 @@ def test_pages_of_rules(project, tmp_path):
     assert "# the report as a page: " in text
 
 
+def test_strict_alone(project):
+    code, text = project("--gradproof-strict", tests=CHECKS)
+    assert code == 4
+    assert "expected both" in text
+
+
 def test_seed(project):
     _, text = project("--gradproof-seed", "7", "-s", "-k", "seed", tests=CHECKS)
     assert text.count("seed 7") == 2

@@ -330,3 +330,23 @@ def test_shard_map():
     (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     assert rule.verdict == "fail"
     assert any("drawn" in note for note in rule.outcomes[0].notes)
+
+
+def test_not_transformed():
+    """A rule that is called without jit, and cannot be under it, is not called wrong for that."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_vjp
+    def rule(x, twice):
+        return x * 2 if twice else x
+
+    rule.defvjp(
+        lambda x, twice: (rule(x, twice), twice),
+        lambda twice, ct: (2 * ct if twice else ct, None),
+    )
+    with gradproof.watch(HERE) as watched:
+        rule(jnp.ones(3), True)
+    (one,) = [one for one in watched.verify(seconds=60).rules if one.calls]
+    assert one.verdict == "inconclusive"
+    assert "right as it was called" in one.outcomes[0].finding

@@ -16,6 +16,9 @@ from .consistency import linear_in_cotangent, linear_in_tangent, same_vjp, trans
 from .cotangents import of_positive
 from .memory import of_cotangent, of_inputs
 
+#: The check that a rule works under jit and vmap at all.
+TRANSFORMED = "transformed"
+
 
 class Modes:
     """
@@ -117,7 +120,7 @@ class Modes:
         except Exception as err:
             # The first line says what is wrong; those after it where a tracer was made, here.
             text = f"the vjp fails under a transformation: {of_error(err, 250)}"
-            return [Check(f"{self._label}transformed", Verdict.FAIL, text)]
+            return [Check(f"{self._label}{TRANSFORMED}", Verdict.FAIL, text)]
         return [
             same_vjp(
                 claim,
