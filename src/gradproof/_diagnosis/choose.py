@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._report.diagnoses import Diagnosis, Kind, WrongPlace
-from . import arranged, elementwise, parts, plain, reduced, terms
+from . import arranged, elementwise, parts, plain, reduced, symmetry, terms
 from .asked import asked
 from .evidence import Case, Evidence
 from .fields import Field, called
@@ -31,7 +31,7 @@ CATALOGUE: tuple[Hypotheses, ...] = (
     arranged.halves,
     reduced.of_cotangent,
     reduced.constant_along,
-    parts.asymmetric,
+    symmetry.asymmetric,
     parts.few_entries,
     parts.conditional,
     parts.entries,

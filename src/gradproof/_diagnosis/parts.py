@@ -107,16 +107,16 @@ def entries(case: Case) -> Iterator[Named]:
     inside[own.where[own.wrong]] = True
     inside = inside.reshape(own.shape)
     words = listed_entries(own, np.transpose([axis[own.wrong] for axis in own.index]))
-    condition = _filled(own) or f"in {count} of {own.claimed.size} entries ({words})"
+    listed = f"in {count} of {own.claimed.size} entries ({words})"
+    condition = _filled(own) or listed
     one = Condition(condition, inside, place=True)
     for named in _off_by(case, one):
         named = replace(named, kind=named.also[0], also=(), least=_least(own, named.value))
         if not (named.value and holds(case, named)):
             continue
-        hidden = _hides(own, named.value) and not condition.startswith("[")
         # Those that were not measured may be off by the same.
-        if hidden or not all_seen(case, own.claimed - own.claimed / named.value):
-            named = replace(named, condition=f"in at least {condition.removeprefix('in ')}")
+        if _hides(own, named.value) or not all_seen(case, own.claimed - own.claimed / named.value):
+            named = replace(named, condition=f"in at least {listed.removeprefix('in ')}")
         yield named
 
 
@@ -183,6 +183,10 @@ def _differ(one: Named, other: Named) -> np.ndarray:
 
 def _told_apart(case: Case, good: list[Named], plain: list[str]) -> Iterator[Named]:
     """Yield the one of several conditions that a sum of where they differ speaks for."""
+    if case.own.whole and good:
+        # What conditions differ in was measured, and is hidden by its bars: the plainest is said.
+        some = [one for one in good if case.own.claimed[_differ(good[0], one)].any()]
+        good = [min([good[0], *some], key=lambda one: plain.index(one.condition))]
     for _ in range(_ASKED if not case.own.whole else 0):
         differ = [_differ(good[0], one) for one in good]
         others = [one for one, differs in zip(good, differ, strict=True) if differs.any()]
@@ -237,32 +241,6 @@ def _off_by(case: Case, one: Condition) -> Iterator[Named]:
         base, text=text, predicted=predicted, fitted=0 if words else 1, value=value,
         uncertainty=uncertainty, also=(Kind.FACTOR,),
     )  # fmt: skip
-
-
-def asymmetric(case: Case) -> Iterator[Named]:
-    """Yield names: a Hessian is not symmetric; of two entries that should be equal one is wrong."""
-    own = case.own
-    if not own.symmetric:
-        return
-    half = own.claimed.ndim // 2
-    mirrored = np.transpose(own.claimed, (*range(half, 2 * half), *range(half)))
-    size = np.maximum(np.abs(own.claimed), np.abs(mirrored))
-    apart = np.abs(own.claimed - mirrored) > own.slack * (size + np.max(size, initial=0.0))
-    if not apart.any() or (own.wrong & ~own.taken(apart)).any():
-        return
-    wrong = own.wrong & own.taken(apart)
-    if not own.fits(own.taken(mirrored), wrong):
-        return
-    count = int(apart.sum()) // 2
-    places = np.transpose([axis[wrong] for axis in own.index])
-    pairs = "pair" if count == 1 else "pairs"
-    text = (
-        f"is not symmetric, in {count} {pairs} of entries: wrong is {listed_entries(own, places)}"
-    )
-    predicted = own.claimed.copy()
-    if own.where.size == own.claimed.size:
-        predicted.reshape(-1)[own.where[wrong]] = mirrored.reshape(-1)[own.where[wrong]]
-        yield Named(Kind.ASYMMETRIC, text, predicted, least=2.0)
 
 
 def subset(case: Case) -> Iterator[Named]:

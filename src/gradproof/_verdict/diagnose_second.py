@@ -26,8 +26,10 @@ from .options import Options
 #: claimed Hessian is formed; and those that are looked at in both of its axes, at least.
 _LEAST, _LONG, _FEW = 40, 64, 4
 #: With two steps of this power of machine epsilon and a half of it, rounding of second differences,
-#: eps / h**2, and what bends func further, h**2, leave half of the digits.
-_POWER = 0.22
+#: eps / h**2, and what is left of bends, h**4, are about equal: 1e-10 and 1e-4 of func.
+_POWER = 0.15
+#: What two steps differ in is the error of the finer one, thrice; theirs together is of h**4.
+_LEFT = 0.25
 
 
 def diagnosed(
@@ -114,7 +116,7 @@ def _measured(values: SlopeValues, chosen: np.ndarray) -> tuple[np.ndarray, np.n
         found.append(hessian / h**2 / np.outer(move, move))
     coarse, fine = found
     noise = NOISE * 4 * values.rounding / h**2 / np.outer(move, move)
-    return fine + (fine - coarse) / 3, np.abs(fine - coarse) + noise
+    return fine + (fine - coarse) / 3, _LEFT * np.abs(fine - coarse) + noise
 
 
 def _fields(
