@@ -325,3 +325,21 @@ def test_nothing_to_move():
         Double.apply(torch.arange(3))
         Double.apply(torch.rand(3))
     assert rules.verify(seconds=20).verdict is Verdict.PASS
+
+
+@pytest.mark.library("torch")
+def test_results_that_are_zero():
+    """A rule fails where it returns zeros, too."""
+    import torch
+
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return torch.sin(x)
+
+        @staticmethod
+        def backward(ctx, ct):
+            return 2 * ct
+
+    (found,) = watched(lambda: Sine.apply(torch.zeros(3)))
+    assert found.verdict is Verdict.FAIL

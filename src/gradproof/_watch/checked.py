@@ -108,7 +108,7 @@ def checked(prepared: Prepared, seconds: float, at: int) -> Checked:
     if failed and all(check.name.endswith(TRANSFORMED) for check in failed):
         # The program may call it without: by a flag of Python, or with a callback inside.
         return replace(plain, doubt=f"right as it was called; {failed[0].text}")
-    if _are_rounding(prepared):
+    if {check.name for check in failed} <= {"vjp", "jvp"} and _are_rounding(prepared):
         return replace(plain, doubt="its results are no larger than the rounding of its arguments")
     matrices = Symmetric(prepared.func, prepared.primals)
     if not matrices.places:
@@ -128,7 +128,8 @@ def _are_rounding(prepared: Prepared) -> bool:
     """Tell whether the results of a rule are what rounding leaves of sums that cancel."""
     returned, _ = _largest(prepared.func(*prepared.primals))
     given, eps = _largest(prepared.primals)
-    return returned <= _CANCELLED * eps * given
+    # What is zero may be so for any reason.
+    return 0 < returned <= _CANCELLED * eps * given
 
 
 def _largest(tree: Any) -> tuple[float, float]:
