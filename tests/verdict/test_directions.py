@@ -147,6 +147,25 @@ class TestSearch:
         assert report.nfev <= 40 + 20 * count
         assert not any("not traced" in remark for remark in report.remarks)
 
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_several_that_an_inexact_func_may_excuse(self, seed):
+        """Once one of them is sure the others are asked all that may excuse them."""
+        rng = np.random.default_rng(seed)
+        matrix, x0 = rng.normal(size=(20, 86)) / 9, rng.normal(size=1376)
+        where = rng.choice(1376, 10, replace=False)
+
+        def func(x):
+            return (np.tanh(matrix @ x.reshape(86, 16)) ** 2).sum()
+
+        def grad(x):
+            t = np.tanh(matrix @ x.reshape(86, 16))
+            g = (matrix.T @ (2 * t * (1 - t * t))).reshape(-1)
+            g[where] *= 1.01
+            return g
+
+        report = verify_grad(func, grad, x0, seed=seed)
+        assert named(report) == set(where.tolist()), str(report)
+
     @pytest.mark.parametrize(
         ("where", "name"),
         [

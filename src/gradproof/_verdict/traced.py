@@ -24,6 +24,7 @@ from .._numerics.rungs import NOISE
 from .aligned import LOCAL
 from .along import Settling, untraced
 from .balance import Balance
+from .search import CALLS_ALLOWED
 
 #: An error of the whole beyond this is said at once; a smaller one may be that of a part.
 _PART = 0.5
@@ -116,31 +117,36 @@ class Tracing(Settling):
     def _traced(self, line: Line) -> list[Measured]:
         """Search along a random direction, then along the claim, until both are explained."""
         self.short = self.looks.random(short=True)
-        left, done = [self.short, self.looks.measured(*line)], list[Measured]()
+        left, done, hasty = [self.short, self.looks.measured(*line)], list[Measured](), True
         while left:
-            root, *left = sorted(map(self._explained, left), key=_flagged, reverse=True)
+            explained = [self._explained(one) for one in left]
+            k = max(range(len(left)), key=lambda k: _flagged(explained[k]))
+            root, measured = explained[k], left.pop(k)
             if _flagged(root):
                 known = len(self.singles) + len(self.blocks)
-                search = self._search(root, _IN_VAIN, hasty=True)
-                self.findings.remarks += untraced(self.survey, root, search.left)
+                search = self._search(root, _IN_VAIN if hasty else CALLS_ALLOWED, hasty=hasty)
                 if self.everywhere:
                     return [root]
+                if hasty and search.left and self._stands():
+                    left, hasty = [measured, *left], False  # what is left need not be seen twice
+                    continue
+                self.findings.remarks += untraced(self.survey, root, search.left)
                 if search.left or known == len(self.singles) + len(self.blocks):
                     left.append(root)
                     break
                 root = replace(root, e=replace(root.e, value=0.0))
             done.append(root)
         wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
-        if self.blocks or (wrong and len(wrong) == len(self.singles) and not left):
-            convicted = True
-        else:
-            convicted = bool(wrong) and self._stands(wrong)
-        if not convicted:
+        whole = bool(wrong) and len(wrong) == len(self.singles) and not left
+        if not (self.blocks or whole or not hasty or self._stands()):
             return []
         return [*done, *(replace(one, state=OPEN) for one in left)]
 
-    def _stands(self, wrong: list[int]) -> bool:
+    def _stands(self) -> bool:
         """Tell whether a look at the entry that is furthest off, at large steps, says the same."""
+        wrong = [i for i in self.singles if self.findings.state[i] == FAIL]
+        if not wrong:
+            return False
         i = max(wrong, key=lambda i: abs(self.singles[i].value))
         steps = self.survey.steps
         entry = Entry(
