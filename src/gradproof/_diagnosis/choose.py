@@ -9,7 +9,7 @@ from .._report.diagnoses import Diagnosis, Kind, WrongPlace
 from . import arranged, elementwise, parts, plain, reduced, symmetry, terms
 from .asked import asked
 from .evidence import Case, Evidence
-from .fields import Field, called
+from .fields import Field, called, is_rough
 from .named import ENOUGH, Named, holds, share_explained
 
 Hypotheses = Callable[[Case], Iterator[Named]]
@@ -149,12 +149,12 @@ def crossed(evidence: Evidence, found: Found, across: set[int]) -> bool:
         name = found.named.get(k)
         if own.whole or k in found.located:
             continue
-        if own.claimed.size <= _SMALL and not own.rough:  # all of it can be measured
+        if own.claimed.size <= _SMALL and not is_rough(own):  # all of it can be measured
             continue
-        if own.digits().sum() >= ENOUGH * (_CROSSED if own.rough else 1):
+        if own.digits().sum() >= ENOUGH * (_CROSSED if is_rough(own) else 1):
             continue
         if name is not None and (
-            name.predicted is None or (name.inside is not None and not own.rough)
+            name.predicted is None or (name.inside is not None and not is_rough(own))
         ):
             continue
         across.add(k)

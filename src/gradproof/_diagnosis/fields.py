@@ -108,11 +108,6 @@ class Field:
         """Whether every entry was measured, or every one that is off."""
         return self.complete or self.where.size >= self.claimed.size
 
-    @property
-    def rough(self) -> bool:
-        """Whether the claim is rounded so that sums do not tell if a single entry is wrong."""
-        return self.rounding > _ROUGH
-
     @cached_property
     def at(self) -> np.ndarray:
         """The claim of the entries that were measured."""
@@ -178,6 +173,11 @@ class Field:
         among = self.wrong if among is None else among
         off = np.nan_to_num(self.misfit(self.at)[among], nan=np.inf)
         return np.sort(np.clip(np.log10(np.maximum(off, 1.0)), 0.0, _DIGITS))
+
+
+def is_rough(own: Field) -> bool:
+    """Tell whether a claim is rounded so that sums do not tell if a single entry is wrong."""
+    return own.rounding > _ROUGH
 
 
 def _rms(numbers: np.ndarray) -> float:

@@ -50,6 +50,11 @@ class SlopeValues(Values):
         The direction, on the scale of x.
     settings : Settings
         How func is evaluated.
+
+    Attributes
+    ----------
+    rounding : float
+        What func's own values are rounded by.
     """
 
     cost = len(_STENCIL)
@@ -69,9 +74,9 @@ class SlopeValues(Values):
 
     def _look_at_steps(self) -> None:
         """Find the step, and the slope at x0; the values are then those slopes."""
-        self._rounding = self.output_eps * abs(float(self.at_x0[0]))
+        self.rounding = self.output_eps * abs(float(self.at_x0[0]))
         self._widest, self._own_eps = float(self.eps**0.2), self.output_eps
-        self._h = self._step(self._rounding * _NOISE)
+        self._h = self._step(self.rounding * _NOISE)
         if not np.isfinite(self.returned).all():  # which no symmetric stencil sees
             self.at_x0 = np.full_like(self.at_x0, np.nan)
         self.output_eps = self._blurred()
@@ -105,7 +110,7 @@ class SlopeValues(Values):
 
     def _blurred(self) -> float:
         """Return the rounding of func's values in a slope, relative to that at x0."""
-        slope, blur = abs(float(self.at_x0[0])), self._rounding * _NOISE / self._h
+        slope, blur = abs(float(self.at_x0[0])), self.rounding * _NOISE / self._h
         return blur / slope if slope and np.isfinite(blur) else self._own_eps
 
     def finer(self) -> "SlopeValues":
@@ -136,7 +141,7 @@ class SlopeValues(Values):
             # make them, does not hide a kink.
             sizes = np.abs(around).max(axis=1)
             largest = np.maximum(sizes[1:], sizes[:-1])
-            rounding = np.maximum(self._rounding, self._own_eps * largest)
+            rounding = np.maximum(self.rounding, self._own_eps * largest)
             clear = np.abs(curvature) > NOISE * rounding
             ratio = (curvature / shares[1:])[1:] / (curvature / shares[1:])[:-1]
         alike = (ratio > 1 / _KINK) & (ratio < _KINK)
@@ -145,11 +150,6 @@ class SlopeValues(Values):
     def of_func(self, displacements: Iterable[np.ndarray]) -> np.ndarray:
         """Return func's own values at x0 plus some displacements."""
         return np.array([float(value[0]) for value, _ in super().many(displacements)])
-
-    @property
-    def rounding(self) -> float:
-        """What func's own values are rounded by."""
-        return self._rounding
 
     @property
     def entrywise(self) -> bool:

@@ -9,11 +9,10 @@ import numpy as np
 
 from .._backends.typing import Array, Function
 from .._numerics.blocks import LONG
-from .._numerics.precision import Precision
 from .hints import of_exception
-from .leaves import is_floating
 from .numbers import host_dtype
 from .primals import Primals
+from .single import further_in_single, in_single
 
 
 def _with_one(
@@ -248,7 +247,7 @@ class Point(Primals):
     def widened(self) -> "Point | None":
         """Return this point with its numbers of half precision in single; None without any."""
         other = copy.copy(self)
-        other.arrays = [self._in_single(array) for array in self.arrays]
+        other.arrays = [in_single(self.backend, array) for array in self.arrays]
         if all(one is own for one, own in zip(other.arrays, self.arrays, strict=True)):
             return None
         other.given = other.arrays
@@ -258,25 +257,11 @@ class Point(Primals):
     def all_widened(self) -> "Point":
         """Return this point, in single precision already, with its further arrays there as well."""
         other = copy.copy(self)
-        other.arguments = tuple(map(self._further, self.arguments))
-        other._kwargs = {name: self._further(value) for name, value in self._kwargs.items()}
+        further = partial(further_in_single, self.backend, self.arrays)
+        other.arguments = tuple(map(further, self.arguments))
+        other._kwargs = {name: further(value) for name, value in self._kwargs.items()}
         other._held = other._make_held(self._called_by)
         return other
-
-    def _further(self, value: Any) -> Any:
-        """Return an argument in single precision, if it is an array of half precision."""
-        alike = bool(self.arrays) and type(value) is type(self.arrays[0])
-        return self._in_single(value) if alike and is_floating(value) else value
-
-    def _in_single(self, array: Array) -> Array:
-        """Return an array of half precision in single precision; any other as it is."""
-        if not Precision.of(float(self.backend.eps(array.dtype))).widens:
-            return array
-        dtype = "complex64" if "complex" in str(array.dtype) else "float32"
-        (numbers,) = self.backend.to_host([array])
-        return self.backend.from_host(
-            np.asarray(numbers, dtype=dtype), array, self.backend.dtype_named(dtype)
-        )
 
     @property
     def entrywise(self) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from .._diagnosis.choose import Found, crossed, named
 from .._diagnosis.conditions import between
 from .._diagnosis.evidence import Evidence, Sum
-from .._diagnosis.fields import Beside
+from .._diagnosis.fields import Beside, is_rough
 from .._diagnosis.named import Named
 from .by_output import of_outputs
 from .context import COTANGENT, beside_of, lengths
@@ -97,7 +97,7 @@ class Naming:
         """Whether what was measured of entries that have no name is too little for one."""
         alone = self.found.wrong - frozenset(self.found.named)
         fields = [self.evidence.fields[k] for k in alone]
-        return any(own.rough or own.digits().sum() < _TELLS for own in fields)
+        return any(is_rough(own) or own.digits().sum() < _TELLS for own in fields)
 
     def sample(self, entries: int) -> None:
         """Measure some entries of what may be wrong."""
@@ -131,7 +131,7 @@ class Naming:
                 for k in self.found.wrong
                 if k not in names
                 or names[k].vague
-                or (fields[k].rough and names[k].condition.startswith("where"))
+                or (is_rough(fields[k]) and names[k].condition.startswith("where"))
                 for i in between(fields[k])
             ]
             if not near or not all(map(self.probes.measure, near)):
