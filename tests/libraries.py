@@ -134,6 +134,12 @@ class Arrays:
         return np.asarray(array).astype(np.float64)
 
 
+def of_arrays() -> list[str]:
+    """Return the libraries of arrays that this run is about; others have functions alone."""
+    known = {kind.library for kind in KINDS}
+    return [library for library in REQUIRED if library in known]
+
+
 def all_arrays() -> list[Arrays]:
     """
     Return every kind and dtype of the libraries that this run is about.

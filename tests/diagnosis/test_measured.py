@@ -60,8 +60,10 @@ def test_a_result_whose_cotangent_is_left_out():
     assert "lacks what comes from func's second result" in report.finding
 
 
+@pytest.mark.library("torch")
 def test_further_arguments_are_taken_in_single_precision_with_x0():
-    torch = pytest.importorskip("torch")
+    import torch
+
     rng = np.random.default_rng(0)
     w, x, y = (
         torch.tensor(rng.normal(size=shape), dtype=torch.bfloat16)

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from tests import examples as claims
-from tests.libraries import REQUIRED, about
+from tests.libraries import about, of_arrays
 
 from gradproof import Verdict, __version__, verify_grad
 from gradproof.__main__ import main
@@ -154,7 +154,7 @@ class TestCheck:
         assert main([*RIGHT, f"--x0={x0}"]) == 0
         assert main(["check", "losses:loss", "losses:sign", f"--x0={x0}"]) == 1
 
-    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in REQUIRED])
+    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in of_arrays()])
     def test_jacobian(self, capsys, library):
         where = ["--x0=[1.5, -1.5]", "--backend", MODULES.get(library, library)]
         assert main(["check", "losses:values", "losses:jacobian", *where]) == 0
@@ -208,7 +208,7 @@ class TestCheck:
         assert "5 calls of func" in out
         assert "--budget=5" in out
 
-    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in REQUIRED])
+    @pytest.mark.parametrize("library", [about(name, name, name=name) for name in of_arrays()])
     @pytest.mark.parametrize("x0", ["--shape=2,2", "--x0=[[1, 2], [3, -1]]", "--x0=losses:table"])
     def test_libraries(self, capsys, library, x0):
         given = ["check", "losses:square", "losses:square_grad", x0, "--dtype=float32"]
@@ -420,7 +420,7 @@ class TestDemo:
             assert int(calls) < 1000
         assert f"{passed} right claims passed, {found} planted mistakes found." in out
         assert (f"{open_} verdicts in half precision are inconclusive." in out) == (open_ > 0)
-        for library in {"numpy", "jax", "torch"} & set(REQUIRED):
+        for library in {"numpy", "jax", "torch"} & set(of_arrays()):
             for dtype in LIBRARIES[library][0]:
                 assert sum(row[1:3] == [library, dtype] for row in rows) >= 5
         named = "softmax cross entropy, numpy, float64, last entry left at 0, fail, [4, 3], 1.1e+00"
