@@ -129,7 +129,7 @@ def seen(run, *, every=("test_broken",)):
     """Return verdicts and calls of the rules that a function calls, and what went wrong."""
     with gradproof.watch(only=every) as rules:
         run()
-    report = rules.verify()
+    report = rules.verify(seconds=60)
     assert not report.errors
     called = (rule for rule in report.rules if rule.calls)
     return {rule.name.rpartition(".")[2]: (str(rule.verdict), rule.calls) for rule in called}
@@ -273,7 +273,7 @@ def test_unseen_by_modes_and_subclasses():
     without = all_of_them()
     with gradproof.watch(only=["test_broken"]) as rules:
         assert all_of_them() == without
-    assert rules.verify().ok
+    assert rules.verify(seconds=60).ok
 
 
 @pytest.mark.library("torch")
@@ -393,7 +393,7 @@ def test_without_jit():
     with gradproof.watch(only=["test_broken"]) as rules:
         rule(x)
     with jax.disable_jit(), np.errstate(all="raise"):
-        assert rules.verify().ok
+        assert rules.verify(seconds=60).ok
 
 
 @pytest.mark.once

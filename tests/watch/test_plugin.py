@@ -40,6 +40,7 @@ def project(tmp_path):
         (tmp_path / "test_it.py").write_text(textwrap.dedent(tests))
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
         env = {**os.environ, "SAMPLE_WRONG": str(int(wrong)), "COLUMNS": "120"}
+        env["PYTEST_ADDOPTS"] = "--gradproof-seconds 60"  # on a busy machine, too
         done = subprocess.run(
             command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
         )

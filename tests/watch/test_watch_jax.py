@@ -178,7 +178,7 @@ def test_second_values():
         rule(jnp.asarray([0.3, 0.7]))
         rule(jnp.asarray([0.4, 0.9]))
         rule(jnp.zeros(2))
-    report = watched.verify()
+    report = watched.verify(seconds=60)
     assert report.verdict == "fail"
     assert report.rules[0].kinds == 1
 
@@ -195,7 +195,7 @@ def test_drawn():
     with gradproof.watch(HERE, memory=8) as small:
         module.square(jnp.ones(3))
     for one in (watched, small):
-        report = one.verify()
+        report = one.verify(seconds=60)
         assert report.verdict == "fail"
         assert all(any("drawn" in n for n in r.outcomes[0].notes) for r in report.rules if r.calls)
     assert "callback" not in str(jax.make_jaxpr(module.square)(jnp.ones(3)))
@@ -213,7 +213,7 @@ def test_not_by_itself():
     rule.defvjp(lambda x: (jax.lax.psum(x, "rows"), None), lambda _, ct: (ct,))
     with gradproof.watch(HERE) as watched:
         jax.vmap(rule, axis_name="rows")(jnp.ones(3))
-    report = watched.verify()
+    report = watched.verify(seconds=60)
     assert report.verdict == "inconclusive"
     assert "could not be called by itself" in str(report)
 
@@ -243,7 +243,7 @@ def test_never_called():
     module = rules("jax", wrong=False)
     with gradproof.watch(HERE) as watched:
         pass
-    report = watched.verify()
+    report = watched.verify(seconds=60)
     names = {rule.name for rule in report.rules}
     assert f"{module.__name__}.square" in names
     assert "not tested" in str(report)
@@ -260,7 +260,7 @@ def test_repeated(tmp_path, capsys):
         module.scaled(
             jnp.ones((2, 3), jnp.bfloat16), jnp.asarray([[0.3], [0.2], [0.7]], "bfloat16")
         )
-    (rule,) = [one for one in watched.verify().rules if one.calls]
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     snippet = rule.outcomes[0].snippet
     assert "jnp.bfloat16" in snippet
     exec(compile(snippet, "snippet", "exec"), {})

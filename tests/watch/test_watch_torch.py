@@ -149,7 +149,7 @@ def test_undisturbed():
     again()
     expected = state()
     again()
-    assert watched.verify().rules[0].name.endswith("Rule")
+    assert watched.verify(seconds=60).rules[0].name.endswith("Rule")
     assert state() == expected
 
 
@@ -183,13 +183,13 @@ def test_which_arguments():
     x, weight, other = torch.rand(3, 4).unbind()
     with gradproof.watch(HERE) as watched:
         Rule.apply(x.requires_grad_(), weight, other)
-    (rule,) = [one for one in watched.verify().rules if one.calls]
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     assert rule.verdict == "pass"
     assert any("weight" in note for note in rule.outcomes[0].notes)
     assert any("other" in note for note in rule.outcomes[0].notes)
     with gradproof.watch(HERE) as watched, torch.no_grad():
         Rule.apply(x, weight, other)
-    (rule,) = [one for one in watched.verify().rules if one.calls]
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     assert rule.verdict == "fail"
     assert any("None" in note and "weight" in note for note in rule.outcomes[0].notes)
     assert "other" in rule.outcomes[0].finding
@@ -214,7 +214,7 @@ def test_results_that_are_no_tensors():
 
     with gradproof.watch(HERE) as watched:
         Rule.apply(torch.rand(5))
-    (rule,) = [one for one in watched.verify().rules if one.calls]
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     assert rule.verdict == "pass"
     assert any("not differentiable: 1" in note for note in rule.outcomes[0].notes)
 
@@ -238,7 +238,7 @@ def test_rule_that_raises():
 
     with gradproof.watch(HERE) as watched:
         Rule.apply(torch.rand(5))
-    report = watched.verify()
+    report = watched.verify(seconds=60)
     assert report.verdict == "inconclusive"
     assert "only once" in str(report)
 
@@ -258,7 +258,7 @@ def test_registered_formula():
     x = torch.rand(4, requires_grad=True)
     with gradproof.watch(HERE) as watched:
         torch.ops.gradproof_formula.twice(x, 1.5).sum().backward()
-    (rule,) = [one for one in watched.verify().rules if one.calls]
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
     assert rule.name == "torch.ops.gradproof_formula.twice"
     assert rule.verdict == "fail"
     assert "`x`" in rule.outcomes[0].finding
@@ -273,7 +273,7 @@ def test_compiled():
     with gradproof.watch(HERE) as watched:
         compiled = torch.compile(lambda x: module.Softmax.apply(x), backend="eager")
         compiled(torch.rand(2, 3))
-    report = watched.verify()
+    report = watched.verify(seconds=60)
     (rule,) = [one for one in report.rules if one.name == f"{module.__name__}.Softmax"]
     assert rule.calls == 0 or rule.verdict == "pass"
     assert not report.errors
@@ -287,7 +287,7 @@ def test_repeated(tmp_path, capsys):
     with gradproof.watch(tmp_path, only=["Softmax", "Sine"]) as watched:
         module.Softmax.apply(torch.rand(2, 3).to(torch.bfloat16) * 4)
         module.Sine.apply(torch.rand(3), 1.5)
-    for rule in watched.verify().rules:
+    for rule in watched.verify(seconds=60).rules:
         if rule.calls:
             exec(compile(rule.outcomes[0].snippet, "snippet", "exec"), {})
             assert capsys.readouterr().out.startswith("fail: ")
