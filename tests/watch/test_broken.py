@@ -7,6 +7,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from tests.libraries import about
 
 import gradproof
 from gradproof._backends.recorded import Rule
@@ -291,8 +292,10 @@ def test_no_numbers():
     assert seen(run) == {"Square": ("pass", 1)}
 
 
-@pytest.mark.library("jax", "torch")
-@pytest.mark.parametrize("made", [square_of_jax, square_of_torch])
+@pytest.mark.parametrize(
+    "made",
+    [about("jax", square_of_jax, name="jax"), about("torch", square_of_torch, name="torch")],
+)
 def test_watches_that_cross(made):
     """Of two watches the first may end first, and one may be entered twice."""
     rule, x = made()
