@@ -187,6 +187,9 @@ def test_which_arguments():
     assert rule.verdict == "pass"
     assert any("weight" in note for note in rule.outcomes[0].notes)
     assert any("other" in note for note in rule.outcomes[0].notes)
+    # A pass says what it is not about, where it is said.
+    shown = str(watched.report())
+    assert "note: not differentiated by in this call, not checked: weight" in shown
     with gradproof.watch(HERE) as watched, torch.no_grad():
         Rule.apply(x, weight, other)
     (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]

@@ -246,9 +246,15 @@ def _table(rows: list[tuple[str, ...]], called: Sequence[WatchedRule]) -> list[s
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         text.append("  ".join(cells).rstrip())
-        if rule is not None and rule.verdict is not Verdict.PASS:
-            text += [f"    {line}" for line in _why(rule)]
+        if rule is not None:
+            text += [f"    {line}" for line in (*_why(rule), *_unseen(rule))]
     return text
+
+
+def _unseen(rule: WatchedRule) -> list[str]:
+    """Return what was held fixed, drawn or not looked at: a pass does not cover it."""
+    notes = dict.fromkeys(note for outcome in rule.outcomes for note in outcome.notes)
+    return [f"note: {note}" for note in notes]
 
 
 def _why(rule: WatchedRule) -> list[str]:
