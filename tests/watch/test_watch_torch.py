@@ -356,3 +356,29 @@ def test_arguments_of_all_kinds():
     names = ("Product", "SquaredSize", "Sum", "Cube")
     assert verdicts == dict.fromkeys(names, "pass"), str(report)
     assert not report.errors
+
+
+def test_differentiated_by_more_later():
+    """A kind that was verified is verified again, where a later call needs another gradient."""
+    import torch
+
+    class Rule(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weight):
+            ctx.save_for_backward(x, weight)
+            return x * weight
+
+        @staticmethod
+        def backward(ctx, ct):
+            x, weight = ctx.saved_tensors
+            return ct * weight, 2 * ct * x
+
+    x, weight = torch.rand(4), torch.rand(4)
+    with gradproof.watch(HERE) as watched:
+        Rule.apply(x.clone().requires_grad_(), weight)
+        watched.verify_seen(60)
+        assert [r.verdict for r in watched.report().rules if r.calls] == ["pass"]
+        Rule.apply(x, weight.clone().requires_grad_())
+    (rule,) = [one for one in watched.verify(seconds=60).rules if one.calls]
+    assert rule.verdict == "fail"
+    assert not any("drawn" in note for note in rule.outcomes[0].notes)

@@ -34,6 +34,8 @@ class Kind:
         What the values are like, for each in `taken`.
     looks : int
         How many calls' values were looked at.
+    verified : tuple of bool or None
+        By which leaves it was verified; None before that, and where it was by all.
     drawn : str
         Why there are no values, if there are none: they are drawn then.
     """
@@ -44,7 +46,16 @@ class Kind:
     taken: list[list[Any]] = field(default_factory=list)
     characters: list[Any] = field(default_factory=list)
     looks: int = 0
+    verified: tuple[bool, ...] | None = None
     drawn: str = ""
+
+    @property
+    def grown(self) -> bool:
+        """Whether a call after it was verified is differentiated by more than that was by."""
+        now = self.call.differentiated
+        if self.verified is None or now is None:
+            return False
+        return any(new and not old for new, old in zip(now, self.verified, strict=True))
 
     def __str__(self) -> str:
         return ", ".join(_shown(leaf) for leaf in self.call.leaves)

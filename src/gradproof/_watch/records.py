@@ -87,6 +87,8 @@ class Records:
                 kind = self.kinds[key] = Kind(call, self._caller())
             kind.calls += 1
             kind.call = _joined(kind.call, call)
+            if kind.grown and kind.looks > _LOOKS:
+                kind.looks = 0  # it will be verified again, and needs values
             if kind.looks >= _LOOKS or len(kind.taken) > 1:
                 if short is not None:
                     if len(self._counted) >= _SHORT:
@@ -134,6 +136,7 @@ class Records:
         with self._lock:
             self._left += sum(size(value) for values in kind.taken for value in values)
             kind.taken, kind.looks = [], _LOOKS + 1  # and no more of them
+            kind.characters, kind.verified = [], kind.call.differentiated
 
     def _caller(self) -> str:
         """Return who called: the test, and the file and line."""

@@ -85,7 +85,8 @@ class Watch:
     def _pending(self) -> list[Hashable]:
         """Return the keys of what is not verified yet: kinds of rules without a verdict first."""
         known = {self.records.kinds[key].call.rule for key in self._outcomes}
-        waiting = [key for key in self.records.kinds if key not in self._outcomes]
+        every = self.records.kinds.items()
+        waiting = [key for key, kind in every if key not in self._outcomes or kind.grown]
         return sorted(waiting, key=lambda key: self.records.kinds[key].call.rule in known)
 
     def verify_seen(self, seconds: float = SECONDS, total: float = TOTAL) -> None:
