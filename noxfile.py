@@ -183,7 +183,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every example of the docstrings, of README and of the docs."""
+    """Run every example of the docstrings, of README and of the docs, and build the site."""
     install(session, "docs", "torch", "jax")  # every example, so that of every backend too
     pytest(session, *PARALLEL, "--doctest-modules", "src", backends="numpy")
     # The tests of a project in the examples are run by tests/watch/test_page.py.
@@ -191,6 +191,9 @@ def docs(session: nox.Session) -> None:
     pytest(session, *PARALLEL, *pages, backends="numpy")
     for example in sorted(Path("docs/examples").glob("*.py")):
         session.run("python", str(example))
+    # The site itself, with the figures and the notebooks that it makes; see it in build/site.
+    session.run("sphinx-build", "--quiet", "--keep-going", "-W", "docs", "build/site")
+    pytest(session, "tests/house/test_site.py", backends="numpy,site")
 
 
 @nox.session(venv_backend="none")
