@@ -127,7 +127,7 @@ def minimums(session: nox.Session) -> None:
         *nox.project.dependency_groups(PYPROJECT, "test"),
     ]
     # Only what the library itself stands on is lowered; the tools of the tests stay current.
-    lowered = ("numpy", "array-api-compat", "jax", "optree", "scipy", "rich")
+    lowered = ("numpy", "array-api-compat", "jax", "optree", "scipy", "click", "rich")
     lowest = [need.replace(">=", "==") if need.startswith(lowered) else need for need in wanted]
     session.install("-e", ".", *lowest)
     pytest(session, *PARALLEL, *REST, backends="numpy,array_api_strict,jax")

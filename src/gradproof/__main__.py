@@ -4,8 +4,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
-from ._cli.arguments import parser_of
+import click
+
+from ._cli.app import cli
+from ._cli.errors import UsageError, in_one_line
+from ._cli.parameters import said
+
+_INTERRUPTED, _RAISED = 130, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,31 +37,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         With code 2 if nothing could be checked, and with 0 after ``--help`` and ``--version``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser, check = parser_of()
-    options = parser.parse_args(arguments)
+    try:
+        action: Any = cli.main(arguments, prog_name="gradproof", standalone_mode=False)
+    except click.ClickException as err:
+        _refuse(err.ctx.command_path if isinstance(err, click.UsageError) and err.ctx else "", err)
+    if not callable(action):  # what was asked for is printed: help, the version
+        raise SystemExit(action)
     # The script `gradproof` has its own folder there, where nothing of the user's is.
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
         sys.path.insert(0, here)
-
-    from ._cli import commands, loading  # only now: --help need not wait for rich
-
-    if options.command == "demo":
-        return commands.demo()
     try:
-        if options.command == "watch":
-            from ._cli.watch import watch
-
-            return watch(options)
-        return commands.check(options)
-    except loading.UsageError as err:
-        check.error(str(err))
+        return int(action())
+    except UsageError as err:
+        command = next((word for word in arguments if word in cli.commands), "")
+        _refuse(f"gradproof {command}", err)
     except KeyboardInterrupt:
         print("interrupted before anything was measured", file=sys.stderr)
-        return commands.INTERRUPTED
+        return _INTERRUPTED
     except Exception:
         traceback.print_exc()
-        return commands.RAISED
+        return _RAISED
+
+
+def _refuse(command: str, err: Exception) -> NoReturn:
+    """End with one line on stderr."""
+    text = said(err) if isinstance(err, click.ClickException) else str(err)
+    print(f"{command.strip() or 'gradproof'}: error: {in_one_line(text)}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from tests.libraries import about, of_arrays
 
 from gradproof import Verdict, __version__, verify_grad
 from gradproof.__main__ import main
-from gradproof._cli.arguments import parser_of
-from gradproof._cli.commands import EXIT_CODES, INTERRUPTED, RAISED
+from gradproof._cli.app import cli
 from gradproof._cli.demo.show import HALF, LIBRARIES
+from gradproof._cli.outcome import EXIT_CODES, INTERRUPTED, NOTHING_CHECKED, RAISED
 
 LOSSES = """\
 import os
@@ -168,6 +168,14 @@ class TestCheck:
             out, err = capsys.readouterr()
             assert "noise of my own" in err
             told = json.loads(out, parse_constant=pytest.fail)
+            assert (told["schema"], told["version"]) == ("gradproof.results", 1)
+            (check,) = told["checks"]
+            assert (check["verdict"], check["exit_code"], told["exit_code"]) == (
+                verdict,
+                code,
+                code,
+            )
+            told = check["report"]
             assert (told["verdict"], told["seed"]) == (verdict, 3)
             assert len(told["entries"]["claimed"]) == len(told["entries"]["row"]) == 2
 
@@ -276,7 +284,7 @@ class TestCheck:
 
     def test_mistake_of_ours(self, monkeypatch, capsys):
         """Python's own exit code for an exception is that of a fail."""
-        monkeypatch.setattr("gradproof._cli.commands._again", lambda options: 1 / 0)
+        monkeypatch.setattr("gradproof._cli.request.Request.again", lambda _: 1 / 0)
         assert main([*RIGHT, "--shape=2"]) == 3
         assert "ZeroDivisionError" in capsys.readouterr().err
 
@@ -343,12 +351,12 @@ class TestCheck:
         (["--shape=2", "--backend=no_such_library"], "does not import"),
         (["--shape=2", "--backend=math"], "no array library"),
         (["--shape=2", "--dtype=bfloat16"], "numpy has no such dtype"),
-        (["--shape=2", "--dtype=int32"], "invalid choice"),
+        (["--shape=2", "--dtype=int32"], "'int32' is not one of 'float64'"),
         (["--shape=2", "--rtol=nan"], "rtol=nan; expected"),
-        (["--shape=2", "--rtol=much"], "invalid float"),
+        (["--shape=2", "--rtol=much"], "'much' is not a valid float"),
         (["--shape=2", "--budget=0"], "budget=0; expected"),
-        (["--shape=2", "--direction=all"], "unrecognized arguments"),
-        (["--shape=2", "--epsilon=1e-6"], "unrecognized arguments"),
+        (["--shape=2", "--direction=all"], "Did you mean --directions?"),
+        (["--shape=2", "--epsilon=1e-6"], "there is no option '--epsilon'"),
     ],
 )
 def test_bad_options(capsys, options, said):
@@ -376,23 +384,32 @@ def test_bad_names(capsys, spec, said):
     assert said in refused(capsys, "check", spec, "losses.py:grad", "--shape=2")
 
 
-def test_help(capsys):
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_help(capsys, monkeypatch, columns):
     """Every option is described, and every exit code."""
-    parser = parser_of()[1]
+    monkeypatch.setenv("COLUMNS", str(columns))
     with pytest.raises(SystemExit) as caught:
-        main(["check", "--help"])
+        main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
-    for action in parser._actions:
-        assert action.help
-        assert all(option in told for option in action.option_strings)
-    for code in (*EXIT_CODES.values(), 2, RAISED, INTERRUPTED):
-        assert re.search(rf"^  {code}  ", told, re.MULTILINE)
-    assert "random weight" not in told  # of a Jacobian each entry is verified
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= columns or columns < 80  # examples are not wrapped
+    for code in (*EXIT_CODES.values(), NOTHING_CHECKED, RAISED, INTERRUPTED):
+        assert re.search(rf"^ +{code}  ", out, re.MULTILINE)
+    for name, command in cli.commands.items():
+        assert re.search(rf"^  {name} +\w", out, re.MULTILINE)
+        with pytest.raises(SystemExit) as caught:
+            main([name, "--help"])
+        assert caught.value.code == 0
+        told = capsys.readouterr().out
+        assert max(map(len, told.splitlines())) <= columns
+        for param in command.params:
+            assert getattr(param, "help", None) or param.text
+            assert all(word in told for word in (*param.opts, *param.secondary_opts) if "-" in word)
 
 
 def test_no_command(capsys):
-    assert "{demo,check,watch}" in refused(capsys)
+    assert "Missing command" in refused(capsys)
+    assert "Did you mean check?" in refused(capsys, "chek", "losses.py:loss")
 
 
 def test_version(capsys):
@@ -516,7 +533,7 @@ class TestProcess:
     def test_import_takes_nothing_along(self, tmp_path):
         program = (
             "import sys, gradproof; "
-            "late = ('rich', 'argparse', 'gradproof._cli.commands', 'gradproof._cli.demo'); "
+            "late = ('rich', 'argparse', 'click', 'gradproof._cli.app', 'gradproof._cli.demo'); "
             "print([name for name in late if name in sys.modules])"
         )
         before = process("-c", "import sys, numpy; print('argparse' in sys.modules)", cwd=tmp_path)

@@ -1,34 +1,30 @@
 """The user's own objects, by the names that the command line gives."""
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-
-class UsageError(Exception):
-    """Nothing was checked, for a reason that the user can mend."""
+from .errors import UsageError, UserCodeError, meant
 
 
-class _UserCodeError(Exception):
-    """The user's own code raised; the cause is what it raised."""
-
-
-def _by_user(err: Exception) -> bool:
+def by_user(err: Exception) -> bool:
     """Tell whether an exception left the user's function, or is gradproof's word on its result."""
     return any(note.startswith("gradproof: raised by") for note in getattr(err, "__notes__", ()))
 
 
-def _callable(spec: str, argument: str) -> Any:
-    found = _object(spec, argument)
+def callable_named(spec: str, argument: str) -> Any:
+    """Return the function that is called so."""
+    found = object_named(spec, argument)
     if not callable(found):
         msg = f"{argument} {spec!r} is of type {type(found).__name__}; expected a function."
         raise UsageError(msg)
     return found
 
 
-def _object(spec: str, argument: str) -> Any:
+def object_named(spec: str, argument: str) -> Any:
     """Return the object that is called ``module:name`` or ``file.py:name``."""
     where, _, name = spec.rpartition(":")
     relative = where.startswith(".") and not where.endswith(".py")
@@ -42,8 +38,8 @@ def _object(spec: str, argument: str) -> Any:
     for part in name.split("."):
         owner = found
         try:
-            found = _run(getattr, owner, part)  # a module may have a __getattr__ of its own
-        except _UserCodeError as err:
+            found = run(getattr, owner, part)  # a module may have a __getattr__ of its own
+        except UserCodeError as err:
             if not isinstance(err.__cause__, AttributeError):
                 raise
             msg = f"{argument} {spec!r}: there is no {part!r} in {where}."
@@ -52,6 +48,7 @@ def _object(spec: str, argument: str) -> Any:
                 for name, value in getattr(owner, "__dict__", {}).items()
                 if name[0] != "_" and not isinstance(value, ModuleType)
             ]
+            msg += meant(part, names)
             if names:
                 msg += f" There are: {', '.join(sorted(names)[:20])}."
             raise UsageError(msg) from None
@@ -60,18 +57,19 @@ def _object(spec: str, argument: str) -> Any:
 
 def _module(name: str, argument: str) -> ModuleType:
     try:
-        spec = _run(importlib.util.find_spec, name)
+        spec = run(importlib.util.find_spec, name)
         loaded = _loaded(spec.origin) if spec is not None else None
-        module: ModuleType = loaded or _run(importlib.import_module, name)
-    except _UserCodeError as err:
+        module: ModuleType = loaded or run(importlib.import_module, name)
+    except UserCodeError as err:
         cause = err.__cause__
         missing = cause.name if isinstance(cause, ModuleNotFoundError) else None
         # A module that exists but imports one that does not is the user's code.
         if missing is None or not f"{name}.".startswith(f"{missing}."):
             raise
         msg = (
-            f"{argument}: there is no module {name!r} ({cause}). Expected an installed module or "
-            f"one in this folder ({Path.cwd()}); for a file write its path, ending in .py."
+            f"{argument}: there is no module {name!r} ({cause}).{meant(name, _modules())} Expected "
+            f"an installed module or one in this folder ({Path.cwd()}); for a file write its path, "
+            "ending in .py."
         )
         raise UsageError(msg) from None
     return module
@@ -81,8 +79,8 @@ def _file(text: str, argument: str) -> ModuleType:
     path = Path(text).expanduser().resolve()
     if not path.is_file():
         msg = (
-            f"{argument}: there is no file {text!r}; expected a Python file, its path absolute or "
-            f"from here ({Path.cwd()})."
+            f"{argument}: there is no file {text!r}.{meant(path.name, beside(path))} Expected a "
+            f"Python file, its path absolute or from here ({Path.cwd()})."
         )
         raise UsageError(msg)
     loaded = _loaded(str(path))
@@ -99,11 +97,21 @@ def _file(text: str, argument: str) -> ModuleType:
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     try:
-        _run(spec.loader.exec_module, module)
-    except _UserCodeError:
+        run(spec.loader.exec_module, module)
+    except UserCodeError:
         del sys.modules[name]
         raise
     return module
+
+
+def beside(path: Path, suffix: str = ".py") -> list[str]:
+    """Return the names of files of a kind in the folder of a path: one of them may be meant."""
+    return [file.name for file in path.parent.glob(f"*{suffix}")]
+
+
+def _modules() -> list[str]:
+    """Return the names of modules in the current folder."""
+    return [Path(name).stem for name in beside(Path.cwd() / "any")]
 
 
 def _loaded(file: str | None) -> ModuleType | None:
@@ -119,11 +127,22 @@ def _loaded(file: str | None) -> ModuleType | None:
     return None
 
 
-def _run(function: Any, *args: Any) -> Any:
+def made(value: Any) -> Any:
+    """
+    Return what a function makes, if it is one that makes something; or what was found, as it is.
+
+    A module (of PyTorch, Equinox) can be called and is a pytree all the same; classes, functions
+    and wrappers of functions, such as those of `jax.jit` and `functools.cache`, are not.
+    """
+    makes = inspect.isroutine(value) or inspect.isclass(value) or hasattr(value, "__wrapped__")
+    return run(value) if makes or type(value).__name__ == "partial" else value
+
+
+def run(function: Any, *args: Any) -> Any:
     """Call the user's code; what it raises is no mistake in the command line."""
     try:
         return function(*args)
     except KeyboardInterrupt:
         raise
     except BaseException as err:
-        raise _UserCodeError from err
+        raise UserCodeError from err

@@ -1,28 +1,48 @@
 """The command that runs a script, and verifies the rules that it calls."""
 
-import argparse
-import json
 import runpy
 import sys
 import traceback
+from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
 
 from .._report.verdicts import Verdict
 from .._watch.own import Own
 from .._watch.report import WatchReport
 from .._watch.watch import SECONDS, TOTAL, Watch, root_of
-from .commands import EXIT_CODES, RAISED
-from .loading import UsageError
+from .errors import UsageError, meant
+from .loading import beside
+from .outcome import EXIT_CODES, RAISED
 
 
-def watch(options: argparse.Namespace) -> int:
+def watch(
+    script: str,
+    arguments: Sequence[str],
+    *,
+    only: Sequence[str],
+    skip: Sequence[str],
+    every: bool,
+    json: str | None,
+    **times: float | None,
+) -> int:
     """
     Run a script and print what was found about its rules.
 
     Parameters
     ----------
-    options : argparse.Namespace
-        As parsed by `parser_of`.
+    script : str
+        The Python file.
+    arguments : sequence of str
+        Those of the script.
+    only, skip : sequence of str
+        Patterns for the names of rules.
+    every : bool
+        Whether rules of other packages are watched as well.
+    json : str or None
+        A file to write.
+    **times : float or None
+        ``seconds`` for each kind of calls, and in ``total``.
 
     Returns
     -------
@@ -35,22 +55,24 @@ def watch(options: argparse.Namespace) -> int:
     UsageError
         If there is no such file, or a time is not positive.
     """
-    script = Path(options.script)
-    if not script.is_file():
-        msg = f"SCRIPT: there is no file {options.script!r}; expected a Python file to run."
+    file = Path(script)
+    if not file.is_file():
+        suggested = meant(file.name, beside(file))
+        msg = f"SCRIPT: there is no file {script!r}.{suggested} Expected a Python file to run."
         raise UsageError(msg)
-    times = {"seconds": options.seconds or SECONDS, "total": options.total or TOTAL}
-    for name, value in times.items():
+    defaults = {"seconds": SECONDS, "total": TOTAL}
+    limits = {name: times[name] or default for name, default in defaults.items()}
+    for name, value in limits.items():
         if value <= 0:
             msg = f"--{name} {value:g}: expected a time in seconds, above 0."
             raise UsageError(msg)
-    own = Own(root_of(script.resolve().parent), options.only, options.skip, options.every)
+    own = Own(root_of(file.resolve().parent), list(only), list(skip), every)
     with Watch(own) as rules:
-        raised = _run(script, options.arguments)
-    report = rules.verify(**times)
+        raised = _run(file, list(arguments))
+    report = rules.verify(**limits)
     print(report)
-    if options.json:
-        Path(options.json).write_text(json.dumps(report.to_dict()))
+    if json:
+        Path(json).write_text(dumps(report.to_dict()))
     return _code(report, raised=raised)
 
 

@@ -1,47 +1,142 @@
-"""The point from the command line: numbers, a file, or drawn; of any library and dtype."""
+"""The point and further arguments: numbers, a file, or drawn; of any library and dtype."""
 
-import argparse
 import ast
+import inspect
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._backends.registry import Backend, backend_named, backend_of
-from .loading import UsageError
+from .._backends.registry import Backend, backend_named, backend_of, is_array
+from .errors import UsageError, meant
+from .loading import beside, made, object_named
+from .request import Request
 
 
-def _values(options: argparse.Namespace) -> Any:
+class Arguments:
+    """
+    The positional arguments of func.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for. The library and its precision come first: modules that are loaded
+        afterwards make arrays while they are imported.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._backend = _backend(request.backend) if request.backend else None
+        self._x0 = _values(request)
+        # Literals and random numbers come as lists, in no dtype of their own.
+        dtype = request.dtype or _dtype_name(self._x0)
+        if self._backend is not None and dtype is not None:
+            _native_dtype(self._backend, dtype)
+
+    @property
+    def without_library(self) -> bool:
+        """Whether there are numbers, and no library was asked for."""
+        return self._backend is None and not isinstance(self._x0, str)
+
+    def loaded(self) -> list[Any]:
+        """Return them, objects of the user's modules among them."""
+        x0 = self._x0
+        if isinstance(x0, str):
+            x0 = made(object_named(x0, "--x0"))
+        arguments = [_argument(value) for value in self._request.args]
+        backend = self._backend
+        if backend is None and is_array(x0):
+            backend = backend_of(x0)
+        return [self._point(x0), *(self._beside(value, backend) for value in arguments)]
+
+    def keywords(self) -> dict[str, Any]:
+        """Return keyword arguments of func."""
+        given = self._request.kwargs
+        return {
+            name: self._beside(_argument(value), self._backend) for name, value in given.items()
+        }
+
+    def _point(self, x0: Any) -> Any:
+        request = self._request
+        if is_array(x0):
+            return _filled(_converted(x0, self._backend, request.dtype))
+        for name in ("backend", "dtype"):
+            if getattr(request, name):
+                msg = (
+                    f"--{name} together with an x0 that is a {type(x0).__name__}; a pytree keeps "
+                    "its own arrays: make them so in your module."
+                )
+                raise UsageError(msg)
+        return x0
+
+    def _beside(self, value: Any, backend: Backend | None) -> Any:
+        """Return a further argument; lists of numbers become arrays, as x0 is one."""
+        if not isinstance(value, list) or not is_array(value):
+            return value
+        array = np.asarray(value)
+        whole = array.dtype.kind in "iub"  # labels, positions and flags stay what they are
+        return _converted(
+            array if whole else value, backend, None if whole else self._request.dtype
+        )
+
+
+def _values(request: Request) -> Any:
     """Return the numbers of x0, or the name of an object that is yet to be loaded."""
-    if (options.x0 is None) == (options.shape is None):
-        given = "neither --x0 nor --shape" if options.x0 is None else "both --x0 and --shape"
+    x0, shape = request.x0, request.shape
+    if (x0 is None) == (shape is None):
+        given = "neither --x0 nor --shape" if x0 is None else "both --x0 and --shape"
         msg = (
             f'got {given}; expected one of them. Give the point, such as --x0 "[1.5, -1.5]", or '
             "--shape 3,4 for a random one."
         )
         raise UsageError(msg)
-    if options.seed < 0:
-        msg = f"--seed {options.seed} is negative; expected a whole number from 0 on."
+    if request.seed < 0:
+        msg = f"--seed {request.seed} is negative; expected a whole number from 0 on."
         raise UsageError(msg)
-    if options.shape is not None:
-        return _drawn(_shape(options.shape), options.shape, options.seed)
-    text: str = options.x0
+    if shape is not None:
+        return _drawn(_shape(shape), shape, request.seed)
+    if not isinstance(x0, str):
+        return _numbers(x0, str(x0))
+    found = _read(x0, "--x0")
+    if isinstance(found, str | np.ndarray):
+        return found
+    return _numbers(found, x0)
+
+
+def _read(text: str, argument: str) -> Any:
+    """Return a literal, the array of a file, or the name of an object of a module."""
     if text.endswith(".npy"):
-        return _saved(text)
+        return _saved(text, argument)
     try:
-        literal = ast.literal_eval(text.strip())
+        return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         if ":" in text:
             return text
         msg = (
-            f'--x0 {text!r} is no number and no list of numbers; expected such as "[1.5, -1.5]", '
-            "a .npy file, or module:name or file.py:name of an array."
+            f'{argument} {text!r} is no number and no list of numbers; expected such as "[1.5, '
+            '-1.5]", a .npy file, or module:name or file.py:name of an array.'
         )
         raise UsageError(msg) from None
-    return _numbers(literal, text)
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def _argument(given: Any) -> Any:
+    """Return a further argument: text has quotes of its own, as it has in Python."""
+    if not isinstance(given, str):
+        return given
+    found = _read(given, "--arg")
+    if not isinstance(found, str) or found != given:
+        return found
+    value = object_named(given, "--arg")
+    try:
+        needs = inspect.signature(value).parameters.values()
+        ready = all(p.default is not p.empty or p.kind in (2, 4) for p in needs)
+    except (TypeError, ValueError):
+        ready = False
+    return made(value) if ready else value  # what needs arguments is one itself: an activation
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    text = given if isinstance(given, str) else ",".join(map(str, np.atleast_1d(given)))
     try:
         shape = tuple(int(part) for part in text.strip("()[] ").rstrip(",").split(","))
     except ValueError:
@@ -55,7 +150,7 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _drawn(shape: tuple[int, ...], text: str, seed: int) -> Any:
+def _drawn(shape: tuple[int, ...], text: Any, seed: int) -> Any:
     try:
         return np.random.default_rng(seed).standard_normal(shape).tolist()
     except (MemoryError, ValueError, OverflowError) as err:
@@ -66,13 +161,14 @@ def _drawn(shape: tuple[int, ...], text: str, seed: int) -> Any:
         raise UsageError(msg) from None
 
 
-def _saved(text: str) -> np.ndarray:
+def _saved(text: str, argument: str) -> np.ndarray:
+    path = Path(text)
     try:
-        loaded = np.load(Path(text), allow_pickle=False)
+        loaded = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as err:
         msg = (
-            f"--x0 {text!r} cannot be read: {err}. Expected a file written by numpy.save, its path "
-            f"absolute or from here ({Path.cwd()})."
+            f"{argument} {text!r} cannot be read: {err}.{meant(path.name, beside(path, '.npy'))} "
+            f"Expected a file written by numpy.save, its path absolute or from here ({Path.cwd()})."
         )
         raise UsageError(msg) from None
     return np.asarray(loaded)

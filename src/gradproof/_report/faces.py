@@ -18,9 +18,16 @@ class Faces(Contents):
     def __str__(self) -> str:
         return in_lines(self)
 
-    def show(self) -> None:
-        """Print all of it, in colour where that is shown."""
-        show(self)
+    def show(self, console: Any = None) -> None:
+        """
+        Print all of it, in colour on a terminal.
+
+        Parameters
+        ----------
+        console : rich.console.Console, optional
+            Where to; by default the terminal.
+        """
+        show(self, console)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """

@@ -17,6 +17,7 @@ from ..._backends.typing import Function
 from ..._checks.gradient import verify_grad
 from ..._report.report import Report
 from ..._report.verdicts import Verdict
+from ..console import console
 from .problems import PROBLEMS, Problem
 
 #: The libraries to run on, in which dtypes each; for those with a module here, the problem that
@@ -30,13 +31,18 @@ LIBRARIES = {
 HALF = ("float16", "bfloat16")
 
 
-def run(console: Console) -> bool:
+def demo() -> int:
+    """Print the demonstration; return the exit code."""
+    return 0 if run(console()) else 1
+
+
+def run(out: Console) -> bool:
     """
     Judge every claim on every library that imports, and print the table.
 
     Parameters
     ----------
-    console : rich.console.Console
+    out : rich.console.Console
         Where to print.
 
     Returns
@@ -73,10 +79,10 @@ def run(console: Console) -> bool:
                     about = (problem.name, backend.name, report.dtype, claim.mistake or "none")
                     table.add_row(*about, *_cells(report))
             table.add_section()
-    console.print(table)
+    out.print(table)
     for line in missing:
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    console.print(_counted(counts), highlight=False, soft_wrap=True)
+        out.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    out.print(_counted(counts), highlight=False, soft_wrap=True)
     return not counts["misjudged"]
 
 

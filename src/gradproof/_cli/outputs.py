@@ -1,0 +1,161 @@
+"""Reports as files, for programs and for people: JSON, JUnit, HTML, Markdown, a picture."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from .._report.report import Report
+from .._version import __version__
+from .errors import UsageError
+from .junit import junit
+from .outcome import Outcome
+
+#: What the JSON is, and the version of its schema: ``gradproof/schemas/results-1.json``.
+SCHEMA, VERSION = "gradproof.results", 1
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """
+    What is written beside the text.
+
+    Attributes
+    ----------
+    json : bool
+        Whether JSON is printed in its place.
+    html, markdown, plot, junit : str or None
+        Files to write; of several checks, ``html`` and ``plot`` are folders.
+    several : bool
+        Whether there may be several checks.
+    """
+
+    json: bool = False
+    html: str | None = None
+    markdown: str | None = None
+    plot: str | None = None
+    junit: str | None = None
+    several: bool = False
+
+    def refuse_unwritable(self) -> None:
+        """
+        Refuse what cannot be written, before a check that may be long.
+
+        Raises
+        ------
+        UsageError
+            If a folder does not exist, or matplotlib is missing.
+        """
+        for name in ("html", "markdown", "plot", "junit"):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            path = Path(given)
+            folder = self.several and name in ("html", "plot")
+            if not path.absolute().parent.is_dir():
+                msg = f"--{name} {given!r}: there is no folder {str(path.parent)!r}; make it first."
+                raise UsageError(msg)
+            if path.is_dir() and not folder:
+                msg = f"--{name} {given!r} is a folder; expected the name of a file."
+                raise UsageError(msg)
+            if folder and path.exists() and not path.is_dir():
+                msg = f"--{name} {given!r} is a file; expected a folder, for a page of each check."
+                raise UsageError(msg)
+        if self.plot is not None and find_spec("matplotlib") is None:
+            msg = "--plot needs matplotlib; install it by: pip install 'gradproof[plot]'"
+            raise UsageError(msg)
+
+    def write(self, outcomes: Sequence[Outcome], code: int) -> None:
+        """
+        Write all that is asked for.
+
+        Parameters
+        ----------
+        outcomes : sequence of Outcome
+            What came of each check.
+        code : int
+            The exit code.
+
+        Raises
+        ------
+        UsageError
+            If a file cannot be written.
+        """
+        try:
+            if self.json:
+                print(json.dumps(as_dict(outcomes, code), allow_nan=False))
+            if self.junit is not None:
+                Path(self.junit).write_bytes(junit(outcomes))
+            if self.markdown is not None:
+                pages = [_markdown(one, titled=self.several) for one in outcomes]
+                Path(self.markdown).write_text("\n".join(pages), encoding="utf-8")
+            self._each(self.html, ".html", outcomes, lambda report, path: report.to_html(path))
+            self._each(self.plot, ".png", outcomes, _draw)
+        except OSError as err:
+            msg = f"the check was made, and its report cannot be written: {err}"
+            raise UsageError(msg) from err
+
+    def _each(
+        self,
+        given: str | None,
+        suffix: str,
+        outcomes: Sequence[Outcome],
+        write: Callable[[Report, Path], object],
+    ) -> None:
+        """Write a file for each report."""
+        if given is None:
+            return
+        path = Path(given)
+        if self.several:
+            path.mkdir(exist_ok=True)
+        for one in outcomes:
+            if one.report is not None:
+                name = path / f"{file_name(one.request.title)}{suffix}" if self.several else path
+                write(one.report, name)
+
+
+def file_name(title: str) -> str:
+    """Return the name of a check as one of a file."""
+    return "".join(c if c.isalnum() or c in "-." else "_" for c in title)
+
+
+def as_dict(outcomes: Sequence[Outcome], code: int) -> dict[str, Any]:
+    """Return what came of checks, in the form of the schema."""
+    checks = [
+        {
+            "name": one.request.title,
+            "kind": one.request.kind,
+            "func": one.request.func,
+            "claim": one.request.claim or None,
+            "repeat": one.request.again(),
+            "exit_code": one.code,
+            "verdict": None if one.report is None else str(one.report.verdict),
+            "seconds": round(one.seconds, 6),
+            "error": one.error or None,
+            "report": None if one.report is None else one.report.to_dict(),
+        }
+        for one in outcomes
+    ]
+    head = {"schema": SCHEMA, "version": VERSION, "gradproof": __version__}
+    return {**head, "exit_code": code, "checks": checks}
+
+
+def _markdown(outcome: Outcome, *, titled: bool) -> str:
+    report = outcome.report
+    text = f"Not checked: {outcome.error}\n" if report is None else report.to_markdown()
+    return f"## {outcome.request.title}\n\n{text}" if titled else text
+
+
+def _draw(report: Report, path: Path) -> None:
+    """Draw the entries of a report, if any was measured by itself."""
+    from matplotlib.figure import Figure  # without pyplot, which may open a window
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    try:
+        report.plot_entries(figure.subplots())
+        figure.savefig(path, dpi=150)
+    except ValueError as err:  # nothing to draw, or a file of a kind that is unknown
+        print(f"gradproof: no plot in {str(path)!r}: {err}", file=sys.stderr)
