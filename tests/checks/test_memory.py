@@ -209,3 +209,27 @@ def test_nothing_to_lay_out(shape):
     report = verify_vjp(lambda x: x**3, lambda x, g: 3 * x**2 * g, np.full(shape, 0.75))
     assert report.ok
     assert "layout" not in str(report)
+
+
+@pytest.mark.library("torch")
+def test_vectors_of_a_module_have_no_gaps():
+    """PyTorch's batch norm on a CPU is wrong for a weight with gaps, which no module has."""
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.BatchNorm1d(4))
+    x = torch.randn(5, 3)
+    assert verify_autodiff(net, x).ok
+
+    class Wrong(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.randn(3, 4))
+
+        def forward(self, x):
+            return (
+                cube(read_x=as_if_contiguous)(x @ self.w)
+                + cube(read_x=as_if_contiguous)(self.w)[:1]
+            )
+
+    assert "layout of x0" in verify_autodiff(Wrong(), x).reason

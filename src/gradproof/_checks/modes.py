@@ -88,7 +88,10 @@ class Modes:
         backend, point = self._values.backend, self._point
         if not backend.layouts or point.own_layout or point.x.size < 2:
             return []
-        leaves = [backend.laid_out(leaf, "transposed") for leaf in point.copies()]
+        leaves = [
+            leaf if backend.never_gapped(given) else backend.laid_out(leaf, "transposed")
+            for leaf, given in zip(point.copies(), point.given, strict=True)
+        ]
         return of_inputs(claim, self._values, leaves, rtol, self.no_layout.append)
 
     def of_jvp(self, claim: LibraryJvp, rtol: float) -> list[Check]:

@@ -155,6 +155,10 @@ class Arrays:
         """Return the same numbers in memory of their own of another layout, if it can be had."""
         return x
 
+    def never_gapped(self, x: Any) -> bool:
+        """Tell whether this is an array of one axis that nobody stores with gaps."""
+        return False
+
     def unrecorded(self, x: Array) -> Array:
         """Return an array as one that autograd does not follow."""
         return x

@@ -157,6 +157,11 @@ class TorchArrays(StandardBackend):
         # Between its entries there is what they are not.
         return torch.stack([x, -x], dim=-1)[..., 0]
 
+    def never_gapped(self, x: Any) -> bool:
+        # PyTorch's own batch norm reads a weight as if it were contiguous, and no module has
+        # another one.
+        return isinstance(x, torch.nn.Parameter) and x.dim() < 2
+
     def unrecorded(self, x: Any) -> Array:
         return x.detach() if isinstance(x, torch.Tensor) else x
 
