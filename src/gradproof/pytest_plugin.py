@@ -104,7 +104,8 @@ class Plugin:
         error = None if call.excinfo is None else call.excinfo.value
         short = item.config.getoption("tbstyle", "auto") == "auto"
         if short and shown.failed and _is_ours(error):
-            shown.longrepr = _place(call.excinfo, str(error))
+            start = item.config.invocation_params.dir
+            shown.longrepr = _with_place(str(error), call.excinfo, start)
         return shown
 
     @pytest.hookimpl(trylast=True)
@@ -189,8 +190,12 @@ def _raised_here(error: BaseException | None) -> bool:
     return trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE)
 
 
-def _place(excinfo: Any, text: str) -> str:
-    """Return the line that made a check, and its report."""
+def _with_place(text: str, excinfo: Any, start: Path) -> str:
+    """
+    Return a report, and below it the line that made the check.
+
+    The report comes first, as pytest takes the first line for its short summary, with workers too.
+    """
     outside = [
         entry
         for entry in excinfo.traceback
@@ -199,8 +204,11 @@ def _place(excinfo: Any, text: str) -> str:
     if not outside:
         return text
     entry = outside[-1]
+    path = Path(entry.path)
+    if path.is_relative_to(start):
+        path = path.relative_to(start)
     source = str(entry.statement).strip()
-    return f"{entry.path}:{entry.lineno + 1}:\n>   {source}\n\n{text}"
+    return f"{text}\n\n>   {source}\n{path}:{entry.lineno + 1}"
 
 
 def _colour(line: str) -> dict[str, bool]:

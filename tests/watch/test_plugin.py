@@ -202,7 +202,9 @@ def test_reports(project):
     assert "fail: the gradient by `x` is 0.66" in shown
     for inside in ("report.py", "testing.py", "def raise_if_wrong", "Traceback"):
         assert inside not in shown
+    assert "\ntest_it.py:9" in shown
     assert "assert 1 == 2" in text
+    assert "FAILED test_it.py::test_wrong - fail: the gradient by `x` is 0.66" in text
     assert "gradproof: 4 checks, " in text
     assert " calls of func, slowest " in text
 
