@@ -194,6 +194,15 @@ class TestWrong:
         with pytest.raises((GradcheckError, Inconclusive)):
             gradcheck(ops.wrong(OPS["cat"], "dropped term"), given)
 
+    def test_the_same_in_every_run(self):
+        """`torch.initial_seed()` is another one in each process."""
+        texts = set()
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            x = torch.linspace(0.1, 1.4, 10, dtype=torch.float64, requires_grad=True)
+            texts.add(refused(lambda x: Sine.apply(x, 1.0, 0.5, 0.0), x))
+        assert len(texts) == 1
+
     def test_one_entry_of_many(self):
         """The original's fast mode projects, and misses one entry that is off by 1."""
         x = torch.linspace(0.1, 1.4, 1000, dtype=torch.float64, requires_grad=True)
