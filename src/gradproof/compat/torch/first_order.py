@@ -107,8 +107,8 @@ def gradcheck(
     Inputs are not written to, unless `func` takes them from elsewhere (from a closure, or a module
     whose parameters they are): then they are, and restored. Where an input is infinite or NaN it
     cannot be moved, and its gradient must be zero. A result that is not finite has no slope; if all
-    else is right, the check is inconclusive. Random directions are the same in every run, and torch's
-    generator is left alone.
+    else is right, the check is inconclusive. Random directions are the same in every run, and
+    torch's generator is left alone.
 
     Examples
     --------
