@@ -73,7 +73,7 @@ def _outputs() -> list[click.Parameter]:
     said = "print the report as JSON; what your own code prints goes to stderr"
     flag = Option(["--json"], heading="Output", is_flag=True, help=said)
     files = [
-        Option([f"--{name}"], heading="Output", metavar="PATH", help=text)
+        Option([f"--{name}"], heading="Output", metavar="PATH", type=click.Path(), help=text)
         for name, text in _FILES.items()
     ]
     return [flag, *files]
@@ -119,6 +119,7 @@ cli.add_command(
             Argument(
                 ["file"],
                 metavar="[FILE]",
+                type=click.Path(),
                 required=False,
                 text="by default gradproof.toml of this folder, or [tool.gradproof] in its "
                 "pyproject.toml",
@@ -160,7 +161,9 @@ cli.add_command(
         "the folder with a pyproject.toml or .git that the script is in, and those in the "
         "packages that it installs. The script gets all arguments that follow its name.",
         params=[
-            Argument(["script"], metavar="SCRIPT", text="the Python file to run"),
+            Argument(
+                ["script"], metavar="SCRIPT", type=click.Path(), text="the Python file to run"
+            ),
             Argument(
                 ["arguments"],
                 metavar="[...]",
@@ -206,6 +209,36 @@ cli.add_command(
         "right and a wrong claim on each library, and optional parts with the command that "
         "installs them. The exit code is 0 if all that is installed works, else 1.",
         params=[Option(["--json"], is_flag=True, help="print it as JSON")],
+    )
+)
+
+
+def _completion(*, shell: str) -> Action:
+    from .completion import completion
+
+    return partial(completion, shell, cli)
+
+
+cli.add_command(
+    Command(
+        "completion",
+        context_settings=_WIDTH,
+        callback=_completion,
+        short_help="print the script that makes a shell complete commands and names",
+        help="Print the script that makes a shell complete commands, options, and the names in "
+        "your modules, which are read and not imported.\n\n"
+        "\b\n"
+        "bash: gradproof completion bash >> ~/.bashrc\n"
+        "zsh:  gradproof completion zsh >> ~/.zshrc\n"
+        "fish: gradproof completion fish > ~/.config/fish/completions/gradproof.fish",
+        params=[
+            Argument(
+                ["shell"],
+                metavar="SHELL",
+                type=click.Choice(["bash", "zsh", "fish"]),
+                text="bash, zsh or fish",
+            )
+        ],
     )
 )
 
