@@ -20,7 +20,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What a cell of the matrix is about: the libraries that must import, the dependency groups that
 # bring them, and the settings of the environment.
 BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
-    "numpy": ("numpy,matplotlib,jsonschema", ["plot"], {}),
+    "numpy": ("numpy,matplotlib", ["plot"], {}),
     "dask": ("dask", ["dask"], {}),
     "array_api_strict": ("array_api_strict", [], {}),
     "torch": ("torch", ["torch"], {}),
@@ -38,7 +38,6 @@ MIXED = tuple(
     for name in (
         "doors/test_check_grad",
         "doors/test_cli",
-        "doors/test_cli_kinds",
         "checks/test_errors",
         "backends/test_native",
         "house/test_package",
@@ -194,7 +193,12 @@ def docs(session: nox.Session) -> None:
         session.run("python", str(example))
     # The site itself, with the figures and the notebooks that it makes; see it in build/site.
     session.run("sphinx-build", "--quiet", "--keep-going", "-W", "docs", "build/site")
-    pytest(session, "tests/house/test_site.py", backends="numpy,site")
+    pytest(
+        session,
+        "tests/house/test_site.py",
+        "tests/report/test_notebook.py",
+        backends="sphinx,nbclient",
+    )
 
 
 @nox.session(venv_backend="none")

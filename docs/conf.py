@@ -20,16 +20,18 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "site_figures",
     "site_links",
+    "site_reports",
 ]
 exclude_patterns = ["examples/**"]
 nitpicky = True
+suppress_warnings = ["toc.not_included"]  # for a page that is landed before its place here
 
 # Pages are read on a code host too, and their examples are run by pytest: plain Markdown, but for
 # the home page, the reference and the gallery.
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["toc.not_included"]  # for a page that is landed before its place here
 
 # Cells of the gallery: each page has a kernel of its own, which is most of the time of a build.
 nb_execution_mode = "force"
@@ -49,6 +51,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "gradproof"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(HERE / "_ext" / "scorer.js")
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

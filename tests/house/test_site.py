@@ -69,6 +69,16 @@ def test_pages_named_in_code_exist():
             assert (ROOT / name).is_file(), f"{source} names {name}"
 
 
+def test_calls_of_the_table_are_run():
+    """Each call of gradproof in the table of old and new calls is in an example below it."""
+    page = (ROOT / "docs" / "migrate.md").read_text()
+    run = "\n".join(re.findall(r"^(?:>>>|\.\.\.) (.*)$", page, re.M)).replace("**options", "")
+    rows = re.findall(r"^\|.*?\|(.*?)\|.*\|$", page, re.M)
+    calls = {call for cell in rows for call in re.findall(r"`([^`]+\(.+\)[^`]*)`", cell)}
+    assert len(calls) > 20
+    assert {call for call in calls if call not in run} == set()
+
+
 @pytest.fixture(scope="module")
 def site():
     if not (SITE / "index.html").is_file():
@@ -97,11 +107,11 @@ def stem(word: str) -> str:
     return SearchEnglish({}).stem(word)
 
 
-#: What people look for, and the pages of which at least one has to have it in its title or text.
+#: What people look for: a page with the word in a title, which is found first, and one that has it.
 SOUGHT = {
-    "pytest": {"watch"},
-    "bfloat16": {"kernels"},
-    "inconclusive": {"report"},
+    "pytest": ("how-to/ci", "watch"),
+    "bfloat16": ("how-to/kernel", "kernels"),
+    "inconclusive": ("verdict", "report"),
 }
 
 
@@ -110,8 +120,17 @@ SOUGHT = {
 def test_search_finds(word, site):
     text = (site / "searchindex.js").read_text()
     index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-    hits = set()
-    for part in ("terms", "titleterms"):
+    for part, page in zip(("titleterms", "terms"), SOUGHT[word], strict=True):
         found = index[part].get(stem(word), [])
-        hits |= set(found if isinstance(found, list) else [found])
-    assert SOUGHT[word] <= {index["docnames"][hit] for hit in hits}
+        hits = found if isinstance(found, list) else [found]
+        assert page in {index["docnames"][hit] for hit in hits}
+
+
+@pytest.mark.library("sphinx")
+def test_the_report_in_the_repository_is_of_today(site):
+    """The figure that README shows; `python docs/figures/draw.py` draws all of them anew."""
+    said = [
+        re.sub(r"<[^>]*>|[\d.e+-]", " ", (folder / "terminal.svg").read_text()).split()
+        for folder in (ROOT / "docs" / "figures", SITE.parent / "figures")
+    ]
+    assert said[0] == said[1]
