@@ -54,10 +54,12 @@ html_css_files = ["site.css"]
 html_search_scorer = str(HERE / "_ext" / "scorer.js")
 html_show_sourcelink = False
 html_copy_source = False
+# Pages that stand alone have no list of pages beside them.
+html_sidebars = {page: [] for page in ("index", "tutorial", "changes", "contributing")}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
