@@ -20,7 +20,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What a cell of the matrix is about: the libraries that must import, the dependency groups that
 # bring them, and the settings of the environment.
 BACKENDS: dict[str, tuple[str, list[str], dict[str, str]]] = {
-    "numpy": ("numpy,matplotlib", ["plot"], {}),
+    "numpy": ("numpy,matplotlib,jsonschema", ["plot"], {}),
     "dask": ("dask", ["dask"], {}),
     "array_api_strict": ("array_api_strict", [], {}),
     "torch": ("torch", ["torch"], {}),
@@ -38,6 +38,7 @@ MIXED = tuple(
     for name in (
         "doors/test_check_grad",
         "doors/test_cli",
+        "doors/test_cli_kinds",
         "checks/test_errors",
         "backends/test_native",
         "house/test_package",

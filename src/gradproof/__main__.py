@@ -1,5 +1,6 @@
 """The command line: ``python -m gradproof``, or ``gradproof``."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from ._cli.app import cli
 from ._cli.errors import UsageError, in_one_line
 from ._cli.parameters import said
 
-_INTERRUPTED, _RAISED = 130, 3
+#: As shells have it for what SIGINT and SIGPIPE ended; and for what the user's code raised.
+_INTERRUPTED, _CUT_OFF, _RAISED = 130, 141, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         With code 2 if nothing could be checked, and with 0 after ``--help`` and ``--version``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if "_GRADPROOF_COMPLETE" in os.environ:  # a shell asks
+        from ._cli import completion  # noqa: F401 (click learns from it what bash is like)
     try:
         action: Any = cli.main(arguments, prog_name="gradproof", standalone_mode=False)
     except click.ClickException as err:
@@ -55,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted before anything was measured", file=sys.stderr)
         return _INTERRUPTED
+    except BrokenPipeError:  # as by `| head`; what is left to say has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CUT_OFF
     except Exception:
         traceback.print_exc()
         return _RAISED

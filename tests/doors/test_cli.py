@@ -403,7 +403,7 @@ def test_help(capsys, monkeypatch, columns):
         told = capsys.readouterr().out
         assert max(map(len, told.splitlines())) <= columns
         for param in command.params:
-            assert getattr(param, "help", None) or param.text
+            assert getattr(param, "help", None) or getattr(param, "text", None)
             assert all(word in told for word in (*param.opts, *param.secondary_opts) if "-" in word)
 
 

@@ -138,7 +138,7 @@ class TestRules:
             return (3 * x * x).at[1, 2].multiply(1.1) * t
 
         func = cubed(jax, slightly, "rev")
-        with pytest.raises(WrongDerivative, match=r"args\[0\]\['w'\]\[1, 2\]: claimed"):
+        with pytest.raises(WrongDerivative, match=r"\n  args\[0\]\['w'\]\[1, 2\]  "):
             ours.check_grads(
                 lambda tree: func(tree["w"]), ({"w": matrix(jnp, "float32")},), 1, modes=["rev"]
             )

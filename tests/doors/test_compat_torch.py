@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.examples import in_table
 from tests.libraries import REQUIRED
 
 from gradproof import Inconclusive, verify_autodiff, verify_vjp
@@ -212,7 +213,7 @@ class TestWrong:
 
         assert original(func, x, fast_mode=True)
         for fast_mode in (True, False):
-            assert "inputs[0][0]: claimed" in refused(func, x, fast_mode=fast_mode)
+            assert in_table(refused(func, x, fast_mode=fast_mode), "inputs[0][0]")
 
     @pytest.mark.parametrize("factor", [-1.0, -2.0, 1.0])
     def test_small_gradients(self, factor):
@@ -280,7 +281,7 @@ class TestWrong:
             return x * Sine.apply(rest["w"], 1.0, 0.0, 0.1)
 
         text = refused(func, (leaf(30), {"w": leaf(30)}))
-        assert "inputs[1]['w'][0]: claimed" in text
+        assert in_table(text, "inputs[1]['w'][0]")
 
 
 class TestRules:

@@ -2,15 +2,16 @@
 
 import io
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from tests.report.test_report import KINDS, every_kind
 
-from gradproof import verify_against, verify_grad
-from gradproof._report.document import digits
-from gradproof._report.text import document
+from gradproof import verify_against, verify_autodiff, verify_grad, verify_hess
+from gradproof._report.document import document, listed
+from gradproof._report.rows import digits
 
 EVIL = "<script>alert(1)</script>'\"&`|"
 
@@ -57,9 +58,9 @@ def test_all_say_the_same(kind, reports):
         words = " ".join(shown.text)
         assert report.finding.replace("`", "") in "".join(shown.text)
         assert str(report.verdict) in words
-        for name, text in document(report).scope:
+        for name, groups in document(report).scope:
             assert name in words
-            assert text in words
+            assert listed(groups) in words
     assert "script" not in part.seen  # a notebook that does not trust it would drop all
     assert not any(name in ("src", "href") for name, _ in page.attributes)
     unescaped = re.sub(r"\\(.)", r"\1", report.to_markdown())
@@ -88,7 +89,7 @@ def test_entries():
     wrong = [path for step, path in cells.items() if int(step) > 0 and path]
     assert wrong == ["M0 1h4v1h-4z"]
     assert cells["0"] == "M0 0h4v1h-4zM0 2h4v1h-4z"
-    assert "| `x[1, 3]` |" in report.to_markdown()
+    assert "| `x[1, 3]` (measured once) | " in report.to_markdown()
 
 
 def test_words_of_users_are_text():
@@ -110,7 +111,7 @@ def test_words_of_users_are_text():
         assert "<script>alert" not in report.to_html()
         assert "<script>alert" not in report._repr_html_()
         table = [line for line in report.to_markdown().splitlines() if line.startswith("| `")]
-        assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in table)
+        assert all(len(re.findall(r"(?<!\\)\|", line)) == 8 for line in table)
         others = [line for line in report.to_markdown().splitlines() if line not in table]
         assert not any(re.search(r"(?<!\\)<script", line) for line in others)
 
@@ -146,16 +147,73 @@ def test_digits(numbers, shown):
     assert digits(*numbers) == shown
 
 
-def test_terminal(reports):
-    """In colour on a terminal, plain elsewhere; the words are those of the text."""
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_terminal(kind, width, reports):
+    """In colour on a terminal, plain elsewhere; the words are the same, and no row is cut."""
     from rich.console import Console
 
-    from gradproof._report.terminal import show
-
-    report = reports["wrong"]
+    report = reports[kind]
     plain, coloured = io.StringIO(), io.StringIO()
-    show(report, Console(file=plain, width=80))
-    show(report, Console(file=coloured, width=80, force_terminal=True, color_system="standard"))
-    assert plain.getvalue() == f"{report}\n"
-    assert "\x1b[1;31mfail" in coloured.getvalue()
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured.getvalue()) == f"{report}\n"
+    report.show(Console(file=plain, width=width))
+    terminal = Console(file=coloured, width=width, force_terminal=True, color_system="standard")
+    report.show(terminal)
+    code = {"pass": 32, "fail": 31, "inconclusive": 33}[str(report.verdict)]
+    assert coloured.getvalue().startswith(f"\x1b[1;{code}m{report.verdict}")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", coloured.getvalue())
+    assert max(map(len, shown.splitlines())) <= width
+    words = set(plain.getvalue().split())
+    left_out = {"limit", "ratio", "rel.", "error"} if width == 60 else set()
+    said = set(shown.split())
+    assert words - said <= {word for word in words if not word.isalpha()} | left_out
+    assert set(str(report).split()) <= words  # it says more than the short text
+    assert "repeat: verify_" in plain.getvalue()
+
+
+def test_notebook(reports):
+    bundle = reports["wrong"]._repr_mimebundle_()
+    assert bundle["text/plain"] == str(reports["wrong"])
+    assert bundle["text/html"] == reports["wrong"]._repr_html_()
+    assert bundle["text/markdown"] == reports["wrong"].to_markdown()
+
+
+def test_what_repeats_a_check():
+    """The names of the functions and arguments, and the options that were given."""
+
+    def loss(w, x):
+        return (w * x).sum()
+
+    def grad(w, x):
+        return x
+
+    def square(x):
+        return 3 * x * x
+
+    one = np.ones(3)
+    report = verify_grad(loss, grad, one, one, rtol=1e-4, directions="all", seed=3)
+    assert report.repeat == "verify_grad(loss, grad, w, x, rtol=0.0001, directions='all', seed=3)"
+    assert f'data-text="{escape(report.repeat)}"' in report.to_html()
+    assert report.repeat in report.to_markdown()
+    report = verify_hess(lambda x: (x**3).sum(), lambda x: np.diag(6 * x), one, grad=square, seed=0)
+    assert report.repeat == "verify_hess(func, hess, x, grad=square, seed=0)"
+
+
+@pytest.mark.library("torch")
+def test_what_repeats_a_rule():
+    import torch
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, ct):
+            (x,) = ctx.saved_tensors
+            return 2 * x * ct
+
+    x = torch.linspace(0.5, 1.5, 3, dtype=torch.float64)
+    assert verify_autodiff(Square.apply, x, seed=0).repeat.startswith(
+        "verify_autodiff(Square.apply"
+    )

@@ -19,11 +19,13 @@ from .._report.verdicts import Verdict
 from .._vectors.callables import checked_callable
 from .._vectors.validation import chosen, flags, keywords, real_number, whole_number
 from .._verdict.options import Options
+from .repeat import repeatable
 
 _MODES = ("vjp", "jvp")
 _ORDER = "0 for values alone, 1 for vjps and jvps as well, 2 for vjps of the vjp too"
 
 
+@repeatable
 def verify_against(
     func: Function,
     reference: Function | str,

@@ -14,11 +14,13 @@ from .._vectors.tracked import tracked_point
 from .._vectors.validation import chosen, flags, whole_number
 from .._verdict.options import Options
 from .against import verify_against
+from .repeat import repeatable
 from .rules import Lacking, Rules
 
 _MODES = ("jvp", "vjp")
 
 
+@repeatable
 def verify_autodiff(
     func: Function,
     *primals: Any,

@@ -16,9 +16,11 @@ from .._vectors.validation import flags
 from .._verdict.judge import of_gradient
 from .._verdict.options import Options
 from .consistency import same_value
+from .repeat import repeatable
 from .session import Pending, Session
 
 
+@repeatable
 def verify_grad(
     func: Function,
     grad: Function,

@@ -20,10 +20,12 @@ from .._verdict.finer import of_slopes
 from .._verdict.judge import of_columns
 from .._verdict.options import Options
 from .consistency import linear_in_tangent, where_finite
+from .repeat import repeatable
 from .session import Pending, Session
 from .symmetry import symmetric, symmetric_product
 
 
+@repeatable
 def verify_hess(
     func: Function,
     hess: Function,
@@ -128,6 +130,7 @@ def verify_hess(
     return session.told([("Hessian", report)], {"symmetry": symmetry}, values, claim)
 
 
+@repeatable
 def verify_hvp(
     func: Function,
     hvp: Function,

@@ -16,10 +16,12 @@ from .._vectors.validation import flags
 from .._verdict.judge import of_columns, of_gradient
 from .._verdict.options import Options
 from .consistency import same_value
+from .repeat import repeatable
 from .session import Pending, Session
 from .sparse import of_sparse
 
 
+@repeatable
 def verify_jac(
     func: Function,
     jac: Function,

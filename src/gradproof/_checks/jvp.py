@@ -13,9 +13,11 @@ from .._vectors.validation import flags
 from .._verdict.judge import of_columns
 from .._verdict.options import Options
 from .consistency import linear_in_tangent, same_value
+from .repeat import repeatable
 from .session import Pending, Session
 
 
+@repeatable
 def verify_jvp(
     func: Function,
     jvp: Function,

@@ -15,9 +15,11 @@ from .._verdict.options import Options
 from .consistency import linear_in_cotangent, same_value, unless_random
 from .cotangents import POSITIVE, of_positive
 from .memory import LAYOUT, of_cotangent
+from .repeat import repeatable
 from .session import Pending, Session
 
 
+@repeatable
 def verify_vjp(
     func: Function,
     vjp: Function,

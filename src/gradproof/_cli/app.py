@@ -68,12 +68,12 @@ _FILES = {
 }
 
 
-def _outputs(what: str = "PATH") -> list[click.Parameter]:
+def _outputs() -> list[click.Parameter]:
     """Return the options that say what is written."""
     said = "print the report as JSON; what your own code prints goes to stderr"
     flag = Option(["--json"], heading="Output", is_flag=True, help=said)
     files = [
-        Option([f"--{name}"], heading="Output", metavar=what, help=text)
+        Option([f"--{name}"], heading="Output", metavar="PATH", type=click.Path(), help=text)
         for name, text in _FILES.items()
     ]
     return [flag, *files]
@@ -96,6 +96,51 @@ for _kind, _of in KINDS.items():
     )
 
 
+def _run(*, verbose: bool, file: str | None, only: tuple[str, ...], **given: Any) -> Action:
+    from .outputs import Outputs
+    from .several import several
+
+    return partial(several, file, only, Outputs(**given, several=True), verbose=verbose)
+
+
+cli.add_command(
+    Command(
+        "run",
+        context_settings=_WIDTH,
+        callback=_run,
+        short_help="make the checks that a TOML file names",
+        help="Make the checks that a TOML file names, and show them in a table. The exit code is "
+        "the worst of them: that of a fail, of Ctrl-C, of an exception, of a check that could not "
+        "be made, of an inconclusive one.\n\nA file has a table [[check]] for each, with func and "
+        "claim, a name, a kind (check, vjp, jvp, ...), and the options of that command: x0, args, "
+        "rtol, ... Names of files are seen from the folder of the file. Of several checks, --html "
+        "and --plot name a folder.",
+        params=[
+            Argument(
+                ["file"],
+                metavar="[FILE]",
+                type=click.Path(),
+                required=False,
+                text="by default gradproof.toml of this folder, or [tool.gradproof] in its "
+                "pyproject.toml",
+            ),
+            Option(
+                ["--only"],
+                multiple=True,
+                metavar="NAME",
+                help="only checks of this name; * is anything. Repeat it for more",
+            ),
+            Option(
+                ["--verbose", "-v"],
+                is_flag=True,
+                help="print the reports of checks that pass, too",
+            ),
+            *_outputs(),
+        ],
+    )
+)
+
+
 def _watch(**given: Any) -> Action:
     from .watch import watch
 
@@ -116,7 +161,9 @@ cli.add_command(
         "the folder with a pyproject.toml or .git that the script is in, and those in the "
         "packages that it installs. The script gets all arguments that follow its name.",
         params=[
-            Argument(["script"], metavar="SCRIPT", text="the Python file to run"),
+            Argument(
+                ["script"], metavar="SCRIPT", type=click.Path(), text="the Python file to run"
+            ),
             Argument(
                 ["arguments"],
                 metavar="[...]",
@@ -140,6 +187,57 @@ cli.add_command(
             ),
             Option(["--total"], type=float, metavar="S", help="time for all (default: 120)"),
             Option(["--json"], metavar="FILE", help="also write what was found into a file"),
+        ],
+    )
+)
+
+
+def _doctor(*, json: bool) -> Action:
+    from .doctor import doctor
+
+    return partial(doctor, as_json=json)
+
+
+cli.add_command(
+    Command(
+        "doctor",
+        context_settings=_WIDTH,
+        callback=_doctor,
+        short_help="say what is installed, and whether it works",
+        help="Say what is installed, and whether it works: libraries of arrays with their "
+        "devices and dtypes, what error matters in each dtype and at which steps it is measured, a "
+        "right and a wrong claim on each library, and optional parts with the command that "
+        "installs them. The exit code is 0 if all that is installed works, else 1.",
+        params=[Option(["--json"], is_flag=True, help="print it as JSON")],
+    )
+)
+
+
+def _completion(*, shell: str) -> Action:
+    from .completion import completion
+
+    return partial(completion, shell, cli)
+
+
+cli.add_command(
+    Command(
+        "completion",
+        context_settings=_WIDTH,
+        callback=_completion,
+        short_help="print the script that makes a shell complete commands and names",
+        help="Print the script that makes a shell complete commands, options, and the names in "
+        "your modules, which are read and not imported.\n\n"
+        "\b\n"
+        "bash: gradproof completion bash >> ~/.bashrc\n"
+        "zsh:  gradproof completion zsh >> ~/.zshrc\n"
+        "fish: gradproof completion fish > ~/.config/fish/completions/gradproof.fish",
+        params=[
+            Argument(
+                ["shell"],
+                metavar="SHELL",
+                type=click.Choice(["bash", "zsh", "fish"]),
+                text="bash, zsh or fish",
+            )
         ],
     )
 )

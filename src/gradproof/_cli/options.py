@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from .kinds import KINDS
-from .parameters import Argument, Option
+from .kinds import FUNCTIONS, KINDS
+from .parameters import Argument, Option, complete_names
 from .request import Request
 from .values import Directions, Modes, Named, Positions
 
@@ -203,7 +203,9 @@ def option(name: str) -> Option:
     """Return an option by its name."""
     heading, given = _OPTIONS[name]
     typed = _TYPED.get(name, f"--{name.replace('_', '-')}")
-    settings = {"default": None, **given} if "multiple" not in given else given
+    settings = {"default": None, **given} if "multiple" not in given else dict(given)
+    if name in ("x0", "args", *FUNCTIONS):
+        settings["shell_complete"] = complete_names
     return Option([typed, name], heading=heading, **settings)
 
 
@@ -216,9 +218,13 @@ def names_of(kind: str) -> list[str]:
 def parameters(kind: str) -> list[click.Parameter]:
     """Return what may stand behind a command that makes a check."""
     of = KINDS[kind]
-    given = [Argument(["func"], metavar="FUNC", text=f"the function: {_SPEC}")]
+    functions = {"func": ("FUNC", f"the function: {_SPEC}")}
     if of.claim:
-        given.append(Argument(["claim"], metavar=of.claim, text=of.says))
+        functions["claim"] = of.claim, of.says
+    given = [
+        Argument([name], metavar=metavar, text=text, shell_complete=complete_names)
+        for name, (metavar, text) in functions.items()
+    ]
     return [*given, *map(option, names_of(kind))]
 
 

@@ -111,10 +111,13 @@ class Outputs:
         path = Path(given)
         if self.several:
             path.mkdir(exist_ok=True)
+        names: set[str] = set()
         for one in outcomes:
+            name = file_name(one.request.title)
+            name += f"-{len(names)}" if name in names else ""  # of titles that differ in signs
+            names.add(name)
             if one.report is not None:
-                name = path / f"{file_name(one.request.title)}{suffix}" if self.several else path
-                write(one.report, name)
+                write(one.report, path / f"{name}{suffix}" if self.several else path)
 
 
 def file_name(title: str) -> str:

@@ -8,6 +8,13 @@ import click
 from .errors import meant
 
 
+def complete_names(ctx: Any, param: Any, incomplete: str) -> list[Any]:
+    """Return names of the user's objects; imported where a shell asks alone."""
+    from .completion import names
+
+    return names(ctx, param, incomplete)
+
+
 class Option(click.Option):
     """An option that stands below a heading in the help."""
 

@@ -1,6 +1,7 @@
 """Several checks of one claim in one report."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 
 from .reach import worst_of
@@ -64,12 +65,16 @@ def about(report: Report, words: str) -> Report:
     return replace(report, reason=f"{words}: {report.reason}", diagnosis=named)
 
 
+#: The call of a check that a user is making, without its seed and what closes it.
+CALL: ContextVar[str] = ContextVar("CALL", default="")
 #: What is told of each check that a user makes, when it is done.
 LISTENERS: list[Callable[[Report], None]] = []
 
 
 def done(report: Report) -> Report:
     """Return the report on a check that a user has made, as `whole` does, and tell who listens."""
+    if CALL.get():
+        report = replace(report, repeat=f"{CALL.get()}, seed={report.seed})")
     for listener in tuple(LISTENERS):
         listener(report)
     return whole(report)

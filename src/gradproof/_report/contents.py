@@ -43,11 +43,13 @@ class Contents:
     diagnosis: tuple[Diagnosis, ...] = ()
     right: tuple[str, ...] = ()
     wrong_places: tuple[WrongPlace, ...] = ()
+    repeat: str = ""
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.
         object.__setattr__(self, "reason", escaped(self.reason))
         object.__setattr__(self, "remarks", tuple(map(escaped, self.remarks)))
+        object.__setattr__(self, "repeat", escaped(self.repeat))
 
     @property
     def ok(self) -> bool:
@@ -91,7 +93,7 @@ class Contents:
         found = []
         for i in places:
             one = _entry(self, int(i))
-            path, confirmed = _path(self, int(i), one["name"]), one["state"] == "fail"
+            path, confirmed = path_of(self, int(i), one["name"]), one["state"] == "fail"
             claimed, measured = one["claimed"], one["measured"]
             found.append(
                 WrongEntry(path, one["index"], claimed, measured, float(bar[i]), confirmed)
@@ -116,7 +118,7 @@ class Contents:
         -------
         list of dict
             With the ``name`` of the entry, the ``index`` in its leaf and the ``leaf`` (its path),
-            and its numbers from `entries`.
+            its ``place`` among all entries, and its numbers from `entries`.
         """
         state = self.flat["state"]
         # What was not reached may be all that there is of an interrupted check, and says nothing.
@@ -143,7 +145,7 @@ def _shaped(contents: Contents, values: np.ndarray) -> Any:
     return parts[""] if list(parts) == [""] else parts
 
 
-def _path(contents: Contents, i: int, name: str) -> str:
+def path_of(contents: Contents, i: int, name: str) -> str:
     """Return what to call an entry, by the name of its argument if it is one of an argument."""
     parts, leaves = contents.scope.checked, contents.leaves
     if contents.pairs is not None or len(parts) != len(leaves):
@@ -160,4 +162,4 @@ def _entry(contents: Contents, i: int) -> dict[str, Any]:
     row = numbers.get("row", -1)
     if contents.pairs is not None and row >= 0:
         name = contents.pairs.name(row, i)
-    return {"name": name, "leaf": leaf.path, "index": leaf.index(i), **numbers}
+    return {"name": name, "leaf": leaf.path, "index": leaf.index(i), "place": i, **numbers}

@@ -1,37 +1,17 @@
-"""A report as one structure, in the order in which a reader wants it; text and HTML show it."""
+"""A report as one structure, in the order in which a reader wants it; all faces show it."""
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from .._vectors.layout import Leaf
+from .._vectors.remarks import NOT_IN_BATCHES
 from .contents import Contents
-from .diagnoses import WrongEntry
+from .heat import Heat, heat_of
+from .rows import WRONG, Row, rows_of
+from .seen import along_the_claim, cost, is_weak, smallest_seen
 from .verdicts import Verdict
 
-#: Colours of a heat map: the error in units of its limit, by powers of ten.
-STEPS = (1.0, 10.0, 1e2, 1e3, 1e4)
-#: The cells that a heat map has along each side at most.
-_CELLS = 64
-
-
-@dataclass(frozen=True)
-class Heat:
-    """
-    How far the entries of a leaf are off, in cells of one or several entries.
-
-    Attributes
-    ----------
-    steps : ndarray of int
-        For each cell the number of the limits in `STEPS` that its largest error exceeds; -1 where
-        nothing was measured.
-    block : tuple of int
-        How many rows and columns of the leaf are one cell.
-    """
-
-    steps: np.ndarray
-    block: tuple[int, int]
+#: Entries that a page has at most.
+MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -59,6 +39,17 @@ class Branch:
     held: int
     heat: Heat | None = None
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """The verdict on the leaf, empty where it has none, and how many entries that is about."""
+        if self.wrong:
+            return "fail", f"{self.wrong} off"
+        if self.unresolved:
+            return "inconclusive", f"{self.unresolved} not measured or not resolved"
+        if self.right:
+            return "pass", f"{self.right} agree"
+        return "", "held fixed"
+
 
 @dataclass(frozen=True)
 class Document:
@@ -73,79 +64,95 @@ class Document:
         One sentence.
     reason : str
         What it rests on, if that is another sentence.
+    rows : list of Row
+        The entries that are off, or not resolved, the worst first; `MOST` at most.
+    off : int
+        How many entries are off.
     next_step : str
         What helps; empty where nothing has to be done.
-    wrong : list of WrongEntry
-        The entries that are off, those furthest off first.
+    seen : list of str
+        How small a mistake would have been seen.
+    weak : bool
+        Whether a mistake as large as what it is in would not have been seen somewhere.
+    more : list of str
+        More about that.
     branches : list of Branch
         The leaves.
     checks : list of (str, str, str)
         Name, verdict and text of whatever was checked.
-    scope : list of (str, str)
-        What was checked, held fixed and not checked, by those words.
-    small_print : list of str
-        How sharp it was, what it cost, how it is repeated.
-    remarks : tuple of str
+    failing : list of str
+        What fails besides that which the finding is about.
+    scope : list of (str, list of list of str)
+        What was checked, held fixed and not checked, by those words: leaves, and then products.
+    cost : list of str
+        What was called how often, and which errors matter.
+    repeat : str
+        The call that repeats it; empty where it is not known.
+    remarks : list of str
         What else was noticed.
     """
 
     verdict: Verdict
     finding: str
     reason: str
+    rows: list[Row]
+    off: int
     next_step: str
-    wrong: list[WrongEntry]
+    seen: list[str]
+    weak: bool
+    more: list[str]
     branches: list[Branch]
     checks: list[tuple[str, str, str]]
-    scope: list[tuple[str, str]]
-    small_print: list[str]
-    remarks: tuple[str, ...]
+    failing: list[str]
+    scope: list[tuple[str, list[list[str]]]]
+    cost: list[str]
+    repeat: str
+    remarks: list[str]
 
 
-def digits(claimed: float, measured: float, bar: float) -> tuple[str, str, str]:
-    """
-    Return a claim, what was measured and its bar, with the digits that each has.
-
-    Parameters
-    ----------
-    claimed, measured : float
-        The two that are compared: as many digits as tell them apart.
-    bar : float
-        What the measured one may be off by: it has no more digits than that leaves.
-    """
-    if not (math.isfinite(claimed) and math.isfinite(measured)):
-        return f"{claimed:.6g}", f"{measured:.6g}", f"{bar:.1g}"
-    error, size = abs(measured - claimed), max(abs(claimed), abs(measured))
-    apart = 6 if not error else max(6, math.floor(math.log10(size / error)) + 2)
-    known = apart
-    if bar > 0 and measured:
-        known = min(apart, max(1, math.ceil(math.log10(abs(measured) / bar)) + 1))
-    shown = f"{measured:.{known}g}" if abs(measured) > bar / 10 or not bar else "0"
-    return f"{claimed:.{apart}g}", shown, f"{bar:.1g}"
+def listed(groups: list[list[str]], most: int = MOST) -> str:
+    """Return what is in groups of names in a line, so many of each group, the others counted."""
+    words = [
+        ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        for names in groups
+        if names
+    ]
+    return "; ".join(words)
 
 
-def document_of(report: Contents, small_print: list[str]) -> Document:
-    """Return what a report says, with what stands below it in text."""
+def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Document:
+    """Return what a report says, with so many entries at most, and without pictures for text."""
     scope = report.scope
     words = [
-        ("checked", ", ".join(map(str, (*scope.checked, *scope.products)))),
-        ("held fixed", ", ".join(map(str, scope.held))),
-        ("not checked", ", ".join(scope.not_checked)),
+        ("checked", [list(map(str, scope.checked)), list(scope.products)]),
+        ("held fixed", [list(map(str, scope.held))]),
+        ("not checked", [list(scope.not_checked)]),
     ]
+    texts = [(check, f"{check.name}: {check.text}") for check in report.checks]
     return Document(
-        report.verdict,
-        report.finding,
-        report.reason if report.diagnosis else "",
-        report.next_step,
-        report.wrong_entries,
-        [_branch(report, i, leaf) for i, leaf in enumerate(report.leaves)],
-        [(check.name, str(check.verdict), check.text) for check in report.checks],
-        [(name, text) for name, text in words if text],
-        small_print,
-        report.remarks,
+        verdict=report.verdict,
+        finding=report.finding,
+        reason=report.reason if report.diagnosis else "",
+        rows=rows_of(report, most),
+        off=sum(int((report.flat["state"] == state).sum()) for state in WRONG),
+        next_step=report.next_step,
+        seen=smallest_seen(report),
+        weak=is_weak(report),
+        more=along_the_claim(report),
+        branches=[_branch(report, i, leaf, heat) for i, leaf in enumerate(report.leaves)],
+        checks=[(check.name, str(check.verdict), check.text) for check in report.checks],
+        # The finding tells of the one that decides.
+        failing=[
+            text for check, text in texts if check.verdict == "fail" and text != report.reason
+        ],
+        scope=[(name, groups) for name, groups in words if any(groups)],
+        cost=cost(report),
+        repeat=report.repeat,
+        remarks=[one for one in report.remarks if not one.startswith(NOT_IN_BATCHES)],
     )
 
 
-def _branch(report: Contents, i: int, leaf: Leaf) -> Branch:
+def _branch(report: Contents, i: int, leaf: Leaf, heat: bool) -> Branch:  # noqa: FBT001
     states = report.flat["state"][leaf.where]
     parts = report.scope.checked
     own = report.pairs is None and len(parts) == len(report.leaves)
@@ -153,26 +160,8 @@ def _branch(report: Contents, i: int, leaf: Leaf) -> Branch:
     counts = {name: int((states == name).sum()) for name in ("fail", "off", "pass", "held fixed")}
     wrong = counts["fail"] + counts["off"]
     unresolved = states.size - wrong - counts["pass"] - counts["held fixed"]
-    heat = _heat(report, leaf) if report.verdict is Verdict.FAIL and wrong else None
-    return Branch(path, leaf.shape, wrong, counts["pass"], unresolved, counts["held fixed"], heat)
-
-
-def _heat(report: Contents, leaf: Leaf) -> Heat | None:
-    """Return how far entries are off in units of what they may be: two bars, and what matters."""
-    if leaf.complex or not leaf.shape:
-        return None
-    claimed, measured, truncation, noise = (
-        report.flat[name][leaf.where] for name in ("claimed", "measured", "truncation", "noise")
+    shown = heat and report.verdict is Verdict.FAIL and wrong
+    picture = heat_of(report, leaf) if shown else None
+    return Branch(
+        path, leaf.shape, wrong, counts["pass"], unresolved, counts["held fixed"], picture
     )
-    with np.errstate(all="ignore"):
-        limit = 2 * (truncation + noise) + report.rtol * np.maximum(abs(claimed), abs(measured))
-        ratio = np.abs(claimed - measured) / limit
-    rows = ratio.reshape(-1, leaf.shape[-1])
-    block = tuple(-(-length // _CELLS) for length in rows.shape)
-    cells = np.full([-(-n // b) for n, b in zip(rows.shape, block, strict=True)], -1)
-    for i, j in np.ndindex(*cells.shape):
-        part = rows[i * block[0] : (i + 1) * block[0], j * block[1] : (j + 1) * block[1]]
-        known = part[~np.isnan(part)]
-        if known.size:
-            cells[i, j] = int(np.searchsorted(STEPS, known.max(), side="left"))
-    return Heat(cells, (block[0], block[1]))

@@ -6,10 +6,11 @@ from typing import Any
 
 from . import plots
 from .contents import Contents
+from .document import document
 from .html import fragment, page
 from .markdown import markdown
 from .terminal import show
-from .text import document, in_lines, in_one_line
+from .text import in_lines, in_one_line
 
 
 class Faces(Contents):
@@ -27,7 +28,7 @@ class Faces(Contents):
         console : rich.console.Console, optional
             Where to; by default the terminal.
         """
-        show(self, console)
+        show(document(self, heat=False), console)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """
@@ -105,6 +106,14 @@ class Faces(Contents):
 
     def _repr_html_(self) -> str:
         return fragment(document(self))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return it in all that a notebook may show, be it the page of a code host."""
+        return {
+            "text/plain": str(self),
+            "text/html": self._repr_html_(),
+            "text/markdown": self.to_markdown(),
+        }
 
     def __repr__(self) -> str:
         # What a prompt shows, and pytest of `assert report.ok`.

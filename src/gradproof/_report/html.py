@@ -3,12 +3,13 @@
 from html import escape
 
 from .._version import __version__
-from .diagnoses import WrongEntry
-from .document import STEPS, Branch, Document, Heat, digits
+from .document import MOST, Branch, Document, listed
+from .heat import STEPS, Heat
+from .rows import HEADS, Row
 from .style import SCRIPT, STYLE
 
-#: Entries in the table, and entries and leaves that are shown before something is unfolded.
-_ROWS, _OPEN = 1000, 12
+#: Leaves that are shown before something is unfolded.
+_OPEN = 12
 _MARKS = {"pass": "\u2713", "fail": "\u2717", "inconclusive": "?"}
 
 
@@ -24,14 +25,20 @@ def page(document: Document, text: str) -> str:
         What a button copies: the report in plain text.
     """
     title = escape(f"{document.verdict}: {document.finding}"[:120])
-    button = f'<p><button class="copy" data-text="{escape(text)}">copy as text</button></p>'
+    buttons = [("copy as text", text)]
+    if document.repeat:
+        buttons.append(("copy what repeats it", document.repeat))
+    button = "".join(
+        f'<button class="copy" data-text="{escape(what)}">{label}</button> '
+        for label, what in buttons
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{title}</title></head>"
         '<body style="margin:16px">'
-        f"{fragment(document, button)}<script>{SCRIPT}</script></body></html>"
+        f"{fragment(document, f'<p>{button}</p>')}<script>{SCRIPT}</script></body></html>"
     )
 
 
@@ -45,7 +52,7 @@ def fragment(document: Document, last: str = "") -> str:
         _paragraph(document.next_step and f"next: {document.next_step}"),
         _tree(document.branches),
         *(_heat(branch) for branch in document.branches if branch.heat is not None),
-        _table(document.wrong),
+        _table(document),
         _checks(document),
         _details(document),
         last,
@@ -81,17 +88,10 @@ def _tree(branches: list[Branch]) -> str:
 
 def _branch(branch: Branch) -> str:
     shape = f"({', '.join(map(str, branch.shape))})"
-    if branch.wrong:
-        kind, words = "fail", f"{branch.wrong} off"
-    elif branch.unresolved:
-        kind, words = "inconclusive", f"{branch.unresolved} not measured or not resolved"
-    elif branch.right:
-        kind, words = "pass", f"{branch.right} agree"
-    else:
-        kind, words = "soft", "held fixed"
-    mark = _MARKS.get(kind, "\u2013")
+    verdict, words = branch.told
+    mark = _MARKS.get(verdict, "\u2013")
     return (
-        f'<li><span class="{kind}">{mark}</span> <code>{escape(branch.path)}</code> '
+        f'<li><span class="{verdict or "soft"}">{mark}</span> <code>{escape(branch.path)}</code> '
         f'<span class="soft">{shape}</span> {words}</li>'
     )
 
@@ -146,34 +146,35 @@ def _cells(heat: Heat, step: int) -> str:
     return "".join(pieces)
 
 
-def _table(wrong: list[WrongEntry]) -> str:
-    if not wrong:
+def _table(document: Document) -> str:
+    if not document.rows:
         return ""
-    heads = ("entry", "claimed", "measured", "&plusmn;", "ratio", "error")
-    head = "".join(f"<th><button>{name}</button></th>" for name in heads)
-    body = "".join(map(_row, wrong[:_ROWS]))
-    more = f'<p class="soft">and {len(wrong) - _ROWS} more</p>' if len(wrong) > _ROWS else ""
-    count = f"{len(wrong)} entr{'y' if len(wrong) == 1 else 'ies'} measured to be off"
+    head = "".join(f"<th><button>{escape(name)}</button></th>" for name in HEADS)
+    body = "".join(map(_row, document.rows))
+    count = len(document.rows)
+    if document.off:
+        said = f"{document.off} entr{'y' if document.off == 1 else 'ies'} measured to be off"
+    else:
+        said = f"{count} entr{'y' if count == 1 else 'ies'} not resolved"
+    more = max(document.off, count) - count
+    left = f'<p class="soft">and {more} more</p>' if more else ""
+    if count == MOST and not document.off:
+        left = f'<p class="soft">the first {MOST}</p>'
     return (
-        f"<details open><summary>{count}</summary>"
+        f"<details open><summary>{said}</summary>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"</div>{more}</details>"
+        f"</div>{left}</details>"
     )
 
 
-def _row(entry: WrongEntry) -> str:
-    numbers = entry.claimed, entry.measured, entry.uncertainty
-    shown = [*digits(*numbers)]
-    ratio = entry.claimed / entry.measured + 0.0 if entry.measured else float("inf")  # no -0
-    error = abs(ratio - 1)
-    values = (*numbers, ratio, error)
-    shown += [f"{ratio:.4g}" if entry.measured else "", f"{error:.1e}" if entry.measured else ""]
-    name = entry.path or "the entry"
-    once = "" if entry.confirmed else ' <span class="soft">(once)</span>'
+def _row(row: Row) -> str:
+    values = (row.claimed, row.measured, row.bar, row.ratio, row.error, row.allowed)
+    note = f' <span class="soft">({escape(row.note)})</span>' if row.note else ""
     cells = "".join(
-        f'<td data-v="{value!r}">{text}</td>' for value, text in zip(values, shown, strict=True)
+        f'<td data-v="{value!r}">{escape(text)}</td>'
+        for value, text in zip(values, row.cells, strict=True)
     )
-    return f"<tr><td>{escape(name)}{once}</td>{cells}</tr>"
+    return f"<tr><td>{escape(row.name)}{note}</td>{cells}</tr>"
 
 
 def _checks(document: Document) -> str:
@@ -186,10 +187,14 @@ def _checks(document: Document) -> str:
 
 
 def _details(document: Document) -> str:
-    scope = "".join(f"<p>{name}: {escape(text)}</p>" for name, text in document.scope)
-    small = "".join(_paragraph(line, "soft") for line in document.small_print)
-    remarks = "".join(_paragraph(remark) for remark in document.remarks)
+    scope = "".join(f"<p>{name}: {escape(listed(groups))}</p>" for name, groups in document.scope)
+    seen = "".join(
+        _paragraph(line, "inconclusive" if document.weak else "soft") for line in document.seen
+    )
+    small = [*document.more, *document.cost]
+    repeat = f"<p>repeat: <code>{escape(document.repeat)}</code></p>" if document.repeat else ""
     return (
-        f"{scope}<details><summary>how sharp it was, and what it took</summary>"
-        f"{small}{remarks}</details>"
+        f"{scope}{seen}<details><summary>how sharp it was, and what it took</summary>"
+        f"{''.join(_paragraph(line, 'soft') for line in small)}{repeat}"
+        f"{''.join(map(_paragraph, document.remarks))}</details>"
     )

@@ -1,6 +1,7 @@
 """A report in Markdown: for a pull request, or the summary of a CI run."""
 
-from .document import Document, digits
+from .document import Document, listed
+from .rows import HEADS
 
 #: Entries in the table.
 _ROWS = 20
@@ -13,18 +14,22 @@ def markdown(document: Document) -> str:
     text = [f"{_MARKS[verdict]} **{verdict}**: {_plain(document.finding)}", ""]
     if document.next_step:
         text += [f"next: {_plain(document.next_step)}", ""]
-    if document.wrong:
-        text += ["| entry | claimed | measured | \u00b1 |", "|---|---:|---:|---:|"]
-        for entry in document.wrong[:_ROWS]:
-            numbers = digits(entry.claimed, entry.measured, entry.uncertainty)
-            text.append(f"| `{_code(entry.path)}` | {' | '.join(numbers)} |")
-        if len(document.wrong) > _ROWS:
-            text.append(f"\nand {len(document.wrong) - _ROWS} more entries")
+    if document.rows:
+        text += [f"| {' | '.join(HEADS)} |", "|---|" + "---:|" * (len(HEADS) - 1)]
+        for row in document.rows[:_ROWS]:
+            cells = " | ".join(map(_plain, row.cells))
+            note = f" ({_plain(row.note)})" if row.note else ""
+            text.append(f"| `{_code(row.name)}`{note} | {cells} |")
+        more = max(document.off, len(document.rows)) - _ROWS
+        if more > 0:
+            text.append(f"\nand {more} more entries")
         text.append("")
-    text += [f"- {name}: {_plain(words)}" for name, words in document.scope]
+    text += [f"- {name}: {_plain(listed(groups))}" for name, groups in document.scope]
     wrong = [check for check in document.checks if check[1] != "pass"]
     text += [f"- {verdict}: {_plain(name)}: {_plain(words)}" for name, verdict, words in wrong]
-    text += [f"- {_plain(line)}" for line in document.small_print]
+    text += [f"- {_plain(line)}" for line in (*document.seen, *document.cost)]
+    if document.repeat:
+        text.append(f"- repeat: `{document.repeat.replace('`', chr(39))}`")
     return "\n".join(text) + "\n"
 
 

@@ -96,6 +96,9 @@ class Report(Faces):
     wrong_places : tuple of WrongPlace
         Arguments, leaves, rows, columns and blocks of them that are wrong as a whole, and how many
         of their entries were looked at.
+    repeat : str
+        The call that repeats the check, as far as its arguments have names; empty where the check
+        was not made by a `verify_*`.
     accuracy : tuple of (str, float)
         Of a comparison with a reference: how many times the error of the reference in its own
         dtype each result has.
@@ -138,6 +141,7 @@ class Report(Faces):
             "interrupted": self.interrupted,
             "scope": self.scope.to_dict(),
             "accuracy": {name: _plain(k) for name, k in self.accuracy},
+            "repeat": self.repeat,
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":

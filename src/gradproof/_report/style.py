@@ -1,6 +1,6 @@
 """How a page looks, in light and in dark, and what its buttons do."""
 
-from .document import STEPS
+from .heat import STEPS
 
 STYLE = """
 .gradproof{--ok:#1a7f37;--bad:#b3261e;--open:#8a5a00;--line:#d0d7de;--soft:#57606a;--ground:#fff;

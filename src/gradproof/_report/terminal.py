@@ -1,16 +1,27 @@
-"""A report on a terminal, in colour."""
+"""A report on a terminal, in colour, its lines broken where the terminal ends."""
 
 from typing import Any
 
+from .document import Document
+from .text import lines
 
-def show(report: Any, console: Any = None) -> None:
+#: What a line is, and how it looks: colour is never the only sign, as words say the same.
+_STYLES = {
+    "pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "next": "bold",
+    "weak": "yellow", "small": "dim", "table": "", "": "",
+}  # fmt: skip
+#: How far what follows the first part of a long line is set in.
+_INSET = 4
+
+
+def show(shown: Document, console: Any = None) -> None:
     """
-    Print a report; the verdict, and the names of what fails, in the colour of the verdict.
+    Print all of a report; verdicts in their colours.
 
     Parameters
     ----------
-    report : Report
-        Anything whose text begins with its verdict.
+    shown : Document
+        The report.
     console : rich.console.Console, optional
         Where to; by default the terminal.
     """
@@ -18,10 +29,16 @@ def show(report: Any, console: Any = None) -> None:
     from rich.text import Text
 
     console = console or Console()
-    text = Text(str(report))
-    styles = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
-    text.stylize(styles[str(report.verdict)], 0, len(str(report.verdict)))
-    for word, style in styles.items():
-        text.highlight_regex(rf"(?m)^ +{word}(?=:)", style.removeprefix("bold "))
-    text.highlight_regex(r"(?m)^ +next(?=:)", "bold")
-    console.print(text, highlight=False, soft_wrap=True)
+    # Of a file or a log nobody knows how wide it is shown.
+    width = console.width if console.is_terminal else None
+    for line in lines(shown, everything=True, width=width):
+        text = Text(line.text)
+        if _STYLES[line.style]:
+            text.stylize(_STYLES[line.style], 0, line.head)
+        if width is None or line.style == "table":
+            console.print(text, highlight=False, soft_wrap=True)
+            continue
+        for i, part in enumerate(text.wrap(console, width - _INSET)):
+            part.rstrip()
+            own = Text(" " * _INSET) + part if i else part
+            console.print(own, highlight=False, soft_wrap=True)

@@ -1,156 +1,136 @@
-"""What a report says, in words: the whole of it, and its finding in one line."""
+"""What a report says, in lines of text: plain, or for a terminal, of which each has a style."""
 
-import math
 import textwrap
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import numpy as np
-
-from .._vectors.remarks import NOT_IN_BATCHES
 from .contents import Contents
-from .document import Document, digits, document_of
+from .document import Document, document, listed
+from .rows import HEADS
+from .table import aligned
 
 #: From the verdict that decides to the one that does not.
 GRAVITY = ("fail", "inconclusive", "pass")
 #: pytest cuts what stands in an assertion at 240 characters; with some room for what is around it.
 _ONE_LINE = 200
+#: Entries, names of a kind and remarks, in the short text and in all of it.
+_FEW, _MANY = 4, 12
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    A line of text.
+
+    Attributes
+    ----------
+    text : str
+        What it says; all but the first are set in by two places.
+    style : str
+        What it is: a verdict, 'table', 'next', 'weak', 'small' or nothing.
+    head : int
+        How many of its first characters have that style; all by default.
+    """
+
+    text: str
+    style: str = ""
+    head: int | None = None
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def in_lines(report: Contents) -> str:
-    """Return all that a report says, the finding in its first lines."""
-    lines = [
-        _finding(report),
-        *([f"  {report.reason}"] if report.diagnosis else []),
-        *_entries(report),
-        *([f"  next: {report.next_step}"] if report.next_step else []),
-        *_measured(report),
-        *_other_checks(report),
-        *([f"  {report.scope}"] if str(report.scope) else []),
-        _cost(report),
-    ]
-    if report.compile_time:
-        lines.append(f"  func was compiled for batches in {report.compile_time:.1f} s")
-    remarks = [remark for remark in report.remarks if not remark.startswith(NOT_IN_BATCHES)]
-    lines += [f"  {remark}" for remark in remarks[:6]]
-    if len(remarks) > 6:
-        lines.append(f"  ... and {len(remarks) - 6} more remarks")
-    return "\n".join(lines)
+    """Return the short text of a report: what was found, where, what is not covered, what next."""
+    shown = document(report, _FEW, heat=False)
+    return "\n".join(map(str, lines(shown, everything=False)))
 
 
-def document(report: Contents) -> Document:
-    """Return what a report says as one structure, for HTML and Markdown."""
-    small = [*_measured(report), *_cost(report).splitlines()]
-    return document_of(report, [line.strip() for line in small])
+def lines(shown: Document, *, everything: bool, width: int | None = None) -> Iterator[Line]:
+    """
+    Yield the lines of a report.
 
-
-def _cost(report: Contents) -> str:
-    """Return the line on what matters, and what was called how often."""
-    if report.accuracy:
-        numbers = ", ".join(f"{name} {k:.2g}" for name, k in report.accuracy if math.isfinite(k))
-        return (
-            f"  times the error of the reference itself in {report.dtype}: {numbers or 'none'}\n"
-            f"  {report.nfev} calls of func, {report.ngev} of the reference; seed={report.seed}"
-        )
-    return (
-        f"  errors above {report.rtol:.1e} matter ({report.dtype}); {report.nfev} calls of func, "
-        f"{report.ngev} of the claim; seed={report.seed}"
-    )
+    Parameters
+    ----------
+    shown : Document
+        The report.
+    everything : bool
+        Whether all is said, or what decides alone, with the number of remarks that are left out.
+    width : int, optional
+        The most characters of a row of a table.
+    """
+    verdict = str(shown.verdict)
+    yield Line(f"{verdict}: {shown.finding}", verdict, len(verdict))
+    if everything and shown.reason:
+        yield Line(f"  {shown.reason}")
+    most = _MANY if everything else _FEW
+    if shown.rows:
+        inside = None if width is None else width - 2
+        for line in _entries(shown, most, inside):
+            yield Line(f"  {line}", "table")
+    if shown.next_step:
+        yield Line(f"  next: {shown.next_step}", "next", len("  next:"))
+    for text in shown.seen:
+        yield Line(f"  {text}", "weak" if shown.weak else "")
+    if everything:
+        yield from (Line(f"  {text}") for text in shown.more)
+        yield from _leaves(shown)
+    for text in shown.failing:
+        yield Line(f"  {text}")
+    yield from _checks(shown, everything=everything)
+    scope = "   ".join(f"{name}: {listed(groups, most)}" for name, groups in shown.scope)
+    if scope:
+        yield Line(f"  {scope}")
+    for text in shown.cost:
+        yield Line(f"  {text}", "small")
+    if everything and shown.repeat:
+        yield Line(f"  repeat: {shown.repeat}", "small")
+    yield from _remarks(shown, most)
 
 
 def in_one_line(report: Contents) -> str:
     """Return the finding, and the entry that is furthest off if there is one."""
-    words = [_finding(report), *(line.strip() for line in _entries(report)[:1])]
+    shown = document(report, 1, heat=False)
+    words = [f"{shown.verdict}: {shown.finding}"]
+    for row in shown.rows:
+        claimed, measured, bar, *_ = row.cells
+        words.append(f"{row.name}: claimed {claimed}, measured {measured} +- {bar}")
     return textwrap.shorten("; ".join(words), _ONE_LINE, placeholder=" ...")
 
 
-def _finding(report: Contents) -> str:
-    return f"{report.verdict}: {report.finding}"
+def _entries(shown: Document, most: int, width: int | None) -> list[str]:
+    """Return a table of entries."""
+    rows = [(row.name, *row.cells, row.note) for row in shown.rows[:most]]
+    # A column that says nothing of any row is left out, with its head.
+    heads = [head if any(row[i] for row in rows) else "" for i, head in enumerate((*HEADS, ""))]
+    return aligned([heads, *rows], left=(0, len(heads) - 1), width=width)
 
 
-def _entries(report: Contents) -> list[str]:
-    """Return lines on the entries that are furthest off, or least resolved."""
-    if report.ok:
-        return []
-    unsettled = [entry for entry in report.worst(4) if entry["state"] != "pass"]
-    wrong = ("fail", "off")
-    if any(entry["state"] in wrong for entry in unsettled):
-        # What could not be resolved, and agrees, is no news beside what is wrong.
-        unsettled = [entry for entry in unsettled if entry["state"] in wrong or _beyond(entry)]
-    return [_line(entry) for entry in unsettled if math.isfinite(entry["measured"])]
-
-
-def _bar(entry: dict[str, Any]) -> float:
-    return float(entry["truncation"] + entry["noise"])
-
-
-def _beyond(entry: dict[str, Any]) -> bool:
-    """Tell whether an entry was measured off beyond its bar, be it by one look only."""
-    return bool(abs(entry["measured"] - entry["claimed"]) > 2 * _bar(entry))
-
-
-def _line(entry: dict[str, Any]) -> str:
-    claimed, measured, bar = entry["claimed"], entry["measured"], _bar(entry)
-    said, shown, uncertain = digits(claimed, measured, bar)
-    text = f"  {entry['name'] or 'the entry'}: claimed {said}, measured {shown} +- {uncertain}"
-    if math.isfinite(entry["right"]):
-        return text + f", one-sided {entry['left']:.6g} and {entry['right']:.6g}"
-    if _beyond(entry):
-        text += f", {_off_by(claimed, measured)}"
-        return text + (" (measured once)" if entry["state"] != "fail" else "")
-    if entry["state"] == "unresolved" and bar > abs(measured):
-        return text + (" (noise hides it)" if entry["noise"] > entry["truncation"] else "")
-    return text
-
-
-def _off_by(claimed: float, measured: float) -> str:
-    """Return how far a claim is off: as a share of what was measured, or as a multiple of it."""
-    if not measured:
-        return f"off by {abs(claimed):.2g}"
-    if claimed and abs(claimed - measured) > abs(measured) / 4:
-        return f"the claim is {claimed / measured:.4g} times that"
-    return f"off by {abs(claimed - measured) / abs(measured):.1e} of it"
-
-
-def _measured(report: Contents) -> list[str]:
-    """Return lines on what was measured, and what could have been seen."""
-    flat = report.flat
-    states, seen = flat["state"], flat["resolution"]
-    lines = []
-    if report.alone is not None and math.isfinite(report.alone[0]):
-        lines.append(
-            "  not every entry was measured: an error of one entry alone would have been seen "
-            f"from {report.alone[0]:.1e} times its size on (median entry; {report.alone[1]:.1e} at "
-            "worst)"
-        )
-    known = np.isfinite(seen) if report.alone is None else np.zeros(seen.size, dtype=bool)
-    if known.any():
-        # The error of an entry that is off says nothing of how small a one would have been seen.
-        with np.errstate(invalid="ignore"):
-            error = np.abs(flat["measured"] - flat["claimed"])
-            off = (states != "pass") & (error > 2 * (flat["truncation"] + flat["noise"]))
-        told = seen[known & ~off & (states != "fail")]
-        line = f"  {int(known.sum())} of {states.size} entries measured"
-        if told.size:
-            which = "" if told.size == known.sum() else " of the others"
-            line += f"; resolution{which} {told.max():.1e} (worst), {np.median(told):.1e} (median)"
-        lines.append(line)
-    if report.whole < 1 or (report.verdict == "fail" and math.isfinite(report.whole)):
-        bound = "" if report.verdict == "fail" else " at most"
-        lines.append(f"  along the claim itself: off by {report.whole:.1e} of it{bound}")
-    return lines
-
-
-def _other_checks(report: Contents) -> list[str]:
-    """Return lines on what was checked: whatever else failed, then all names by verdict."""
-    # The reason tells of the one that decides; whatever else fails has a text of its own.
-    lines = [
-        f"  {check.name}: {check.text}"
-        for check in report.checks
-        if check.verdict == "fail" and f"{check.name}: {check.text}" != report.reason
+def _leaves(shown: Document) -> Iterator[Line]:
+    """Yield a line on each leaf, where there are several."""
+    if len(shown.branches) < 2:
+        return
+    rows = [
+        (branch.path, f"({', '.join(map(str, branch.shape))})", branch.told[1])
+        for branch in shown.branches[:_MANY]
     ]
-    for verdict in GRAVITY:
-        names = [check.name for check in report.checks if check.verdict == verdict]
+    for line in aligned(rows, left=range(3)):
+        yield Line(f"  {line}", "table")
+    if len(shown.branches) > _MANY:
+        yield Line(f"  and {len(shown.branches) - _MANY} more leaves")
+
+
+def _checks(shown: Document, *, everything: bool) -> Iterator[Line]:
+    """Yield the names of what was checked, by verdict: in short, of what does not pass alone."""
+    for verdict in GRAVITY if everything else GRAVITY[:-1]:
+        names = [name for name, own, _ in shown.checks if own == verdict]
         if names:
-            words = textwrap.wrap(", ".join(names), 90, break_long_words=False)
-            lines.append(f"  {verdict}: " + "\n    ".join(words))
-    return lines
+            yield Line(f"  {verdict}: {', '.join(names)}", verdict, 2 + len(verdict))
+
+
+def _remarks(shown: Document, most: int) -> Iterator[Line]:
+    for remark in shown.remarks[:most]:
+        yield Line(f"  {remark}")
+    left = len(shown.remarks) - most
+    if left > 0:
+        yield Line(f"  ... and {left} more {'remark' if left == 1 else 'remarks'}", "small")

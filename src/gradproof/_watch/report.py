@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._report.table import aligned
 from .._report.verdicts import Verdict, WrongDerivative
 from .kinds import MOST
 from .verify import Outcome
@@ -237,17 +238,10 @@ def place(rule: WatchedRule) -> str:
 
 
 def _table(rows: list[tuple[str, ...]], called: Sequence[WatchedRule]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = {3, 4, 5}
-    text = []
-    for row, rule in zip(rows, (None, *called), strict=True):
-        cells = (
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        text.append("  ".join(cells).rstrip())
-        if rule is not None:
-            text += [f"    {line}" for line in (*_why(rule), *_unseen(rule))]
+    head, *shown = aligned(rows, left=(0, 1, 2))
+    text = [head]
+    for line, rule in zip(shown, called, strict=True):
+        text += [line, *(f"    {said}" for said in (*_why(rule), *_unseen(rule)))]
     return text
 
 

@@ -99,6 +99,15 @@ def _problems(backend: Backend, dtype: str, module: str) -> Iterator[Problem]:
         yield importlib.import_module(module, __package__).custom_rule(make)
 
 
+def judged(backend: Backend, dtype: str) -> Iterator[tuple[str, Report]]:
+    """Yield what is said of a right claim and of a wrong one, each with its planted mistake."""
+    problem = next(_problems(backend, dtype, ""))
+    func = _compiled(backend, problem.func)
+    for claim in problem.claims:
+        grad = _compiled(backend, claim.grad)
+        yield claim.mistake, verify_grad(func, grad, problem.x0, seed=0)
+
+
 def _compiled(backend: Backend, function: Function) -> Function:
     """Return the function as a program, where the library has them: each runs dozens of times."""
     return backend.native(lambda _, x: function(x))
