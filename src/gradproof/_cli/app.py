@@ -227,10 +227,9 @@ cli.add_command(
         short_help="print the script that makes a shell complete commands and names",
         help="Print the script that makes a shell complete commands, options, and the names in "
         "your modules, which are read and not imported.\n\n"
-        "\b\n"
-        "bash: gradproof completion bash >> ~/.bashrc\n"
-        "zsh:  gradproof completion zsh >> ~/.zshrc\n"
-        "fish: gradproof completion fish > ~/.config/fish/completions/gradproof.fish",
+        "In bash: gradproof completion bash >> ~/.bashrc\n\n"
+        "In zsh: gradproof completion zsh >> ~/.zshrc\n\n"
+        "In fish: gradproof completion fish > ~/.config/fish/completions/gradproof.fish",
         params=[
             Argument(
                 ["shell"],
