@@ -43,6 +43,7 @@ MIXED = tuple(
         "backends/test_native",
         "house/test_package",
         "doors/test_random",
+        "doors/test_cli_page",
         "watch/test_page",
     )
 )

@@ -28,10 +28,24 @@ def meant(given: str, known: Iterable[str]) -> str:
     str
         Empty if nothing is like it.
     """
-    # One that differs in case alone is what was meant, however short it is.
-    names = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(given.lower(), names, n=2, cutoff=0.6)
-    return f" Did you mean {' or '.join(names[name] for name in found)}?" if found else ""
+    word = _bare(given)
+    ranked = sorted(((*_likeness(word, _bare(name)), name) for name in set(known)), reverse=True)
+    # As close as difflib has it; and a second one where it is nearly as close as the first.
+    least = max(0.6, ranked[0][0] - 0.05) if ranked else 0.0
+    found = [name for ratio, _, name in ranked[:2] if ratio >= least]
+    return f" Did you mean {' or '.join(found)}?" if found else ""
+
+
+def _likeness(one: str, other: str) -> tuple[float, int]:
+    """Return how alike two words are, and in how many places: letters change places most."""
+    ratio = difflib.SequenceMatcher(None, one, other).ratio()
+    return ratio, sum(a == b for a, b in zip(one, other, strict=False))
+
+
+def _bare(name: str) -> str:
+    """Return a name without what makes all names of its sort alike."""
+    stem, _, suffix = name.lower().lstrip("-").rpartition(".")
+    return stem if suffix in ("py", "npy", "toml") else name.lower().lstrip("-")
 
 
 def in_one_line(text: object) -> str:

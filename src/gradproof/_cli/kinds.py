@@ -49,16 +49,14 @@ class Kind:
 
 def _gradient(func: Any, claim: Any, *primals: Any, **options: Any) -> Report:
     """Verify a gradient or a Jacobian, whichever func has."""
-    value = options.pop("with_value", False)
-    if "directions" in options:
-        return verify_grad(func, claim, *primals, value_and_grad=value, **options)
     # A gradient is the Jacobian of one value.
-    return verify_jac(func, claim, *primals, value_and_jac=value, **options)
-
-
-def _jvp(func: Any, claim: Any, *primals: Any, **options: Any) -> Report:
-    value = options.pop("with_value", False)
-    return verify_jvp(func, claim, *primals, with_value=value, **options)
+    verify: Callable[..., Report] = verify_jac
+    word = "value_and_jac"
+    if "directions" in options:
+        verify, word = verify_grad, "value_and_grad"
+    if options.pop("with_value", False):
+        options[word] = True  # what is not asked for is not said in the report, either
+    return verify(func, claim, *primals, **options)
 
 
 KINDS = {
@@ -86,7 +84,7 @@ KINDS = {
         ("has_aux", "pullback", "directions", *_MEASURED, *EVALUATION),
     ),
     "jvp": Kind(
-        _jvp,
+        verify_jvp,
         "JVP",
         "takes (x0, ..., tangent) and returns the tangent of func's result",
         "tell whether a jvp is right",
