@@ -89,7 +89,7 @@ def test_entries():
     wrong = [path for step, path in cells.items() if int(step) > 0 and path]
     assert wrong == ["M0 1h4v1h-4z"]
     assert cells["0"] == "M0 0h4v1h-4zM0 2h4v1h-4z"
-    assert "| `x[1, 3]` (measured once) | " in report.to_markdown()
+    assert "| `x[1, 3]` (once) | " in report.to_markdown()
 
 
 def test_words_of_users_are_text():
@@ -163,7 +163,7 @@ def test_terminal(kind, width, reports):
     shown = re.sub(r"\x1b\[[0-9;]*m", "", coloured.getvalue())
     assert max(map(len, shown.splitlines())) <= width
     words = set(plain.getvalue().split())
-    left_out = {"limit", "ratio", "rel.", "error"} if width == 60 else set()
+    left_out = {"limit", "ratio", "error"} if width == 60 else set()
     said = set(shown.split())
     assert words - said <= {word for word in words if not word.isalpha()} | left_out
     assert set(str(report).split()) <= words  # it says more than the short text

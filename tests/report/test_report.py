@@ -158,7 +158,7 @@ class TestFindings:
         assert lines[2].startswith("  x[4]  ")
         assert "once" not in lines[2]
         assert lines[3].startswith("  x[1]  ")
-        assert lines[3].endswith("  measured once")
+        assert lines[3].endswith("  once")
 
     def test_all(self):
         assert first(self.wrong([1.01], 21)).startswith("fail: all 21 entries are off")

@@ -5,7 +5,7 @@ from html import escape
 from .._version import __version__
 from .document import MOST, Branch, Document, listed
 from .heat import STEPS, Heat
-from .rows import HEADS, Row
+from .rows import HEADS, Row, columns_of
 from .style import SCRIPT, STYLE
 
 #: Leaves that are shown before something is unfolded.
@@ -149,8 +149,10 @@ def _cells(heat: Heat, step: int) -> str:
 def _table(document: Document) -> str:
     if not document.rows:
         return ""
-    head = "".join(f"<th><button>{escape(name)}</button></th>" for name in HEADS)
-    body = "".join(map(_row, document.rows))
+    columns = columns_of(document.rows)
+    heads = (HEADS[0], *(HEADS[1 + i] for i in columns))
+    head = "".join(f"<th><button>{escape(name)}</button></th>" for name in heads)
+    body = "".join(_row(row, columns) for row in document.rows)
     count = len(document.rows)
     if document.off:
         said = f"{document.off} entr{'y' if document.off == 1 else 'ies'} measured to be off"
@@ -167,13 +169,10 @@ def _table(document: Document) -> str:
     )
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, columns: list[int]) -> str:
     values = (row.claimed, row.measured, row.bar, row.ratio, row.error, row.allowed)
     note = f' <span class="soft">({escape(row.note)})</span>' if row.note else ""
-    cells = "".join(
-        f'<td data-v="{value!r}">{escape(text)}</td>'
-        for value, text in zip(values, row.cells, strict=True)
-    )
+    cells = "".join(f'<td data-v="{values[i]!r}">{escape(row.cells[i])}</td>' for i in columns)
     return f"<tr><td>{escape(row.name)}{note}</td>{cells}</tr>"
 
 

@@ -1,7 +1,7 @@
 """A report in Markdown: for a pull request, or the summary of a CI run."""
 
 from .document import Document, listed
-from .rows import HEADS
+from .rows import HEADS, columns_of
 
 #: Entries in the table.
 _ROWS = 20
@@ -15,9 +15,11 @@ def markdown(document: Document) -> str:
     if document.next_step:
         text += [f"next: {_plain(document.next_step)}", ""]
     if document.rows:
-        text += [f"| {' | '.join(HEADS)} |", "|---|" + "---:|" * (len(HEADS) - 1)]
+        columns = columns_of(document.rows[:_ROWS])
+        heads = (HEADS[0], *(HEADS[1 + i] for i in columns))
+        text += [f"| {' | '.join(heads)} |", "|---|" + "---:|" * len(columns)]
         for row in document.rows[:_ROWS]:
-            cells = " | ".join(map(_plain, row.cells))
+            cells = " | ".join(_plain(row.cells[i]) for i in columns)
             note = f" ({_plain(row.note)})" if row.note else ""
             text.append(f"| `{_code(row.name)}`{note} | {cells} |")
         more = max(document.off, len(document.rows)) - _ROWS

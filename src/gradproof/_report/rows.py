@@ -75,8 +75,13 @@ class Row:
         return (*numbers, ratio, f"{self.error:.2g}", f"{self.allowed:.2g}")
 
 
-#: What stands above the cells of a row.
-HEADS = ("entry", "claimed", "measured", "+-", "ratio", "rel. error", "limit")
+#: What stands above the cells of a row; error and limit are relative to what was measured.
+HEADS = ("entry", "claimed", "measured", "+-", "ratio", "error", "limit")
+
+
+def columns_of(rows: list[Row]) -> list[int]:
+    """Return the columns of `HEADS` that say something of one row at least, but its name."""
+    return [i for i in range(len(HEADS) - 1) if any(row.cells[i] for row in rows)]
 
 
 def digits(claimed: float, measured: float, bar: float) -> tuple[str, str, str]:
@@ -160,7 +165,7 @@ def _note(entry: dict[str, Any]) -> str:
     if math.isfinite(entry["right"]):
         return f"one-sided {entry['left']:.6g} and {entry['right']:.6g}"
     if _beyond(entry):
-        return "" if entry["state"] == "fail" else "measured once"
+        return "" if entry["state"] == "fail" else "once"
     if entry["state"] == "unresolved" and _bar(entry) > abs(entry["measured"]):
         return "noise hides it" if entry["noise"] > entry["truncation"] else ""
     return ""

@@ -18,7 +18,8 @@ overflow-wrap:anywhere}
 font-family:ui-monospace,monospace;font-size:.92em}.gradproof .scroll{overflow-x:auto}
 .gradproof table{border-collapse:collapse;margin:.4em 0;color:inherit}
 .gradproof th,.gradproof td{padding:2px 10px 2px 0;text-align:right;border-bottom:1px solid
-var(--line);background:none}.gradproof th:first-child,.gradproof td:first-child{text-align:left}
+var(--line);background:none;white-space:nowrap;overflow-wrap:normal}
+.gradproof th:first-child,.gradproof td:first-child{text-align:left}
 .gradproof th button{all:unset;cursor:pointer;font-weight:600}.gradproof th button:focus-visible,
 .gradproof summary:focus-visible,.gradproof .copy:focus-visible{outline:2px solid var(--open)}
 .gradproof ul{list-style:none;padding-left:0;margin:.4em 0}.gradproof summary{cursor:pointer}

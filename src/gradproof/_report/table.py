@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 
 def aligned(
-    rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,), width: int | None = None
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Sequence[int] = (0,),
+    width: int | None = None,
+    spare: Sequence[int] = (),
 ) -> list[str]:
     """
     Return rows as lines, in columns as wide as what is in them.
@@ -16,8 +20,9 @@ def aligned(
     left : sequence of int
         Columns that are set from the left; all others end at the right.
     width : int, optional
-        The most characters of a line: the last columns are left out where they do not fit, but
-        never the first three.
+        The most characters of a line, if columns can be spared for it.
+    spare : sequence of int
+        Columns that are left out, one after the other, where a line would be longer.
 
     Returns
     -------
@@ -26,8 +31,9 @@ def aligned(
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     columns = [i for i, wide in enumerate(widths) if wide]
-    while width and len(columns) > 3 and sum(widths[i] + 2 for i in columns) - 2 > width:
-        columns.pop()
+    for i in spare if width else ():
+        if sum(widths[j] + 2 for j in columns) - 2 > (width or 0):
+            columns.remove(i)
     return [
         "  ".join(
             row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns

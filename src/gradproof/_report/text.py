@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .contents import Contents
 from .document import Document, document, listed
-from .rows import HEADS
+from .rows import HEADS, columns_of
 from .table import aligned
 
 #: From the verdict that decides to the one that does not.
@@ -15,6 +15,8 @@ GRAVITY = ("fail", "inconclusive", "pass")
 _ONE_LINE = 200
 #: Entries, names of a kind and remarks, in the short text and in all of it.
 _FEW, _MANY = 4, 12
+#: Columns of the table that a narrow terminal does without: the limit, the error, the ratio.
+_SPARE = (6, 5, 4)
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def in_one_line(report: Contents) -> str:
 def _entries(shown: Document, most: int, width: int | None) -> list[str]:
     """Return a table of entries."""
     rows = [(row.name, *row.cells, row.note) for row in shown.rows[:most]]
-    # A column that says nothing of any row is left out, with its head.
-    heads = [head if any(row[i] for row in rows) else "" for i, head in enumerate((*HEADS, ""))]
-    return aligned([heads, *rows], left=(0, len(heads) - 1), width=width)
+    said = [0, *(1 + i for i in columns_of(shown.rows[:most]))]
+    heads = [head if i in said else "" for i, head in enumerate((*HEADS, ""))]
+    spare = [i for i in _SPARE if i in said]
+    return aligned([heads, *rows], left=(0, len(heads) - 1), width=width, spare=spare)
 
 
 def _leaves(shown: Document) -> Iterator[Line]:
