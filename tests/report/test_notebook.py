@@ -40,9 +40,9 @@ def test_a_report_is_a_block(cell, verdict, outputs):
     page, text = shown["data"]["text/html"], shown["data"]["text/plain"]
     assert f'class="verdict {verdict}"' in page
     assert "<script" not in page
-    # Where there is no HTML, as in a terminal or a diff of notebooks.
-    assert verdict in text
-    assert "\n" not in text.strip()
+    # Where there is no HTML: a terminal, a diff of notebooks; the page of a code host.
+    assert text.startswith(f"{verdict}: ")
+    assert f"**{verdict}**" in shown["data"]["text/markdown"]
 
 
 @pytest.mark.parametrize("cell", [3, 4])
