@@ -36,8 +36,9 @@ def shown() -> str:
     return file.getvalue()
 
 
-def picture(text: str, theme: TerminalTheme, ground: str) -> str:
-    """Return a picture of a terminal."""
+def picture(text: str, theme: TerminalTheme, ground: str, dim: str) -> str:
+    """Return a picture of a terminal; `dim` is a colour that can be read, which rich's is not."""
+    text = text.replace("\x1b[2m", f"\x1b[38;2;{dim}m")
     console = Console(record=True, width=WIDTH, file=io.StringIO(), color_system="truecolor")
     console.print("[bold]>>> report.show()[/]", highlight=False)
     console.print(Text.from_ansi(text), highlight=False)
@@ -50,6 +51,6 @@ def draw() -> tuple[str, str]:
     """Return the picture in light and in dark."""
     text = shown()
     return (
-        picture(text, DEFAULT_TERMINAL_THEME, "#ffffff"),
-        picture(text, DIMMED_MONOKAI, "#14181e"),
+        picture(text, DEFAULT_TERMINAL_THEME, "#ffffff", "87;96;106"),
+        picture(text, DIMMED_MONOKAI, "#14181e", "154;164;175"),
     )

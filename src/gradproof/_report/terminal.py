@@ -30,15 +30,17 @@ def show(shown: Document, console: Any = None) -> None:
 
     console = console or Console()
     # Of a file or a log nobody knows how wide it is shown.
-    width = console.width if console.is_terminal else None
+    width = console.width if console.is_terminal or console.is_jupyter else None
+    parts = []
     for line in lines(shown, everything=True, width=width):
         text = Text(line.text)
         if _STYLES[line.style]:
             text.stylize(_STYLES[line.style], 0, line.head)
         if width is None or line.style == "table":
-            console.print(text, highlight=False, soft_wrap=True)
+            parts.append(text)
             continue
         for i, part in enumerate(text.wrap(console, width - _INSET)):
             part.rstrip()
-            own = Text(" " * _INSET) + part if i else part
-            console.print(own, highlight=False, soft_wrap=True)
+            parts.append(Text(" " * _INSET) + part if i else part)
+    # At once: a notebook makes a block of its own of each print.
+    console.print(Text("\n").join(parts), highlight=False, soft_wrap=True)
