@@ -5,6 +5,8 @@ from typing import Any
 
 # Two host devices, so that one of them is not the default. To be said before JAX is imported.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+# pytest-xdist says it to its processes, and what is printed would depend on how many these are.
+os.environ.pop("COLUMNS", None)
 
 import pytest
 from tests.libraries import REQUIRED, Arrays, all_arrays, imported
