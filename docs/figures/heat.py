@@ -9,6 +9,8 @@ def draw() -> tuple[str, str]:
     """Return the picture in light and in dark."""
     figure, axes = plt.subplots(3, 1, figsize=(4.2, 5.6), layout="constrained")
     report().plot_leaf("['w']", axes)
+    for ax in axes:
+        ax.locator_params(axis="y", integer=True)
     text = svg(figure)
     plt.close(figure)
     return text, darkened(text)
