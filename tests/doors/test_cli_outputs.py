@@ -139,11 +139,31 @@ class TestFiles:
         assert told(capsys, "run", "--html=pages", "--markdown=all.md")[0] == 1
         assert sorted(page.name for page in (folder / "pages").iterdir()) == [
             "_a_____b_.html",
+            "raises.html",
             "right.html",
         ]
         text = (folder / "all.md").read_text(encoding="utf-8")
         assert text.count("\n## ") == 2
         assert "Not checked: ValueError: my <own>" in text
+
+    def test_no_page_of_an_earlier_check(self, capsys, folder):
+        """Where nothing was checked, no page may say pass."""
+        assert told(capsys, *RIGHT, "--html=page.html")[0] == 0
+        assert told(capsys, *RAISING, "--html=page.html")[0] == 3
+        page = (folder / "page.html").read_text(encoding="utf-8")
+        assert "not checked: ValueError: my &lt;own&gt; &amp; " in page
+
+    @pytest.mark.parametrize(("words", "code"), [(RIGHT, 2), (WRONG, 1), (RAISING, 3)])
+    def test_no_room(self, capsys, monkeypatch, words, code):
+        """A fail stays one; a pass is none whose report is lost."""
+
+        def full(*_, **__):
+            raise OSError("no space left")
+
+        monkeypatch.setattr("pathlib.Path.write_bytes", full)
+        got, _, err = told(capsys, *words, "--junit=junit.xml")
+        assert got == code
+        assert "its report cannot be written: no space left" in err
 
     @pytest.mark.library("matplotlib")
     @pytest.mark.library("numpy")

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from .._backends.foreign import escaped
+
 
 class UsageError(Exception):
     """Nothing was checked, for a reason that the user can mend."""
@@ -49,5 +51,5 @@ def _bare(name: str) -> str:
 
 
 def in_one_line(text: object) -> str:
-    """Return a message without line breaks: tools and people read the first line."""
-    return " ".join(str(text).split())
+    """Return a message without line breaks, and without what a terminal would obey."""
+    return escaped(" ".join(str(text).split()))

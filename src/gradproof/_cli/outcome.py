@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from .._backends.foreign import of_error
 from .._report.report import Interrupted, Report
 from .._report.verdicts import Verdict
 from .errors import UsageError, UserCodeError, in_one_line
@@ -91,7 +92,7 @@ def performed(request: Request) -> Outcome:
     except UserCodeError as err:
         cause = err.__cause__
         assert cause is not None
-        error = in_one_line("".join(traceback.format_exception_only(cause)))
+        error = of_error(cause)
         trace = "".join(traceback.format_exception(cause))
     if report is not None:
         code = EXIT_CODES[report.verdict]

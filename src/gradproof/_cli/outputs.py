@@ -1,5 +1,6 @@
 """Reports as files, for programs and for people: JSON, JUnit, HTML, Markdown, a picture."""
 
+import html
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -8,11 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .._report.report import Report
 from .._version import __version__
 from .errors import UsageError
 from .junit import junit
-from .outcome import Outcome
+from .outcome import NOTHING_CHECKED, Outcome, worst
 
 #: What the JSON is, and the version of its schema: ``gradproof/schemas/results-1.json``.
 SCHEMA, VERSION = "gradproof.results", 1
@@ -68,22 +68,21 @@ class Outputs:
             msg = "--plot needs matplotlib; install it by: pip install 'gradproof[plot]'"
             raise UsageError(msg)
 
-    def write(self, outcomes: Sequence[Outcome], code: int) -> None:
+    def write(self, outcomes: Sequence[Outcome]) -> int:
         """
-        Write all that is asked for.
+        Write all that is asked for, and return the exit code.
 
         Parameters
         ----------
         outcomes : sequence of Outcome
             What came of each check.
-        code : int
-            The exit code.
 
-        Raises
-        ------
-        UsageError
-            If a file cannot be written.
+        Returns
+        -------
+        int
+            The worst of all; a file that cannot be written is one of them, and said on stderr.
         """
+        code = worst([one.code for one in outcomes])
         try:
             if self.json:
                 print(json.dumps(as_dict(outcomes, code), allow_nan=False))
@@ -92,20 +91,22 @@ class Outputs:
             if self.markdown is not None:
                 pages = [_markdown(one, titled=self.several) for one in outcomes]
                 Path(self.markdown).write_text("\n".join(pages), encoding="utf-8")
-            self._each(self.html, ".html", outcomes, lambda report, path: report.to_html(path))
+            self._each(self.html, ".html", outcomes, _page)
             self._each(self.plot, ".png", outcomes, _draw)
         except OSError as err:
-            msg = f"the check was made, and its report cannot be written: {err}"
-            raise UsageError(msg) from err
+            msg = f"gradproof: the check was made, and its report cannot be written: {err}"
+            print(msg, file=sys.stderr)
+            return worst([code, NOTHING_CHECKED])
+        return code
 
     def _each(
         self,
         given: str | None,
         suffix: str,
         outcomes: Sequence[Outcome],
-        write: Callable[[Report, Path], object],
+        write: Callable[[Outcome, Path], object],
     ) -> None:
-        """Write a file for each report."""
+        """Write a file for each check."""
         if given is None:
             return
         path = Path(given)
@@ -116,8 +117,7 @@ class Outputs:
             name = file_name(one.request.title)
             name += f"-{len(names)}" if name in names else ""  # of titles that differ in signs
             names.add(name)
-            if one.report is not None:
-                write(one.report, path / f"{name}{suffix}" if self.several else path)
+            write(one, path / f"{name}{suffix}" if self.several else path)
 
 
 def file_name(title: str) -> str:
@@ -152,13 +152,25 @@ def _markdown(outcome: Outcome, *, titled: bool) -> str:
     return f"## {outcome.request.title}\n\n{text}" if titled else text
 
 
-def _draw(report: Report, path: Path) -> None:
+def _page(outcome: Outcome, path: Path) -> None:
+    """Write a page; of what was not checked, too, lest one of an earlier check stands there."""
+    if outcome.report is not None:
+        outcome.report.to_html(path)
+        return
+    title, error = html.escape(outcome.request.title), html.escape(outcome.error)
+    text = f"<!doctype html><meta charset=utf-8><title>{title}</title><p>not checked: {error}\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def _draw(outcome: Outcome, path: Path) -> None:
     """Draw the entries of a report, if any was measured by itself."""
+    if outcome.report is None:
+        return
     from matplotlib.figure import Figure  # without pyplot, which may open a window
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     try:
-        report.plot_entries(figure.subplots())
+        outcome.report.plot_entries(figure.subplots())
         figure.savefig(path, dpi=150)
     except ValueError as err:  # nothing to draw, or a file of a kind that is unknown
         print(f"gradproof: no plot in {str(path)!r}: {err}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 from .config import found, read
 from .console import console
 from .errors import UsageError, meant
-from .outcome import INTERRUPTED, NOTHING_CHECKED, RAISED, Outcome, performed, worst
+from .outcome import INTERRUPTED, NOTHING_CHECKED, RAISED, Outcome, performed
 from .outputs import Outputs
 from .request import Request
 from .single import shown
@@ -53,9 +53,7 @@ def several(file: str | None, only: Sequence[str], outputs: Outputs, *, verbose:
                 _told(outcome)
     if not outputs.json:
         console().print(_table(outcomes))
-    code = worst([one.code for one in outcomes])
-    outputs.write(outcomes, code)
-    return code
+    return outputs.write(outcomes)
 
 
 def _chosen(requests: list[Request], only: Sequence[str]) -> list[Request]:

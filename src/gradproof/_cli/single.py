@@ -39,10 +39,10 @@ def one(request: Request, outputs: Outputs) -> int:
         shown(outcome)
     elif outcome.traceback:
         print(outcome.traceback, end="", file=sys.stderr)
-    outputs.write([outcome], outcome.code)
+    code = outputs.write([outcome])
     if outcome.code == NOTHING_CHECKED:
         raise UsageError(outcome.error)
-    return outcome.code
+    return code
 
 
 def shown(outcome: Outcome) -> None:

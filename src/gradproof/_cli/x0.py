@@ -43,7 +43,7 @@ class Arguments:
         x0 = self._x0
         if isinstance(x0, str):
             x0 = made(object_named(x0, "--x0"))
-        arguments = [_argument(value) for value in self._request.args]
+        arguments = [_argument(value, "--arg") for value in self._request.args]
         backend = self._backend
         if backend is None and is_array(x0):
             backend = backend_of(x0)
@@ -53,7 +53,8 @@ class Arguments:
         """Return keyword arguments of func."""
         given = self._request.kwargs
         return {
-            name: self._beside(_argument(value), self._backend) for name, value in given.items()
+            name: self._beside(_argument(value, f"--kwarg {name}"), self._backend)
+            for name, value in given.items()
         }
 
     def _point(self, x0: Any) -> Any:
@@ -119,14 +120,14 @@ def _read(text: str, argument: str) -> Any:
         raise UsageError(msg) from None
 
 
-def _argument(given: Any) -> Any:
+def _argument(given: Any, option: str) -> Any:
     """Return a further argument: text has quotes of its own, as it has in Python."""
     if not isinstance(given, str):
         return given
-    found = _read(given, "--arg")
+    found = _read(given, option)
     if not isinstance(found, str) or found != given:
         return found
-    value = object_named(given, "--arg")
+    value = object_named(given, option)
     try:
         needs = inspect.signature(value).parameters.values()
         ready = all(p.default is not p.empty or p.kind in (2, 4) for p in needs)
