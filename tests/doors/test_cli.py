@@ -408,7 +408,8 @@ def test_help(capsys, monkeypatch, columns):
 
 
 def test_no_command(capsys):
-    assert "Missing command" in refused(capsys)
+    assert "a command is missing. Expected one of check, vjp" in refused(capsys)
+    assert "Did you mean --help?" in refused(capsys, "--hlep")
     assert "Did you mean check?" in refused(capsys, "chek", "losses.py:loss")
 
 

@@ -1,5 +1,6 @@
 """Each kind of check from the command line: a right claim passes, a planted mistake is found."""
 
+import re
 import shlex
 
 import pytest
@@ -174,10 +175,13 @@ def test_module_of_torch(capsys, folder, factor, code_of):
         ("autodiff model:cube --shape=2", "Say --backend jax or --backend torch"),
         ("against model:cube model:cube --shape=2", "Say --backend jax or --backend torch"),
         ("vjp model:sine model:prodct --shape=2", "Did you mean product"),
-        ("vjp model:sine --shape=2", "Missing argument 'VJP'"),
+        ("vjp model:sine --shape=2", "VJP is missing: takes (x0, ..., cotangent)"),
         ("hess model:cube model:hess --shape=2 --grad=model:cub", "--grad 'model:cub'"),
         ("check modle:cube model:cube_grad --shape=2", "Did you mean model?"),
         ("check modle.py:cube model:cube_grad --shape=2", "Did you mean model.py?"),
+        ("check --shape=2", "FUNC is missing: the function: module:name or file.py:name."),
+        ("check model:cube below.oter:grad --shape=2", "Did you mean below.other?"),
+        ("check model:cube model:cube_grad --shape=2 --backend=JAX", "Did you mean jax?"),
         ("check model:CUBE model:cube_grad --shape=2", "Did you mean cube"),
         ("check model:cube model:cube_grad --x0=xx.npy", "Did you mean x.npy?"),
         ("check model:cube model:cube_grad --x0=x.npy --bugdet=3", "Did you mean --budget?"),
@@ -194,8 +198,22 @@ def test_module_of_torch(capsys, folder, factor, code_of):
         ("watch modell.py", "Did you mean model.py?"),
     ],
 )
-def test_errors(capsys, words, said):
+def test_errors(capsys, folder, words, said):
+    (folder / "below").mkdir()
+    (folder / "below" / "other.py").write_text("")
     assert said in refused(capsys, *words.split())
+
+
+@pytest.mark.usefixtures("folder")
+def test_traceback(capsys):
+    """It begins in the user's own code."""
+    code, _, err = told(capsys, "check", "model:raising", "model:grad", "--shape=2")
+    assert code == 3
+    assert re.match(r"Traceback .*\n  File \".*model.py\", line \d+, in raising\n", err)
+    code, _, err = told(capsys, "check", "model:two", "model:grad", "--shape=2")
+    assert code == 3
+    assert err.count("\n  File ") == 1
+    assert "two() missing 1 required positional argument: 'y'" in err
 
 
 @pytest.mark.usefixtures("folder")

@@ -37,13 +37,13 @@ exit code:
   4  inconclusive: neither pass nor fail can be told
   130  interrupted before anything was found to be wrong
 """
-_WIDTH = {"max_content_width": 100}
+_SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
 @click.group(
     cls=Group,
     no_args_is_help=False,  # whoever gives no command has checked nothing: code 2
-    context_settings=_WIDTH,
+    context_settings=_SETTINGS,
     epilog=EXAMPLES,
     help="Tells whether a hand-written derivative is right.",
 )
@@ -87,7 +87,7 @@ for _kind, _of in KINDS.items():
     cli.add_command(
         Command(
             _kind,
-            context_settings=_WIDTH,
+            context_settings=_SETTINGS,
             params=[*parameters(_kind), *_outputs()],
             callback=partial(_asked, _kind),
             short_help=_of.short,
@@ -106,7 +106,7 @@ def _run(*, verbose: bool, file: str | None, only: tuple[str, ...], **given: Any
 cli.add_command(
     Command(
         "run",
-        context_settings=_WIDTH,
+        context_settings=_SETTINGS,
         callback=_run,
         short_help="make the checks that a TOML file names",
         help="Make the checks that a TOML file names, and show them in a table. The exit code is "
@@ -151,7 +151,7 @@ cli.add_command(
     Command(
         "watch",
         # What follows the script is for the script.
-        context_settings={**_WIDTH, "allow_interspersed_args": False},
+        context_settings={**_SETTINGS, "allow_interspersed_args": False},
         callback=_watch,
         short_help="run a script, and verify each hand-written rule that it calls",
         help="Run a script, and verify each hand-written rule that it calls.\n\n"
@@ -201,7 +201,7 @@ def _doctor(*, json: bool) -> Action:
 cli.add_command(
     Command(
         "doctor",
-        context_settings=_WIDTH,
+        context_settings=_SETTINGS,
         callback=_doctor,
         short_help="say what is installed, and whether it works",
         help="Say what is installed, and whether it works: libraries of arrays with their "
@@ -222,7 +222,7 @@ def _completion(*, shell: str) -> Action:
 cli.add_command(
     Command(
         "completion",
-        context_settings=_WIDTH,
+        context_settings=_SETTINGS,
         callback=_completion,
         short_help="print the script that makes a shell complete commands and names",
         help="Print the script that makes a shell complete commands, options, and the names in "
@@ -251,7 +251,7 @@ def _demo() -> Action:
 cli.add_command(
     Command(
         "demo",
-        context_settings=_WIDTH,
+        context_settings=_SETTINGS,
         callback=_demo,
         short_help="judge right gradients and planted mistakes on every library here",
         help="Judge right gradients and planted mistakes on NumPy, and on JAX and PyTorch where "

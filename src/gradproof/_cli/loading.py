@@ -66,10 +66,10 @@ def _module(name: str, argument: str) -> ModuleType:
         # A module that exists but imports one that does not is the user's code.
         if missing is None or not f"{name}.".startswith(f"{missing}."):
             raise
+        suggested = meant(name, _modules(name))
         msg = (
-            f"{argument}: there is no module {name!r} ({cause}).{meant(name, _modules())} Expected "
-            f"an installed module or one in this folder ({Path.cwd()}); for a file write its path, "
-            "ending in .py."
+            f"{argument}: there is no module {name!r} ({cause}).{suggested} Expected an installed "
+            f"module or one in this folder ({Path.cwd()}); of a file write the path, with .py."
         )
         raise UsageError(msg) from None
     return module
@@ -109,9 +109,11 @@ def beside(path: Path, suffix: str = ".py") -> list[str]:
     return [file.name for file in path.parent.glob(f"*{suffix}")]
 
 
-def _modules() -> list[str]:
-    """Return the names of modules in the current folder."""
-    return [Path(name).stem for name in beside(Path.cwd() / "any")]
+def _modules(name: str) -> list[str]:
+    """Return the names of modules in the current folder, or in the same package below it."""
+    package = name[: name.rfind(".") + 1]
+    folder = Path.cwd() / package.replace(".", "/")
+    return [f"{package}{Path(file).stem}" for file in beside(folder / "any")]
 
 
 def _loaded(file: str | None) -> ModuleType | None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .._backends.foreign import of_error
@@ -18,6 +19,8 @@ from .loading import by_user, callable_named
 from .request import Request
 from .x0 import Arguments
 
+#: The package, whose own frames are nothing to a user.
+_HERE = Path(__file__).parents[1]
 NOTHING_CHECKED = 2
 RAISED = 3
 #: As shells have it for what SIGINT ended.
@@ -93,12 +96,24 @@ def performed(request: Request) -> Outcome:
         cause = err.__cause__
         assert cause is not None
         error = of_error(cause)
-        trace = "".join(traceback.format_exception(cause))
+        trace = "".join(traceback.format_exception(_from_users_code(cause)))
     if report is not None:
         code = EXIT_CODES[report.verdict]
         if report.interrupted and report.verdict is not Verdict.FAIL:
             code = INTERRUPTED
     return Outcome(request, code, time.perf_counter() - start, report, error, trace)
+
+
+def _from_users_code(err: BaseException) -> BaseException:
+    """Return an exception whose traceback begins where the user's code does."""
+    frame = err.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        if not Path(frame.tb_frame.f_code.co_filename).is_relative_to(_HERE):
+            break
+        frame = (
+            frame.tb_next
+        )  # the last one is kept: a function that is called wrongly has no other
+    return err.with_traceback(frame)
 
 
 def _verified(request: Request) -> Report:

@@ -62,17 +62,32 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is named; of one that is not known, what was meant."""
         if args[0] not in self.commands and not args[0].startswith("-"):
-            known = ", ".join(self.commands)
             suggested = meant(args[0], self.commands)
-            msg = f"there is no command {args[0]!r}.{suggested} Expected one of {known}."
+            msg = f"there is no command {args[0]!r}.{suggested} {self._expected}"
             raise click.UsageError(msg, ctx)
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; none at all is refused, as one that is not known."""
+        if not args and not ctx.resilient_parsing:
+            msg = f"a command is missing. {self._expected} See gradproof --help."
+            raise click.UsageError(msg, ctx)
+        return super().parse_args(ctx, args)
+
+    @property
+    def _expected(self) -> str:
+        return f"Expected one of {', '.join(self.commands)}."
+
 
 def said(err: click.ClickException) -> str:
-    """Return click's words, and what was meant by an option that is not known."""
-    if not isinstance(err, click.NoSuchOption) or err.ctx is None:
-        return err.format_message()
-    known = [word for param in err.ctx.command.params for word in param.opts + param.secondary_opts]
-    suggested = meant(err.option_name, known)
-    return f"there is no option {err.option_name!r}.{suggested} See {err.ctx.command_path} --help."
+    """Return click's words; of what is missing and of an option that is not known, better ones."""
+    ctx = err.ctx if isinstance(err, click.UsageError) else None
+    if isinstance(err, click.NoSuchOption) and ctx is not None:
+        params = ctx.command.get_params(ctx)
+        known = [word for param in params for word in param.opts + param.secondary_opts]
+        suggested = meant(err.option_name, known)
+        return f"there is no option {err.option_name!r}.{suggested} See {ctx.command_path} --help."
+    if isinstance(err, click.MissingParameter) and isinstance(err.param, Argument) and ctx:
+        usage = " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
+        return f"{err.param.metavar} is missing: {err.param.text}. Expected {usage}."
+    return err.format_message()

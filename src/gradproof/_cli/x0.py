@@ -239,6 +239,7 @@ def _backend(name: str) -> Backend:
             msg += f'or to install it: pip install "gradproof[{name}]"'
         else:
             msg += "jax, torch, or the name of an installed module, such as array_api_strict."
+            msg += meant(name, ("numpy", "jax", "torch", "array_api_strict", "dask.array"))
     except (TypeError, ValueError) as err:
         msg = f"--backend {name}: {err}"
     raise UsageError(msg)
