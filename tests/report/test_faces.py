@@ -12,6 +12,7 @@ from tests.report.test_report import KINDS, every_kind
 from gradproof import verify_against, verify_autodiff, verify_grad, verify_hess
 from gradproof._report.document import document, listed
 from gradproof._report.rows import digits
+from gradproof._report.tree import tree_of
 
 EVIL = "<script>alert(1)</script>'\"&`|"
 
@@ -90,6 +91,31 @@ def test_entries():
     assert wrong == ["M0 1h4v1h-4z"]
     assert cells["0"] == "M0 0h4v1h-4zM0 2h4v1h-4z"
     assert "| `x[1, 3]` (once) | " in report.to_markdown()
+
+
+def test_leaves_are_a_tree():
+    """Containers with several leaves are folded where all is right, and open where one is wrong."""
+    x0 = {"layers": [{"w": np.ones(2), "b[0]": np.ones(2)} for _ in range(9)], "bias": np.ones(2)}
+
+    def func(x):
+        return sum((v**3).sum() for layer in x["layers"] for v in layer.values()) + x["bias"].sum()
+
+    def claim(x):
+        layers = [{name: 3 * v**2 for name, v in layer.items()} for layer in x["layers"]]
+        layers[4]["w"] = 2 * layers[4]["w"]
+        return {"layers": layers, "bias": np.ones(2)}
+
+    report = verify_grad(func, claim, x0, seed=0)
+    nodes = {node.name: node for node in tree_of(document(report).branches)}
+    (top,) = nodes.values()
+    assert list(top.below) == ["['bias']", "['layers']"]
+    layers = top.below["['layers']"].below
+    assert list(layers) == [f"[{i}]" for i in range(9)]
+    assert list(layers["[4]"].below) == ["['b[0]']", "['w']"]
+    assert [node.verdict for node in layers.values()].count("fail") == 1
+    assert layers["[4]"].verdict == "fail"
+    page = Page(report.to_html())
+    assert "19 leaves, 1 of them off" in page.text
 
 
 def test_words_of_users_are_text():

@@ -7,10 +7,12 @@ from .document import MOST, Branch, Document, listed
 from .heat import STEPS, Heat
 from .rows import HEADS, Row, columns_of
 from .style import SCRIPT, STYLE
+from .tree import Node, tree_of
 
 #: Leaves that are shown before something is unfolded.
 _OPEN = 12
 _MARKS = {"pass": "\u2713", "fail": "\u2717", "inconclusive": "?"}
+_DASH = "\u2013"
 
 
 def page(document: Document, text: str) -> str:
@@ -50,7 +52,7 @@ def fragment(document: Document, last: str = "") -> str:
         f'<p class="finding">{_with_names(document.finding)}</p>',
         _paragraph(document.reason, "soft"),
         _paragraph(document.next_step and f"next: {document.next_step}"),
-        _tree(document.branches),
+        _nodes(tree_of(document.branches), few=len(document.branches) <= _OPEN),
         *(_heat(branch) for branch in document.branches if branch.heat is not None),
         _table(document),
         _checks(document),
@@ -73,8 +75,9 @@ def _paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(text)}</p>' if text else ""
 
 
-def _tree(branches: list[Branch]) -> str:
-    rows = [_branch(branch) for branch in branches]
+def _nodes(nodes: list[Node], *, few: bool) -> str:
+    """Return leaves and containers as a list; of many, containers without a mistake are folded."""
+    rows = [_node(node, few=few) for node in nodes]
     if not rows:
         return ""
     shown, rest = rows[:_OPEN], rows[_OPEN:]
@@ -86,13 +89,20 @@ def _tree(branches: list[Branch]) -> str:
     return f"<ul>{''.join(shown)}{more}</ul>"
 
 
-def _branch(branch: Branch) -> str:
-    shape = f"({', '.join(map(str, branch.shape))})"
-    verdict, words = branch.told
-    mark = _MARKS.get(verdict, "\u2013")
+def _node(node: Node, *, few: bool) -> str:
+    mark = f'<span class="{node.verdict or "soft"}">{_MARKS.get(node.verdict, _DASH)}</span>'
+    name = f"<code>{escape(node.name)}</code>"
+    if node.branch is not None:
+        branch = node.branch
+        shape = f"({', '.join(map(str, branch.shape))})"
+        leaf = f'<li>{mark} {name} <span class="soft">{shape}</span> {branch.told[1]}</li>'
+        return leaf + "".join(_node(child, few=few) for child in node.below.values())
+    wrong = sum(leaf.wrong > 0 for leaf in node.leaves)
+    words = f"{len(node.leaves)} leaves" + (f", {wrong} of them off" if wrong else "")
+    unfolded = " open" if wrong or few else ""
     return (
-        f'<li><span class="{verdict or "soft"}">{mark}</span> <code>{escape(branch.path)}</code> '
-        f'<span class="soft">{shape}</span> {words}</li>'
+        f'<li><details{unfolded}><summary>{mark} {name} <span class="soft">{words}</span></summary>'
+        f"{_nodes(list(node.below.values()), few=few)}</details></li>"
     )
 
 
@@ -101,7 +111,7 @@ def _heat(branch: Branch) -> str:
     heat = branch.heat
     assert heat is not None
     rows, columns = heat.steps.shape
-    size = max(4, min(14, 640 // columns, 320 // rows))
+    size = max(4, min(20, 640 // columns, 320 // rows))
     paths = "".join(
         f'<path class="s{step}" d="{_cells(heat, step)}"/>' for step in range(len(STEPS) + 1)
     )

@@ -23,6 +23,7 @@ var(--line);background:none;white-space:nowrap;overflow-wrap:normal}
 .gradproof th button{all:unset;cursor:pointer;font-weight:600}.gradproof th button:focus-visible,
 .gradproof summary:focus-visible,.gradproof .copy:focus-visible{outline:2px solid var(--open)}
 .gradproof ul{list-style:none;padding-left:0;margin:.4em 0}.gradproof summary{cursor:pointer}
+.gradproof li ul{margin:.1em 0 .1em 1.4em}
 .gradproof svg{max-width:100%;height:auto;border:1px solid var(--line)}
 .gradproof .none{fill:var(--none)}.gradproof .patch{vertical-align:-1px}
 .gradproof .scroll{max-height:24em;overflow-y:auto}
