@@ -468,6 +468,17 @@ class TestRefused:
         with pytest.raises(TypeError, match=r"p\['b'\] is a jax.ShapeDtypeStruct"):
             self.grad(jnp.asarray(X), b=shape)
 
+    @pytest.mark.library("jax")
+    def test_sparse_array_of_jax(self):
+        import jax.numpy as jnp
+        from jax.experimental.sparse import BCOO
+
+        sparse = BCOO.fromdense(jnp.asarray(X))
+        with pytest.raises(
+            TypeError, match=r"BCOO, which is sparse; .* x0\.todense\(\), or x0\.data"
+        ):
+            verify_grad(lambda x: (x.todense() ** 2).sum(), lambda x: 2 * x, sparse)
+
 
 class TestStrangeFunctions:
     """A func that misbehaves near x0 ends no check."""

@@ -101,6 +101,12 @@ class JAXArrays(StandardBackend):
         super().__init__(jnp)
 
     def given(self, x0: Any) -> Array:
+        if hasattr(x0, "todense"):
+            msg = (
+                f"x0 is a {type(x0).__name__}, which is sparse; expected a dense array: pass "
+                "x0.todense(), or x0.data, and build the sparse one inside func."
+            )
+            raise TypeError(msg)
         if not isinstance(x0, jax.Array):
             msg = (
                 f"x0 is a {type(x0).__name__}, which has no numbers; expected an array: pass "
