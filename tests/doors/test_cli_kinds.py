@@ -187,7 +187,10 @@ def test_module_of_torch(capsys, folder, factor, code_of):
         ("check model:cube model:cube_grad --x0=x.npy --bugdet=3", "Did you mean --budget?"),
         ("check model:cube model:cube_grad --x0=x.npy --directions=some", "neither 'auto'"),
         ("check model:cube model:cube_grad --x0=x.npy --argnums=a", "names no positions"),
-        ("check model:cube model:cube_grad --x0=x.npy --arg=oh", "--arg 'oh' is no number"),
+        (
+            "check model:cube model:cube_grad --x0=x.npy --arg=oh",
+            "Text has quotes of its own: \"'oh'\".",
+        ),
         ("check model:cube model:cube_grad --x0=x.npy --kwarg=oh", "is not NAME=VALUE"),
         ("check model:cube model:cube_grad --x0=model:table --dtype=float32", "a pytree keeps"),
         ("check model:cube model:cube_grad --x0=x.npy --backend=jxa", "does not import"),

@@ -51,6 +51,8 @@ def test_sessions(tmp_path, command, wanted):
     assert checker.check_output(wanted, done.stdout, flags), done.stdout
 
 
-def test_page_shows_the_file():
+def test_page_shows_the_files():
     assert f"```toml\n{(EXAMPLES / 'gradproof.toml').read_text()}```" in PAGE
+    (shown,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert shown in (EXAMPLES / "losses.py").read_text()
     assert len(SESSIONS) == PAGE.count("\n$ ") == 19

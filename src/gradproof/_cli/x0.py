@@ -117,6 +117,8 @@ def _read(text: str, argument: str) -> Any:
             f'{argument} {text!r} is no number and no list of numbers; expected such as "[1.5, '
             '-1.5]", a .npy file, or module:name or file.py:name of an array.'
         )
+        if argument != "--x0":
+            msg += f""" Text has quotes of its own: "{text!r}"."""
         raise UsageError(msg) from None
 
 
