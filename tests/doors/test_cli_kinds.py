@@ -198,6 +198,7 @@ def test_module_of_torch(capsys, folder, factor, code_of):
         ("against model:cube model:cube --x0=x.npy --rtol=0.1", "no option '--rtol'"),
         ("chek model:cube model:cube_grad --shape=2", "Did you mean check?"),
         ("watch train.py", "there is no file 'train.py'"),
+        ("watch --seconds=0 model.py", "--seconds 0: expected a time in seconds, above 0"),
         ("watch modell.py", "Did you mean model.py?"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .kinds import KINDS
+from .kinds import KINDS, Kind
 from .options import parameters, request_of
 from .parameters import Argument, Command, Group, Option
 
@@ -79,6 +79,20 @@ def _outputs() -> list[click.Parameter]:
     return [flag, *files]
 
 
+_CODES = (
+    "Exit code: 0 pass, 1 fail, 2 nothing was checked, 3 your own code raised, 4 inconclusive, "
+    "130 interrupted."
+)
+
+
+def _example(kind: str, of: Kind) -> str:
+    """Return the end of the help of a check."""
+    functions = ["losses.py:func", *([f"losses.py:{of.claim.lower()}"] if of.claim else [])]
+    library = [] if kind not in ("autodiff", "against") else ["--backend torch"]
+    words = " ".join(["gradproof", kind, *functions, "--shape 3,4", *library])
+    return f"Example: {words}\n\n{_CODES}"
+
+
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -92,6 +106,7 @@ for _kind, _of in KINDS.items():
             callback=partial(_asked, _kind),
             short_help=_of.short,
             help=f"{_sentence(_of.short)}\n\n{_of.long}",
+            epilog=_example(_kind, _of),
         )
     )
 
@@ -137,6 +152,7 @@ cli.add_command(
             ),
             *_outputs(),
         ],
+        epilog=_CODES,
     )
 )
 

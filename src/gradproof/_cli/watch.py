@@ -61,7 +61,7 @@ def watch(
         msg = f"SCRIPT: there is no file {script!r}.{suggested} Expected a Python file to run."
         raise UsageError(msg)
     defaults = {"seconds": SECONDS, "total": TOTAL}
-    limits = {name: times[name] or default for name, default in defaults.items()}
+    limits = defaults | {name: value for name, value in times.items() if value is not None}
     for name, value in limits.items():
         if value <= 0:
             msg = f"--{name} {value:g}: expected a time in seconds, above 0."
