@@ -44,8 +44,5 @@ def unless_rounding(
     if (floor <= least).all():
         text = f"{size:.0e} apart, which is rounding of terms that cancel here"
         return replace(check, verdict=Verdict.PASS, text=text)
-    text = (
-        f"cannot be told here: {size:.2g} apart, which rounding of terms that cancel makes alone. "
-        "Check at another point, or in a wider dtype"
-    )
+    text = f"cannot be told here: {size:.2g} apart, which rounding of terms that cancel makes alone"
     return replace(check, verdict=Verdict.INCONCLUSIVE, text=text)

@@ -69,6 +69,12 @@ class SlopeValues(Values):
     ) -> None:
         super().__init__(func, point, budget, settings)
         self._refuse_several()
+        if self.left() < self.cost:
+            msg = (
+                f"budget={budget}; expected {self.nfev + self.cost} or more: one second derivative "
+                f"takes {self.cost} calls of func beside the one at x0."
+            )
+            raise ValueError(msg)
         self.tangent = tangent
         self._look_at_steps()
 

@@ -25,7 +25,7 @@ _SIDE, _VALUES = 4, 5
 _SPACING = 8.0
 CANCELS = (
     "the terms of the claim cancel here, and what is left of them is rounding: nothing can be told "
-    "of it at this point. Check at another point, or in a wider dtype"
+    "of it at this point"
 )
 
 

@@ -24,7 +24,7 @@ from .survey import Survey
 #: Said of a line on which it is so.
 INEXACT_HERE = (
     "func itself jumps or bends sharply beside x0, by as much as the claim is off and not as the "
-    "claim says: what stops at a tolerance is no sharper. Tighten the tolerance, or pass rtol="
+    "claim says: what stops at a tolerance is no sharper"
 )
 #: The largest share of the claim that may be excused: less than half, which is that of a factor 2.
 _AT_MOST = 0.4

@@ -50,7 +50,7 @@ def _single(survey: Survey) -> bool:
     scalar = survey.scalar
     found = [scalar.values.at_x0]
     for sign in (1.0, -1.0):
-        if scalar.values.left() < 1:
+        if scalar.values.left() < scalar.values.cost:
             return False
         # No round numbers: these would leave short ones in every precision.
         weights = sign * _FAR * survey.rng("precision").uniform(1, 2, survey.move.size)

@@ -21,7 +21,7 @@ _MOVES = 16
 _POWER = 1.5
 STATIONARY = (
     "the point is stationary: the claim is 0 in every entry, up to rounding, and so is the slope "
-    "of func, so that any multiple of a right claim would pass as well; check at another point"
+    "of func"
 )
 STILL = (
     "the claim is 0 in every entry, and func does not move from its value here: a point where it "
@@ -29,7 +29,7 @@ STILL = (
 )
 HIDDEN = (
     "neither the claim nor func moves func's value here by its rounding, and farther off func does "
-    "move: no claim can be told from another; check at a point that is not so near zero"
+    "move: no claim can be told from another"
 )
 BELOW_ROUNDING = (
     "what is claimed moves func by less than its value is rounded by: no claim can be told from "
@@ -86,7 +86,7 @@ def hidden(survey: Survey) -> bool:
     base = values.point.base
     # Of an x0 so small the square is less than the rounding of what is about 1.
     small = float(np.max(base.magnitude, initial=0.0)) < float(np.sqrt(survey.eps))
-    if not (small or survey.g.any()) or values.left() < 1:
+    if not (small or survey.g.any()) or values.left() < values.cost:
         return False
     # As far as the first step of a ladder; rounding to a result has a deviation of 0.3 of its unit.
     moved, _ = scalar.at(values.point.farther(survey.signs("hidden") / 32))

@@ -1,53 +1,166 @@
-"""What to do about a check that could neither pass nor fail, in words."""
+"""Why a check could neither pass nor fail a claim, and the one step that helps."""
 
+from dataclasses import dataclass
+
+#: No two entries are moved by the same amount: a tie of equal entries ends there, and so does what
+#: a shift of all entries leaves as it is.
+_MOVED = "np.random.default_rng(0).uniform(0.1, 0.2, x0.shape)"
+#: Points beside x0: as far as each entry is large, since their units may differ; or, where one may
+#: be next to zero, that far at least.
+BESIDE = f"x0 + np.where(x0 == 0, 1, abs(x0)) * {_MOVED}"
+FARTHER = f"x0 + (1 + abs(x0)) * {_MOVED}"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """
+    A cause of an inconclusive check; docs/inconclusive.md has a section on each.
+
+    Attributes
+    ----------
+    name : str
+        What the docs call it.
+    step : str
+        What to do: taken literally, it leads to a verdict, and a wrong claim to a fail.
+    words : tuple of str
+        Of a reason or a remark, by which it is told; empty where that takes what was measured.
+    """
+
+    name: str
+    step: str
+    words: tuple[str, ...] = ()
+
+
+AGAIN = Cause("interrupted", "run it again, to its end", ("interrupted",))
+BUDGET = Cause("budget", "pass a larger budget=, or none", ("budget of calls ended",))
+NOT_FINITE = Cause(
+    "not finite", "choose an x0 at which func is finite", ("func is not finite at x0",)
+)
+FINITE_ALONE = Cause(
+    "results that are not finite",
+    "let func return its finite results alone",
+    ("no slope where func is not finite",),
+)
+NUMBERS = Cause("no number", "choose an x0 of finite numbers", ("no entry can be moved",))
+RANDOM = Cause(
+    "random func",
+    "let func draw the same numbers in each call: seed its generator inside of it, turn dropout "
+    "off",
+    ("not deterministic", "another one in each call"),
+)
+MEMORY = Cause(
+    "memory",
+    "let func and the claim compute from their arguments alone, and return arrays of their own, "
+    "to which no other call writes",
+    ("called there again",),
+)
 #: Of a point at which the slope of func is a small rest of what it is beside it.
-STATIONARY = (
-    "the gradient is zero here up to noise, as at a fitted optimum, and a claim that is wrong by a "
-    "factor would look the same: check beside it, for instance at x0 + 0.1 * (1 + abs(x0))"
+STATIONARY = Cause(
+    "stationary point",
+    "at a stationary point, as a fitted optimum is, any multiple of the claim looks the same: "
+    f"check beside it, for instance at {BESIDE}",
+    ("stationary",),
 )
-STRAIGHT_THROUGH = (
-    "at the finest steps along the claim func does not change at all: its slope is 0. If it "
-    "rounds, thresholds or takes a sign, a straight-through rule is no derivative of it: check "
-    "that rule as the vjp of the function that it stands for"
+NEAR_ZERO = Cause("near zero", f"check farther off, for instance at {FARTHER}", ("farther off",))
+MODES = Cause("no forward mode", 'pass modes=("vjp",): reverse mode alone', ("forward mode",))
+DETACHED = Cause(
+    "detached forward code",
+    "pass a reference in plain operations, a function, in the place of 'forward'",
+    ("not differentiate all of func's forward code",),
 )
-AGAIN = "run it again; budget= ends a long check where you want it to"
-FINITE = "choose an x0 at which func is finite, or let func return its finite values alone"
-SEED = (
-    "let func and the claim return the same in each call: fix the seed, turn dropout off, use no "
-    "memory that other calls write to"
+NO_REFERENCE = Cause(
+    "reference that is not finite",
+    "choose arguments at which the reference is finite, as well as beside them",
+    ("finite in none of its entries", "what rounding does to it is not finite"),
 )
-KINK = "func has no gradient at a kink: check beside it, for instance at x0 + 0.01 * (1 + abs(x0))"
-INSIDE = "let func compute in the dtype of x0 throughout, or pass x0 in the one that it computes in"
-LARGE = "check at a point where func is smaller, or leave out what is added to it"
-#: Of a func that computes with fewer digits than its dtype has, a part of the remark on it.
-FEWER = "seems to compute in"
-EACH = 'pass directions="all", which measures each entry, at two calls of func for each'
-SMALLER = (
-    "check a smaller problem of the same kind, or leaf by leaf (argnums=), where each entry can be "
-    'measured: directions="all"'
+SLOPPY = Cause(
+    "loss of accuracy",
+    "let func compute in a wider dtype inside, and round its result once",
+    ("would not be seen beside it",),
 )
-INEXACT = (
-    "func is less exact than its dtype: tighten what is inexact inside (a solver, a quadrature, a "
-    "table), or pass a larger rtol=, such as 0.01"
+GRADIENT = Cause(
+    "slopes of slopes",
+    "pass grad=, the gradient of func: its differences reach less far",
+    ("slopes by a finer step",),
 )
-MODES = 'pass modes=("vjp",) to check reverse mode alone, or give func a forward mode'
-POINT = "check at another point, of another size or with less cancellation"
-#: Words of a reason, and what to do about it; the first that are found count.
-_OF_WORDS = {
-    "interrupted": AGAIN,
-    "stationary": STATIONARY,
-    "not finite": FINITE,
-    "not deterministic": SEED,
-    "called there again": SEED,
-    "another one in each call": SEED,
-    "forward mode": MODES,
-    "no sharper": INEXACT,
-    "kink": KINK,
-    FEWER: INSIDE,
-    "is rounded by": LARGE,
-}
+TIME = Cause("time of a watch", "give it more time, seconds=60", ("s was up",))
+NOT_ALONE = Cause(
+    "rule inside of a program",
+    "check what calls it: verify_autodiff(function, *arguments)",
+    ("could not be called by itself",),
+)
+NO_FLOATS = Cause("no floating argument", "call it with floating arrays", ("nothing to move",))
+FLAGS = Cause(
+    "rule with flags",
+    "name the arguments that are no arrays in nondiff_argnums= of the rule",
+    ("right as it was called",),
+)
+ONLY_ROUNDING = Cause(
+    "results of rounding",
+    "call it with arguments of which its results are more than a rounding",
+    ("no larger than the rounding of its arguments",),
+)
+ONE_TRIANGLE = Cause(
+    "symmetric matrix",
+    "let the rule return (g + g.mT) / 2 for that argument, of which both triangles move",
+    ("is symmetric, as it is here",),
+)
+#: Of steps, a table or a solver inside of func, as long as it is not its rounding that rules.
+INEXACT = Cause(
+    "inexact func",
+    "tighten what is inexact inside of func: the tolerance of a solver or a quadrature, the "
+    "spacing of a table, a shorter dtype",
+    ("no sharper", "another slope at another scale"),
+)
+KINK = Cause(
+    "kink",
+    f"func has no derivative at a kink or a jump: check beside it, for instance at {FARTHER}",
+    ("kink",),
+)
+FEWER = Cause(
+    "fewer digits inside",
+    "let func compute in the dtype of x0 throughout, without a cast or a rounding inside",
+    ("seems to compute in",),
+)
+BELOW_ROUNDING = Cause(
+    "offset",
+    "leave out of func what is so much larger than what depends on x0",
+    ("is rounded by",),
+)
+CANCELS = Cause(
+    "cancelling terms",
+    "check where the terms do not cancel, for instance at 0.1 * x0",
+    ("terms of the claim cancel", "terms that cancel"),
+)
+STRAIGHT_THROUGH = Cause(
+    "staircase",
+    "func stands still at the finest steps: its slope is 0. If it rounds, thresholds or takes a "
+    "sign, a straight-through rule is no derivative of it: check func without that",
+    ("is a staircase",),
+)
+DOUBLE = Cause("short dtype", "pass x0 in float64")
+SINGLE = Cause("half precision", "let func return its result in float32, not rounded")
+NOISE = Cause("noise", "pass rtol={rtol}, if errors of that size do not matter")
+#: Of what is none of them.
+ELSEWHERE = Cause("", f"check at another point, such as at {BESIDE}")
+
+#: All that are known; of those with words, the first of which some are found counts.
+CAUSES = (
+    AGAIN, BUDGET, NOT_FINITE, FINITE_ALONE, NUMBERS, RANDOM, MEMORY, STATIONARY, NEAR_ZERO, MODES,
+    DETACHED, NO_REFERENCE, SLOPPY, GRADIENT, TIME, NOT_ALONE, NO_FLOATS, FLAGS, ONLY_ROUNDING,
+    ONE_TRIANGLE, INEXACT, KINK, FEWER, BELOW_ROUNDING, CANCELS, STRAIGHT_THROUGH, DOUBLE, SINGLE,
+    NOISE,
+)  # fmt: skip
+
+
+def cause_of(text: str) -> Cause:
+    """Return the cause that a reason, or a reason and remarks, tell."""
+    for cause in CAUSES:
+        if any(words in text for words in cause.words):
+            return cause
+    return ELSEWHERE
 
 
 def of_reason(reason: str) -> str:
     """Return what to do, as far as the reason of a verdict tells."""
-    return next((step for words, step in _OF_WORDS.items() if words in reason), POINT)
+    return cause_of(reason).step

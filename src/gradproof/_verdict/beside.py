@@ -13,7 +13,7 @@ from .decision import Decision
 _TIED = "x0 is on a tie or a kink of func, where the claim can neither be proven nor refuted"
 TIE = (
     "x0 is on a tie or a kink: however near to x0, the claim is another one. Equal entries have "
-    "several valid derivatives; check at a point without them"
+    "several valid derivatives"
 )
 BESIDE = (
     "x0 is on a tie or a kink: the claim there is the one of a side of x0, on which func was "

@@ -59,7 +59,7 @@ class Chance:
         for i in found.wrong:
             d = np.zeros_like(survey.move)
             d[i] = found.step[i] * survey.move[i]
-            if values.left() < 2 * _DRAWS or not self._drawn_off(i, d):
+            if values.left() < 2 * _DRAWS * values.cost or not self._drawn_off(i, d):
                 found.state[i] = OPEN
         return "" if found.failed else _RANDOM
 

@@ -174,6 +174,9 @@ class Decision:
 
     def _decide(self) -> str:
         survey, found = self.survey, self.findings
+        fixed = survey.scalar.point.fixed
+        if fixed is not None and fixed.all():  # then nothing is known of any entry
+            found.state[0] = OPEN
         if not np.isfinite(survey.scalar.size):  # whatever the claim is: that may be no number too
             return _NOT_FINITE
         bad = np.flatnonzero(~np.isfinite(survey.g))
@@ -182,9 +185,7 @@ class Decision:
             text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
             few = bad.size < min(5, survey.g.size)
             return f"{text}: {self._names(bad.tolist())}" if few else text
-        fixed = survey.scalar.point.fixed
         if fixed is not None and fixed.all():
-            found.state[0] = OPEN
             return "no entry can be moved: there is no slope to compare with"
         aligned = survey.aligned()
         if self._depends_on_calls(aligned):

@@ -16,7 +16,6 @@ _UNSURE = (
     "slopes by a finer step do not bear out that the claim is wrong: func may have a "
     "kink, or bend fast, within the steps"
 )
-_ADVICE = "give `grad`, whose differences reach less far, or check at a point without kinks"
 #: By slopes of half the step, an error that is one of steps falls by a power of 2: to this share of
 #: itself or less, if the power is a quarter or more. That of a claim stays.
 _FALLS = 0.5**0.25
@@ -44,7 +43,7 @@ def _of_both(slopes: SlopeValues, claim: HessianProduct, options: Options) -> tu
     certain = slopes.point.held_claims or not np.isfinite(claim.at_x0).all()
     if first.verdict is not Verdict.FAIL or certain or first.interrupted:
         return first, seen
-    unsure = replace(first, verdict=Verdict.INCONCLUSIVE, reason=_KINK, advice=_ADVICE)
+    unsure = replace(first, verdict=Verdict.INCONCLUSIVE, reason=_KINK, advice="")
     try:
         if slopes.kinked():
             return unsure, seen

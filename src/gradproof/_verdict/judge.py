@@ -220,7 +220,7 @@ def _report(
         reason = f"{reason}; {reach.of_nothing}"
     step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
     if verdict == "fail" and stands_still(survey):
-        remarks.append(STRAIGHT_THROUGH)
+        remarks.append(STRAIGHT_THROUGH.step)
     return Report(
         verdict=Verdict(verdict),
         reason=reason,

@@ -4,17 +4,22 @@ import numpy as np
 
 from .._lines.findings import Column, Findings
 from .._lines.narrower import narrower
+from .._lines.stationary import claims_nothing
 from .._lines.survey import Survey
+from .._numerics.blocks import norm
+from .._numerics.precision import Precision
 from .._report.advice import (
-    EACH,
-    FEWER,
+    BELOW_ROUNDING,
+    CANCELS,
+    DOUBLE,
+    ELSEWHERE,
     INEXACT,
-    INSIDE,
-    POINT,
-    SMALLER,
+    NEAR_ZERO,
+    NOISE,
+    SINGLE,
     STATIONARY,
     STRAIGHT_THROUGH,
-    of_reason,
+    cause_of,
 )
 from .beside import Judged
 from .decision import SPENT
@@ -24,8 +29,6 @@ _FAR = 256
 #: At a step that moves x by a hundredth to a half, func bends by about that share of its slope; by
 #: 64 times its slope only where that is zero to a few digits of what it is beside x0.
 _BENDS = 64
-#: The most entries that are measured one by one as a matter of course: some 1e5 calls of func.
-_EACH = 50_000
 
 
 def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reason: str) -> str:
@@ -43,28 +46,54 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
     reason : str
         Of the verdict.
     """
-    if reason == SPENT and not found.interrupted:
-        return _budget(survey, found)
-    told = of_reason(" ".join([reason, *found.remarks]) if not found.interrupted else reason)
-    if told is INSIDE:
-        return f"{INSIDE}, or {_tolerance(survey, flat) or POINT}"
-    if told is not POINT:
-        return told
-    if stationary(survey):
-        return STATIONARY
-    return _of_noise(survey, found, flat)
+    if found.interrupted:
+        return cause_of(reason).step
+    if reason == SPENT:
+        return f"pass budget={_enough(survey, found)} or more, or none"
+    cause = cause_of(" ".join([reason, *found.remarks]))
+    if cause is BELOW_ROUNDING:
+        return _of_an_offset(survey)
+    if cause in (CANCELS, ELSEWHERE) and stationary(survey):
+        return STATIONARY.step
+    # What rounding alone may make is nothing that could be tightened.
+    if cause is ELSEWHERE or (cause is INEXACT and _hidden_by_noise(survey, found, flat)):
+        return _of_noise(survey, found, flat)
+    return cause.step
 
 
 def _of_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> str:
     """Return what would help where rounding or noise hides the slope."""
-    tolerance = _tolerance(survey, flat)
     if stands_still(survey):
-        return STRAIGHT_THROUGH + (f"; or {tolerance}" if tolerance else "")
+        return STRAIGHT_THROUGH.step
     if not survey.precision.widest:
-        return f"check in a wider dtype, or {tolerance or POINT.removeprefix('check ')}"
+        return _of_a_short_dtype(survey)
+    rtol = _tolerance(survey, found, flat)
+    if rtol and not claims_nothing(survey):  # of which any slope is infinitely many times as much
+        return NOISE.step.format(rtol=rtol)
+    return INEXACT.step if survey.sigma > 64 * survey.rounding else _of_an_offset(survey)
+
+
+def _of_an_offset(survey: Survey) -> str:
+    """Return what would help where the claim moves func by less than its value is rounded by."""
+    size = float(np.max(survey.scalar.values.point.magnitude, initial=0.0))
+    if size < float(np.sqrt(survey.eps)):  # the square of x0 is less than the rounding of 1
+        return NEAR_ZERO.step
+    return BELOW_ROUNDING.step if survey.precision.widest else _of_a_short_dtype(survey)
+
+
+def _of_a_short_dtype(survey: Survey) -> str:
+    """Return where more digits would come from."""
+    return SINGLE.step if Precision.of(survey.scalar.output_eps).widens else DOUBLE.step
+
+
+def _hidden_by_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> bool:
+    """Tell whether noise alone would hide an error that must be seen, in an entry that is open."""
     if isinstance(found.state, Column):
-        return EACH if survey.g.size <= _EACH else SMALLER
-    return tolerance or (INEXACT if survey.sigma > 64 * survey.rounding else POINT)
+        return False
+    with np.errstate(all="ignore"):
+        bar = np.abs(flat["measured"] - flat["claimed"]) + flat["truncation"] + flat["noise"]
+        by_noise = flat["resolution"] * flat["noise"] / bar
+    return bool((by_noise[flat["state"] == "unresolved"] > survey.res).any())
 
 
 def stationary(survey: Survey) -> bool:
@@ -89,27 +118,28 @@ def stands_still(survey: Survey) -> bool:
     return bool(finest) and not any(finest)
 
 
-def _budget(survey: Survey, found: Findings) -> str:
+def _enough(survey: Survey, found: Findings) -> int:
+    """Return a budget with which a check ends."""
     n, cost = survey.g.size, survey.scalar.values.cost
     each = not isinstance(found.state, Column)
     # Two calls and two more for each entry that is looked at again; a search may take 600.
-    enough = cost * ((4 * n if each else 600) + 200)
-    return (
-        f"pass budget={enough} or more, or none: {'2 n + 37' if each else 'some 40'} calls of func"
-    )
+    return cost * ((4 * n if each else 600) + 200)
 
 
-def _tolerance(survey: Survey, flat: dict[str, np.ndarray]) -> str:
+def _tolerance(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> str:
     """Return an rtol with which what was measured would have passed; empty if none would."""
-    seen = flat["resolution"]
-    worst = float(np.max(seen, initial=0.0))
+    worst = float(np.max(flat["resolution"], initial=0.0))
+    if isinstance(found.state, Column):
+        # What directions show is relative to all entries together.
+        resolved = survey.scales.resolved
+        worst = found.alone / max(norm(resolved.size, resolved.__getitem__), 1e-300)
     share = survey.res / survey.rtol
     # A quarter more than needed, in one digit.
     least = 1.25 * worst / share
-    if not 0 < least < 0.2:
+    if not survey.rtol < least < 0.2:
         return ""
     digit = 10.0 ** np.floor(np.log10(least))
-    return f"pass rtol={np.ceil(least / digit) * digit:.0g}, if errors of that size do not matter"
+    return f"{np.ceil(least / digit) * digit:.0g}"
 
 
 def say_fewer_digits(judged: Judged) -> None:
@@ -123,4 +153,6 @@ def say_fewer_digits(judged: Judged) -> None:
         found.interrupted = True
         return
     if name:
-        found.remarks.append(f"func {FEWER} {name} precision, whatever the dtype of its result")
+        found.remarks.append(
+            f"func seems to compute in {name} precision, whatever the dtype of its result"
+        )

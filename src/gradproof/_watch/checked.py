@@ -11,6 +11,7 @@ from .._checks.modes import TRANSFORMED
 from .._evaluation.deadline import ends_in
 from .._numerics.precision import Precision
 from .._reference.forward import FORWARD
+from .._report.advice import of_reason
 from .._report.report import Interrupted, Report
 from .._report.verdicts import Verdict
 from .prepared import SEED, Prepared
@@ -82,6 +83,11 @@ class Checked:
     def finding(self) -> str:
         """One sentence."""
         return self.doubt or self.report.finding or self.report.reason
+
+    @property
+    def next_step(self) -> str:
+        """What would help, if anything has to."""
+        return of_reason(self.doubt) if self.doubt else self.report.next_step
 
     @property
     def gravity(self) -> int:

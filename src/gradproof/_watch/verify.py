@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._backends.registry import recorder_of
+from .._report.advice import of_reason
 from .._report.verdicts import Verdict
 from .checked import Checked, OutOfTime, Repeat, checked
 from .kinds import Kind
@@ -48,6 +49,8 @@ class Outcome:
         The time that was up before there was a verdict, in seconds; 0 if there is one.
     nothing : bool
         Whether there was nothing to differentiate by.
+    next_step : str
+        What would help, where the verdict is inconclusive; empty elsewhere.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Outcome:
     cached: bool = False
     cut: float = 0.0
     nothing: bool = False
+    next_step: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in lists, numbers and text: for JSON."""
@@ -91,7 +95,7 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
     start = time.perf_counter()
     call, recorder = kind.call, recorder_of(kind.call.rule.library)
     finding, found, notes, cut = "", list[Checked](), list[str](), 0.0
-    verdict, text, snippet, nothing = Verdict.INCONCLUSIVE, "", "", False
+    verdict, text, known, snippet, nothing = Verdict.INCONCLUSIVE, "", "", "", False
     try:
         with _undisturbed(), recorder.undisturbed(call):
             for at, values in enumerate(kind.taken or [drawn(kind, recorder)]):
@@ -113,20 +117,20 @@ def outcome_of(kind: Kind, seconds: float, repeated: Callable[[Kind, int, Repeat
         notes += worst.notes
         # An exception at the second values is no pass.
         if not finding or worst.verdict is Verdict.FAIL:
-            verdict, finding, text = worst.verdict, worst.finding, str(worst.report)
+            verdict, finding, known = worst.verdict, worst.finding, worst.next_step
+            text = str(worst.report)
         if not cut and worst.report.interrupted and verdict is Verdict.INCONCLUSIVE:
-            cut = seconds
+            cut, known = seconds, ""
             finding = f"the time of {seconds:g} s was up: {finding}"
         if verdict is Verdict.FAIL and kind.taken:
             how = Repeat(worst.prepared.names, worst.reference, worst.report)
             snippet = repeated(kind, worst.at, how)
     if not kind.taken:
         notes.append(f"values drawn at random ({kind.drawn or 'they could not be recorded'})")
+    step = (known or of_reason(finding)) if verdict is Verdict.INCONCLUSIVE else ""
     took = time.perf_counter() - start
-    said = str(kind), kind.caller, kind.calls
-    return Outcome(
-        *said, verdict, finding, text, tuple(notes), took, snippet, cut=cut, nothing=nothing
-    )
+    said = str(kind), kind.caller, kind.calls, verdict, finding, text, tuple(notes), took, snippet
+    return Outcome(*said, cut=cut, nothing=nothing, next_step=step)
 
 
 @contextmanager

@@ -26,8 +26,7 @@ _NEAR = (2.0**-6, 2.0**-11)
 ALL = slice(None)
 _NOT_THERE = (
     "the claim is 0 where func does not move from its value, and farther off, or in single "
-    "precision, func has a slope that its rounding hides here: check at a point that is not so "
-    "near zero"
+    "precision, func has a slope that its rounding hides here"
 )
 
 
