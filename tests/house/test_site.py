@@ -112,7 +112,7 @@ def stem(word: str) -> str:
 SOUGHT = {
     "pytest": ("how-to/ci", "watch"),
     "bfloat16": ("how-to/kernel", "kernels"),
-    "inconclusive": ("verdict", "report"),
+    "inconclusive": ("inconclusive", "report"),
 }
 
 
