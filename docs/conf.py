@@ -26,7 +26,6 @@ extensions = [
 ]
 exclude_patterns = ["examples/**"]
 nitpicky = True
-suppress_warnings = ["toc.not_included"]  # for a page that is landed before its place here
 
 # Pages are read on a code host too, and their examples are run by pytest: plain Markdown, but for
 # the home page, the reference and the gallery.
