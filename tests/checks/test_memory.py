@@ -95,6 +95,19 @@ class TestTorch:
 
 
 @pytest.mark.library("torch")
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("seed", range(8))
+def test_few_numbers_of_half_precision(n, dtype, seed):
+    """What is read at wrong places may be within rounding of one cotangent, not of several."""
+    import torch
+
+    x = torch.tensor(numbers((n,)), dtype=getattr(torch, dtype))
+    assert gradproof.verify_autodiff(cube(as_if_contiguous), x, seed=seed).verdict == "fail"
+    assert gradproof.verify_autodiff(cube(), x, seed=seed).verdict != "fail"
+
+
+@pytest.mark.library("torch")
 class TestTorchThatRaises:
     x = numbers((3, 4))
 
