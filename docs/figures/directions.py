@@ -34,7 +34,8 @@ def draw() -> tuple[str, str]:
     axes[2].set_yticks(range(3), [f"direction {i + 1}" for i in range(3)])
     axes[2].invert_yaxis()
     axes[2].set_title(
-        "along three such directions: the claim less func's slope; grey: off by less than 1 %", loc="left"
+        "along three such directions: the claim less func's slope; grey: off by less than 1 %",
+        loc="left",
     )
     for ax in axes[:2]:
         ax.set_xlim(-1, N)
