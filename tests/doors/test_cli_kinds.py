@@ -168,6 +168,27 @@ def test_module_of_torch(capsys, folder, factor, code_of):
     assert "weight" in out
 
 
+@pytest.mark.library("torch")
+@pytest.mark.parametrize("x0", ["--x0=other:tree", "--x0=other:table", "--shape=3"])
+def test_arguments_are_like_x0(capsys, folder, x0):
+    """Numbers take its library and dtype, a file its library; an object is left alone."""
+    (folder / "other.py").write_text(
+        "import numpy as np, torch\n"
+        "tree = {'w': torch.ones(3, dtype=torch.float64), 'n': 3}\n"
+        "table = torch.ones(3, dtype=torch.float64)\n"
+        "own = np.ones(3)\n"
+        "def func(x, a, b, labels, own, *, c):\n"
+        "    x = x['w'] if isinstance(x, dict) else x\n"
+        "    assert a.dtype == c.dtype == x.dtype and b.dtype == torch.float64\n"
+        "    assert labels.dtype == torch.int64 and isinstance(own, np.ndarray)\n"
+        "    return (x * a * b * c)[labels].sum()\n"
+    )
+    given = ["autodiff", "other:func", x0, "--arg=[1.0, 2, 3]", "--arg=data.npy", "--arg=[0, 2]"]
+    given += ["--arg=other:own", "--kwarg=c=[1, 2.0, 3]", "--argnums=0"]
+    given += ["--backend=torch"] if "shape" in x0 else []
+    assert told(capsys, *given)[0] == 0
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("words", "said"),

@@ -133,11 +133,11 @@ def _verified(request: Request) -> Report:
     for name in FUNCTIONS:
         if name in options:
             options[name] = _function(options[name], f"--{name}")
-    primals = arguments.loaded()
     try:
-        options |= {"kwargs": arguments.keywords()} if request.kwargs else {}
+        primals, named = arguments.loaded()
+        options |= {"kwargs": named} if named else {}
         return kind.verify(*functions, *primals, seed=request.seed, **options)
-    except UsageError:
+    except (UsageError, UserCodeError):
         raise
     except (TypeError, ValueError) as err:
         if not by_user(err):

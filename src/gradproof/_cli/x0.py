@@ -2,15 +2,19 @@
 
 import ast
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._backends.registry import Backend, backend_named, backend_of, is_array
+from .._backends.registry import Backend, backend_named, backend_of, is_array, taken_apart
 from .errors import UsageError, meant
 from .loading import beside, made, object_named
 from .request import Request
+
+#: Parameters that need not be given.
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Arguments:
@@ -38,24 +42,19 @@ class Arguments:
         """Whether there are numbers, and no library was asked for."""
         return self._backend is None and not isinstance(self._x0, str)
 
-    def loaded(self) -> list[Any]:
-        """Return them, objects of the user's modules among them."""
-        x0 = self._x0
+    def loaded(self) -> tuple[list[Any], dict[str, Any]]:
+        """Return positional and keyword arguments, objects of the user's modules among them."""
+        x0, request = self._x0, self._request
         if isinstance(x0, str):
             x0 = made(object_named(x0, "--x0"))
-        arguments = [_argument(value, "--arg") for value in self._request.args]
-        backend = self._backend
-        if backend is None and is_array(x0):
-            backend = backend_of(x0)
-        return [self._point(x0), *(self._beside(value, backend) for value in arguments)]
-
-    def keywords(self) -> dict[str, Any]:
-        """Return keyword arguments of func."""
-        given = self._request.kwargs
-        return {
-            name: self._beside(_argument(value, f"--kwarg {name}"), self._backend)
-            for name, value in given.items()
+        x0 = self._point(x0)
+        like = _Like.of(x0, request.dtype)
+        others = [_argument(value, "--arg", like) for value in request.args]
+        named = {
+            name: _argument(value, f"--kwarg {name}", like)
+            for name, value in request.kwargs.items()
         }
+        return [x0, *others], named
 
     def _point(self, x0: Any) -> Any:
         request = self._request
@@ -70,15 +69,29 @@ class Arguments:
                 raise UsageError(msg)
         return x0
 
-    def _beside(self, value: Any, backend: Backend | None) -> Any:
-        """Return a further argument; lists of numbers become arrays, as x0 is one."""
-        if not isinstance(value, list) or not is_array(value):
-            return value
-        array = np.asarray(value)
-        whole = array.dtype.kind in "iub"  # labels, positions and flags stay what they are
-        return _converted(
-            array if whole else value, backend, None if whole else self._request.dtype
-        )
+
+@dataclass(frozen=True)
+class _Like:
+    """The library and dtype of x0, which numbers of further arguments take."""
+
+    backend: Backend
+    asked: str | None
+    dtype: str | None
+
+    @staticmethod
+    def of(x0: Any, asked: str | None) -> "_Like":
+        if is_array(x0):
+            return _Like(backend_of(x0), asked, asked or _dtype_name(x0))
+        backend, flat = taken_apart(x0)
+        return _Like(backend, asked, next(filter(None, map(_dtype_name, flat.leaves)), None))
+
+    def array(self, given: Any) -> Any:
+        """Return numbers or the array of a file as one of x0's library."""
+        array = np.asarray(given)
+        if array.dtype.kind in "iub":  # labels, positions and flags stay what they are
+            return self.backend.xp.asarray(array.tolist())
+        # A file has a dtype of its own, as it has where it is x0.
+        return _converted(given, self.backend, self.asked if given is array else self.dtype)
 
 
 def _values(request: Request) -> Any:
@@ -122,17 +135,17 @@ def _read(text: str, argument: str) -> Any:
         raise UsageError(msg) from None
 
 
-def _argument(given: Any, option: str) -> Any:
-    """Return a further argument: text has quotes of its own, as it has in Python."""
-    if not isinstance(given, str):
-        return given
-    found = _read(given, option)
-    if not isinstance(found, str) or found != given:
+def _argument(given: Any, option: str, like: _Like) -> Any:
+    """Return a further argument; text has quotes of its own, as it has in Python."""
+    found = _read(given, option) if isinstance(given, str) else given
+    if isinstance(found, np.ndarray) or (isinstance(found, list) and is_array(found)):
+        return like.array(found)
+    if not isinstance(given, str) or found is not given:
         return found
     value = object_named(given, option)
     try:
-        needs = inspect.signature(value).parameters.values()
-        ready = all(p.default is not p.empty or p.kind in (2, 4) for p in needs)
+        needed = inspect.signature(value).parameters.values()
+        ready = all(p.default is not p.empty or p.kind in _ANY for p in needed)
     except (TypeError, ValueError):
         ready = False
     return made(value) if ready else value  # what needs arguments is one itself: an activation
