@@ -179,6 +179,16 @@ class TestFindings:
         (row,) = document(self.wrong([1] * 5 + [1 + 4e-5])).rows
         assert row.cells[-3:-1] == ("1.00004", "4e-05")
 
+    def test_measured_to_be_zero(self):
+        """There is no ratio to zero; the error is then one of the claim."""
+        report = verify_grad(
+            lambda x: (x[1:] ** 2).sum(), lambda x: 2 * x + np.eye(3)[0], np.arange(3.0), seed=0
+        )
+        (row,) = document(report).rows
+        assert row.cells[:2] == ("1", "0")
+        assert row.cells[3:5] == ("", "1")
+        assert 0 < float(row.cells[5]) < 1e-4
+
     @pytest.mark.parametrize(
         ("claim", "said"),
         [

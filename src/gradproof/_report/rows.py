@@ -51,28 +51,31 @@ class Row:
 
     @property
     def error(self) -> float:
-        """How far the claim is off, relative to what was measured; NaN where that is zero."""
-        known = abs(self.measured) > self.bar
-        # Not from the ratio, of which a small error has few digits left.
-        return abs((self.claimed - self.measured) / self.measured) if known else math.nan
+        """How far the claim is off, relative to what was measured, or else to the claim."""
+        return abs(self.claimed - self.measured) / self._size
 
     @property
     def allowed(self) -> float:
-        """The limit, relative to what was measured; NaN where that is zero."""
-        return self.limit / abs(self.measured) if abs(self.measured) > self.bar else math.nan
+        """The limit, relative to the same."""
+        return self.limit / self._size
+
+    @property
+    def _size(self) -> float:
+        """What was measured; the claim where that is zero within its bar."""
+        known = abs(self.measured) > self.bar
+        return abs(self.measured if known else self.claimed) or math.nan
 
     @property
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Claim, measured, bar, ratio, error and limit, in digits."""
         numbers = digits(self.claimed, self.measured, self.bar)
-        if not self.off:
-            return (*numbers, "", "", "")
-        if math.isnan(self.error):
+        if not self.off or math.isnan(self._size):
             return (*numbers, "", "", "")
         ratio = f"{self.ratio:.4g}"
         if float(ratio) == 1:  # a small error takes more digits to be seen
             ratio = f"{self.ratio:.7g}"
-        return (*numbers, ratio, f"{self.error:.2g}", f"{self.allowed:.2g}")
+        shown = "" if math.isnan(self.ratio) else ratio
+        return (*numbers, shown, f"{self.error:.2g}", f"{self.allowed:.2g}")
 
 
 #: What stands above the cells of a row; error and limit are relative to what was measured.
