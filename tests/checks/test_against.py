@@ -611,3 +611,16 @@ class TestWithinRounding:
         report = verify(Tanh.apply, torch.tanh, x)
         assert report.verdict is Verdict.FAIL
         assert "by a multiple of" in report.reason
+
+
+@pytest.mark.library("torch")
+def test_a_reference_with_numbers_of_its_own():
+    """It is called in float64, and says so where that is what it raises for."""
+    import torch
+
+    weight = torch.tensor(drawn(4, 3)).float()
+    with pytest.raises(RuntimeError) as caught:
+        verify(lambda x: x @ weight.T, lambda x: x @ weight.T, torch.tensor(drawn(5, 3)).float())
+    (note,) = caught.value.__notes__
+    assert "called the reference with its arguments in float64" in note
+    assert "make them arguments" in note

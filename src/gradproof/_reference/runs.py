@@ -18,6 +18,11 @@ _LONG = 2**18
 #: What may be between the two, in roundings of half precision: an eighth of the least that is
 #: looked for, `ENTRY` times the least scatter of what func says in single precision.
 _SHARE = 1 / 128
+#: What is said of a reference that raises there: most often it has numbers of its own.
+_EXACT = (
+    "gradproof called the reference with its arguments in {}, to learn what is right. Numbers that "
+    "it takes from elsewhere, as the parameters of a module, stay as they are: make them arguments."
+)
 
 
 def at_unlike_point(arguments: Arguments, func: Leafwise) -> list[Any]:
@@ -137,7 +142,12 @@ class Runs:
     def truth(self, k: int) -> list[Any]:
         """Return what the reference says at point `k`, in more digits than func has."""
         self.reference_calls += 1
-        return self.products.at(self.reference, self._exact(self.points[k]))
+        point = self._exact(self.points[k])
+        try:
+            return self.products.at(self.reference, point)
+        except Exception as err:
+            err.add_note(_EXACT.format(str(point.arrays[0].dtype).rpartition(".")[2]))
+            raise
 
     def settle(self, claims: list[Any], truths: list[Any]) -> None:
         """Find truth in single precision from here on, if at x0 it is the same in double."""
