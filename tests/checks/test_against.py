@@ -505,7 +505,7 @@ class TestNumPy:
         assert wrong.verdict is Verdict.FAIL
 
     def test_vjps_need_a_library_that_differentiates(self):
-        with pytest.raises(TypeError, match="no automatic differentiation"):
+        with pytest.raises(TypeError, match=r"no automatic differentiation .* with order=0"):
             verify(np.sin, np.sin, drawn(5))
 
 

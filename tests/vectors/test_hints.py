@@ -60,6 +60,15 @@ class TestSwapped:
 
         assert "are they in this order, func first?" in said(lambda: verify(product, np.sin, X))
 
+    def test_a_func_that_works_entry_by_entry(self):
+        """Its result looks like a gradient; that it is one is not certain."""
+        text = said(lambda: verify_grad(lambda x: x**2, lambda x: 2 * x, X))
+        assert "verify_vjp or verify_jvp for its products. If that is what grad is to" in text
+
+    def test_a_vjp_without_a_cotangent(self):
+        text = said(lambda: verify_vjp(np.sin, lambda x: np.cos(x), X))
+        assert "a vjp that takes no cotangent means a pair of y and a function of the c" in text
+
     def test_nothing_is_said_where_it_does_not_fit(self):
         assert "swapped" not in said(lambda: verify_grad(lambda x: x[:2], slope, X))
         assert "swapped" not in said(lambda: verify_grad(cube, lambda x: x[:2], X))

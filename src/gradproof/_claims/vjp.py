@@ -13,6 +13,9 @@ from .._vectors.point import Point
 from .gradient import Claim, pair
 from .matching import of_arguments
 
+#: What is said of a vjp that takes x0 alone, and returns no pair.
+_PULLBACK = "a vjp that takes no cotangent"
+
 
 class Vjp(Claim):
     """
@@ -65,9 +68,8 @@ class Vjp(Claim):
         if not self._pullback:
             grads = self._called(leaves, where, cotangent)
         else:
-            value, pull = pair(
-                self._called(leaves, where), self.name, "pullback form", "y and a function"
-            )
+            returned = self._called(leaves, where)
+            value, pull = pair(returned, self.name, _PULLBACK, "y and a function of the cotangent")
             self.value = kept(self.point.backend, value) if self.calls == 1 else self.value
             grads = pull(cotangent)
         self._look_at(weights)

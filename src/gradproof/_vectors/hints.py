@@ -39,7 +39,7 @@ def of_output(value: Any, name: str, *, like_claim: bool) -> str:
         Whether that has the structure and the shapes of what was expected of the claim.
     """
     if like_claim:
-        return swapped(name)
+        return f" If that is what {name} is to return:{swapped(name).lower()}"
     return _AUX if isinstance(value, tuple) and len(value) == 2 else ""
 
 

@@ -77,5 +77,6 @@ class Autodiff(Precisions):
         return (
             f"no automatic differentiation is known for arrays of {self.xp.__name__}; expected "
             "those of JAX or PyTorch. To check a derivative written by hand, give it to "
-            "verify_grad, verify_jac, verify_vjp or verify_jvp."
+            "verify_grad, verify_jac, verify_vjp or verify_jvp; verify_against compares values "
+            "alone with order=0."
         )
