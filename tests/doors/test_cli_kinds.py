@@ -74,7 +74,7 @@ def test_right_and_wrong(capsys, words, right, wrong):
     assert code == 1
     assert out.startswith("fail: ")
     # What it says repeats it, option for option.
-    prompt = "repeat with: python -m gradproof "
+    prompt = "  repeat: python -m gradproof "
     (again,) = (line for line in out.splitlines() if line.startswith(prompt))
     assert told(capsys, *shlex.split(again.removeprefix(prompt)))[:2] == (1, out)
 

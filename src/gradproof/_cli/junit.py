@@ -43,7 +43,7 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
             report = one.report
             _add(case, "failure", str(report.verdict), report.finding, str(report))
         said = [str(one.report)] if one.code == 0 else []
-        said.append(f"repeat with: {one.request.again()}")
+        said.append(f"repeat: {one.request.again()}")
         ET.SubElement(case, "system-out").text = _clean("\n".join(said))
     ET.indent(suites)
     xml: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)

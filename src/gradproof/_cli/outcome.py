@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -98,6 +98,7 @@ def performed(request: Request) -> Outcome:
         error = of_error(cause)
         trace = "".join(traceback.format_exception(_from_users_code(cause)))
     if report is not None:
+        report = replace(report, repeat=request.again())  # the command, not the call
         code = EXIT_CODES[report.verdict]
         if report.interrupted and report.verdict is not Verdict.FAIL:
             code = INTERRUPTED

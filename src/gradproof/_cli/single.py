@@ -50,7 +50,4 @@ def shown(outcome: Outcome) -> None:
     if outcome.report is None:
         print(outcome.traceback, end="", file=sys.stderr)
         return
-    out = console()
-    outcome.report.show(out)
-    again = f"repeat with: {outcome.request.again()}"
-    out.print(again, markup=False, highlight=False, soft_wrap=True)
+    outcome.report.show(console())

@@ -8,8 +8,10 @@ from .text import lines
 #: What a line is, and how it looks: colour is never the only sign, as words say the same.
 _STYLES = {
     "pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "next": "bold",
-    "weak": "yellow", "small": "dim", "table": "", "": "",
+    "weak": "yellow", "small": "dim", "repeat": "dim", "table": "", "": "",
 }  # fmt: skip
+#: Lines that are not broken: cells below their heads, and what is to be copied.
+_WHOLE = ("table", "repeat")
 #: How far what follows the first part of a long line is set in.
 _INSET = 4
 
@@ -36,7 +38,7 @@ def show(shown: Document, console: Any = None) -> None:
         text = Text(line.text)
         if _STYLES[line.style]:
             text.stylize(_STYLES[line.style], 0, line.head)
-        if width is None or line.style == "table":
+        if width is None or line.style in _WHOLE:
             parts.append(text)
             continue
         for i, part in enumerate(text.wrap(console, width - _INSET)):

@@ -29,7 +29,7 @@ class Line:
     text : str
         What it says; all but the first are set in by two places.
     style : str
-        What it is: a verdict, 'table', 'next', 'weak', 'small' or nothing.
+        What it is: a verdict, 'table', 'next', 'weak', 'small', 'repeat' or nothing.
     head : int
         How many of its first characters have that style; all by default.
     """
@@ -85,9 +85,9 @@ def lines(shown: Document, *, everything: bool, width: int | None = None) -> Ite
         yield Line(f"  {scope}")
     for text in shown.cost:
         yield Line(f"  {text}", "small")
-    if everything and shown.repeat:
-        yield Line(f"  repeat: {shown.repeat}", "small")
     yield from _remarks(shown, most)
+    if everything and shown.repeat:
+        yield Line(f"  repeat: {shown.repeat}", "repeat")
 
 
 def in_one_line(report: Contents) -> str:
