@@ -22,7 +22,6 @@ extensions = [
     "sphinx_design",
     "site_figures",
     "site_links",
-    "site_reports",
 ]
 exclude_patterns = ["examples/**"]
 nitpicky = True

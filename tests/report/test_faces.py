@@ -62,6 +62,8 @@ def test_all_say_the_same(kind, reports):
         for name, groups in document(report).scope:
             assert name in words
             assert listed(groups) in words
+    shown = document(report)
+    assert shown.off == sum(row.off for row in shown.rows) == sum(b.wrong for b in shown.branches)
     assert "script" not in part.seen  # a notebook that does not trust it would drop all
     assert not any(name in ("src", "href") for name, _ in page.attributes)
     unescaped = re.sub(r"\\(.)", r"\1", report.to_markdown())

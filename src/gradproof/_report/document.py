@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from .._vectors.layout import Leaf
+import numpy as np
+
 from .._vectors.remarks import NOT_IN_BATCHES
 from .contents import Contents
 from .heat import Heat, heat_of
-from .rows import WRONG, Row, rows_of
+from .rows import Row, off_in, rows_of
 from .seen import along_the_claim, cost, is_weak, smallest_seen
 from .verdicts import Verdict
 
@@ -128,18 +129,21 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         ("held fixed", [list(map(str, scope.held))]),
         ("not checked", [list(scope.not_checked)]),
     ]
+    off = off_in(report)
     texts = [(check, f"{check.name}: {check.text}") for check in report.checks]
     return Document(
         verdict=report.verdict,
         finding=report.finding,
         reason=report.reason if report.diagnosis else "",
         rows=rows_of(report, most),
-        off=sum(int((report.flat["state"] == state).sum()) for state in WRONG),
+        off=int(off.sum()),
         next_step=report.next_step,
         seen=smallest_seen(report),
         weak=is_weak(report),
         more=along_the_claim(report),
-        branches=[_branch(report, i, leaf, heat) for i, leaf in enumerate(report.leaves)],
+        branches=[
+            _branch(report, i, off[leaf.where], heat) for i, leaf in enumerate(report.leaves)
+        ],
         checks=[(check.name, str(check.verdict), check.text) for check in report.checks],
         # The finding tells of the one that decides.
         failing=[
@@ -152,16 +156,14 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
     )
 
 
-def _branch(report: Contents, i: int, leaf: Leaf, heat: bool) -> Branch:  # noqa: FBT001
+def _branch(report: Contents, i: int, off: np.ndarray, heat: bool) -> Branch:  # noqa: FBT001
+    leaf = report.leaves[i]
     states = report.flat["state"][leaf.where]
     parts = report.scope.checked
     own = report.pairs is None and len(parts) == len(report.leaves)
     path = parts[i].name if own else leaf.path or "x0"
-    counts = {name: int((states == name).sum()) for name in ("fail", "off", "pass", "held fixed")}
-    wrong = counts["fail"] + counts["off"]
-    unresolved = states.size - wrong - counts["pass"] - counts["held fixed"]
+    wrong = int(off.sum())
+    right, held = (int((states == name).sum()) for name in ("pass", "held fixed"))
     shown = heat and report.verdict is Verdict.FAIL and wrong
     picture = heat_of(report, leaf) if shown else None
-    return Branch(
-        path, leaf.shape, wrong, counts["pass"], unresolved, counts["held fixed"], picture
-    )
+    return Branch(path, leaf.shape, wrong, right, states.size - wrong - right - held, held, picture)

@@ -130,6 +130,18 @@ def limits(report: Contents, leaf: Leaf) -> np.ndarray:
         return np.asarray(_BARS * bar + report.rtol * np.fmax(size, middle))
 
 
+def off_in(report: Contents) -> np.ndarray:
+    """Tell which entries are off: those that are called so, and what is beyond its bar by far."""
+    flat = report.flat
+    off = np.asarray((flat["state"] == WRONG[0]) | (flat["state"] == WRONG[1]))
+    if report.verdict is not Verdict.FAIL:
+        return off
+    with np.errstate(invalid="ignore"):
+        error = np.abs(flat["measured"] - flat["claimed"])
+        beyond = error > _BARS * (flat["truncation"] + flat["noise"])
+    return np.asarray(off | (beyond & (flat["state"] == "unresolved")))
+
+
 def rows_of(report: Contents, most: int) -> list[Row]:
     """Return the entries that are furthest off, or least resolved, at most so many."""
     if report.ok:

@@ -2,15 +2,32 @@
 
 from .heat import STEPS
 
-STYLE = """
-.gradproof{--ok:#1a7f37;--bad:#b3261e;--open:#8a5a00;--line:#d0d7de;--soft:#57606a;--ground:#fff;
+_LIGHT = """--ok:#1a7f37;--bad:#b3261e;--open:#8a5a00;--line:#d0d7de;--soft:#57606a;--ground:#fff;
 --ink:#1f2328;--c0:#f0f0f0;--c1:#fbe3a8;--c2:#f6b26b;--c3:#e06c3c;--c4:#b3261e;--c5:#6a0f14;
---none:#c8ccd1;color:var(--ink);background:var(--ground);font:14px/1.45 system-ui,sans-serif;
+--none:#c8ccd1"""
+_DARK = """--ok:#57d364;--bad:#ff8a80;--open:#f0c36d;--line:#3d444d;--soft:#9aa4af;--ground:#14181d;
+--ink:#e6edf3;--c0:#2a3038;--c1:#6b5413;--c2:#a5651e;--c3:#d2662f;--c4:#f0483c;--c5:#ffb3ab;
+--none:#4a525c"""
+#: How JupyterLab, VS Code, and Sphinx's themes say which scheme a reader has switched to.
+_SWITCHES = ('[data-jp-theme-light="{light}"]', ".vscode-{name}", '[data-theme="{name}"]')
+
+
+def _switched(name: str, colours: str) -> str:
+    """Return the rule for pages that have a scheme of their own, whatever the system prefers."""
+    light = "true" if name == "light" else "false"
+    places = (f"{one.format(name=name, light=light)} .gradproof" for one in _SWITCHES)
+    return f"{','.join(places)}{{{colours}}}"
+
+
+STYLE = f""".gradproof{{{_LIGHT}}}
+@media (prefers-color-scheme:dark){{.gradproof{{{_DARK}}}}}
+{_switched("light", _LIGHT)}
+{_switched("dark", _DARK)}
+"""
+STYLE += """
+.gradproof{color:var(--ink);background:var(--ground);font:14px/1.45 system-ui,sans-serif;
 border:1px solid var(--line);border-radius:6px;padding:12px 16px;max-width:60em;
 overflow-wrap:anywhere}
-@media (prefers-color-scheme:dark){.gradproof{--ok:#57d364;--bad:#ff8a80;--open:#f0c36d;
---line:#3d444d;--soft:#9aa4af;--ground:#14181d;--ink:#e6edf3;--c0:#2a3038;--c1:#6b5413;--c2:#a5651e;
---c3:#d2662f;--c4:#f0483c;--c5:#ffb3ab;--none:#4a525c}}
 .gradproof p{margin:.35em 0}.gradproof .verdict{font-weight:700;text-transform:uppercase}
 .gradproof .pass{color:var(--ok)}.gradproof .fail{color:var(--bad)}
 .gradproof .inconclusive{color:var(--open)}.gradproof .finding{font-size:1.15em}
@@ -22,7 +39,8 @@ var(--line);background:none;white-space:nowrap;overflow-wrap:normal}
 .gradproof th:first-child,.gradproof td:first-child{text-align:left}
 .gradproof th button{all:unset;cursor:pointer;font-weight:600}.gradproof th button:focus-visible,
 .gradproof summary:focus-visible,.gradproof .copy:focus-visible{outline:2px solid var(--open)}
-.gradproof ul{list-style:none;padding-left:0;margin:.4em 0}.gradproof summary{cursor:pointer}
+.gradproof ul{list-style:none!important;padding-left:0!important;margin:.4em 0}
+.gradproof summary{cursor:pointer}
 .gradproof li ul{margin:.1em 0 .1em 1.4em}
 .gradproof svg{max-width:100%;height:auto;border:1px solid var(--line)}
 .gradproof .none{fill:var(--none)}.gradproof .patch{vertical-align:-1px}

@@ -10,6 +10,11 @@ _STYLES = {
     "pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "next": "bold",
     "weak": "yellow", "small": "dim", "repeat": "dim", "table": "", "": "",
 }  # fmt: skip
+#: In a notebook nobody knows the ground: colours that can be read on white and on black.
+_NOTEBOOK = {
+    "pass": "bold #2f9e44", "fail": "bold #e8590c", "inconclusive": "bold #b58900",
+    "weak": "#b58900", "small": "", "repeat": "",
+}  # fmt: skip
 #: Lines that are not broken: cells below their heads, and what is to be copied.
 _WHOLE = ("table", "repeat")
 #: How far what follows the first part of a long line is set in.
@@ -33,11 +38,12 @@ def show(shown: Document, console: Any = None) -> None:
     console = console or Console()
     # Of a file or a log nobody knows how wide it is shown.
     width = console.width if console.is_terminal or console.is_jupyter else None
+    styles = {**_STYLES, **_NOTEBOOK} if console.is_jupyter else _STYLES
     parts = []
     for line in lines(shown, everything=True, width=width):
         text = Text(line.text)
-        if _STYLES[line.style]:
-            text.stylize(_STYLES[line.style], 0, line.head)
+        if styles[line.style]:
+            text.stylize(styles[line.style], 0, line.head)
         if width is None or line.style in _WHOLE:
             parts.append(text)
             continue
