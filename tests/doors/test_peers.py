@@ -100,16 +100,19 @@ def test_what_a_failure_names():
 
     assert isinstance(check_grad(lambda x: (x**2).sum(), wrong, X), float)
     factors = torch.as_tensor(wrong(X) / (2 * X))
-    square = type(
-        "Square",
-        (torch.autograd.Function,),
-        {
-            "forward": staticmethod(lambda ctx, x: (ctx.save_for_backward(x), x**2)[1]),
-            "backward": staticmethod(lambda ctx, ct: 2 * ctx.saved_tensors[0] * factors * ct),
-        },
-    )
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, ct):
+            return 2 * ctx.saved_tensors[0] * factors * ct
+
     with pytest.raises(RuntimeError, match=r"(?s)numerical:tensor\(\[\[.*analytical:tensor\(\[\["):
-        gradcheck(square.apply, (torch.tensor(X, requires_grad=True),))
+        gradcheck(Square.apply, (torch.tensor(X, requires_grad=True),))
     rule = jax.custom_vjp(lambda x: x**2)
     rule.defvjp(lambda x: (x**2, x), lambda x, ct: (jnp.asarray(wrong(np.asarray(x))) * ct,))
     one = pytest.raises(AssertionError, match=r"(?s)cotangent projection.*1 / 1 ")

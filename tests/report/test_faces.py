@@ -62,10 +62,10 @@ def test_all_say_the_same(kind, reports):
         for name, groups in document(report).scope:
             assert name in words
             assert listed(groups) in words
-    shown = document(report)
-    assert shown.off == sum(branch.wrong for branch in shown.branches)
+    told = document(report)
+    assert told.off == sum(branch.wrong for branch in told.branches)
     if kind != "not finite":  # of which nothing was measured
-        assert shown.off == sum(row.off for row in shown.rows)
+        assert told.off == sum(row.off for row in told.rows)
     assert "script" not in part.seen  # a notebook that does not trust it would drop all
     assert not any(name in ("src", "href") for name, _ in page.attributes)
     unescaped = re.sub(r"\\(.)", r"\1", report.to_markdown())
