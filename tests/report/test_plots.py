@@ -1,12 +1,14 @@
 """Pictures of a report."""
 
+import json
+import pickle
 import sys
 
 import numpy as np
 import pytest
 
 import gradproof
-from gradproof import verify_grad
+from gradproof import verify_against, verify_grad, verify_hess, verify_jac, verify_jvp
 
 pytestmark = pytest.mark.library("matplotlib")
 
@@ -44,8 +46,8 @@ def test_entries(plt, report):
     assert report.plot_entries() is not own
     labels = [label.get_text() for label in ax.get_xticklabels()]
     assert len(labels) == 6
-    assert {"['w'][1, 0]", "['w'][1, 3]"} <= set(labels)
-    off = next(line for line in ax.lines if line.get_label() == "claimed, and off")
+    assert {"p['w'][1, 0]", "p['w'][1, 3]"} <= set(labels)
+    off = next(line for line in ax.lines if line.get_label() == "claimed, off")
     assert len(off.get_xdata()) == 4
     assert "fail" in ax.get_title(loc="left")
     ax.figure.canvas.draw()
@@ -117,3 +119,165 @@ def test_steps(plt):
     )
     floor = wrong.lines[0].get_xydata()[8:16, 1]
     assert np.allclose(floor, 1 - 1 / 1.01, rtol=1e-2)
+
+
+X = np.linspace(0.5, 1.5, 6)
+
+
+def drawn(ax, label):
+    """Return the points of what is drawn under a label."""
+    (found,) = [line for line in ax.lines if line.get_label().startswith(label)]
+    return found.get_xydata().T
+
+
+class TestSteps:
+    """The steps of a check, which are drawn without calling func again."""
+
+    def test_right(self, plt):
+        """A V: truncation falls with the square of the step, and noise grows as it falls."""
+        calls = []
+
+        def counted(x):
+            calls.append(1)
+            return func(x)
+
+        report = verify_grad(counted, right, X, seed=0)
+        count = len(calls)
+        _, own = plt.subplots()
+        ax = report.plot_steps(own)
+        assert ax is own
+        assert len(calls) == count == report.nfev
+        steps, errors = drawn(ax, "claim less difference")
+        assert np.allclose(slopes(steps, errors)[:3], 2, atol=0.1)
+        assert errors[-1] > 10 * errors.min()
+        assert np.allclose(slopes(*drawn(ax, "noise")), -1, atol=0.1)
+        assert np.allclose(slopes(*drawn(ax, "truncation")), 2, atol=0.1)
+        (chosen,), (less,) = drawn(ax, "extrapolated: less")
+        assert np.isclose(steps, chosen, rtol=1e-3).any()
+        assert less < drawn(ax, "what matters")[1][0] == report.rtol
+        assert ax.get_title(loc="left") == "pass: along the claim"
+        ax.figure.canvas.draw()
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+    def test_wrong(self, plt, dtype):
+        """The entry that is wrong, by its name, and its error as a floor."""
+
+        def claim(x):
+            g = right(x)
+            g[3] *= x.dtype.type(1.5)
+            return g
+
+        report = verify_grad(lambda x: func(x).astype(x.dtype), claim, X.astype(dtype), seed=0)
+        assert report.ladder.entry == 3
+        ax = report.plot_steps()
+        assert ax.get_title(loc="left") == "fail: x[3]"
+        assert ax.get_xlabel() == "step of x[3]"
+        assert np.isclose(
+            report.ladder.error, 1 / 1.5 - 1, rtol=0.5 if dtype == "float16" else 0.02
+        )
+        _, errors = drawn(ax, "claim less difference")
+        assert (errors[-3:] > 0.8 * abs(report.ladder.error)).all()
+        assert report.plot_steps() is not ax
+        assert ax.figure.get_figwidth() == 3.4
+
+    def test_what_is_kept(self):
+        """A few numbers, which pickle, compare, and go into JSON."""
+        report = verify_grad(func, lambda x: 1.1 * right(x), np.linspace(0.5, 1.5, 50_000), seed=0)
+        ladder = report.ladder
+        assert ladder.entry == -1
+        assert len(ladder.steps) == len(ladder.errors) == len(ladder.noise) < 40
+        assert pickle.loads(pickle.dumps(report)) == report
+        assert json.loads(json.dumps(report.to_dict()))["ladder"]["steps"] == list(ladder.steps)
+        other = verify_grad(func, lambda x: 1.1 * right(x), np.linspace(0.5, 1.5, 50_000), seed=1)
+        assert other != report
+
+    @pytest.mark.parametrize("claim", [right, lambda x: 0 * x, lambda x: 1e9 + 0 * x])
+    @pytest.mark.parametrize("func", [func, lambda x: x.sum(), lambda x: 1.0, lambda x: x.max()])
+    def test_all_can_be_drawn(self, plt, func, claim):
+        """Errors that are zero, a func that stands still, a kink: no warning, and a picture."""
+        report = verify_grad(func, claim, np.array([1.0, 1.0, 0.5]), seed=0)
+        report.plot_steps().figure.canvas.draw()
+
+    def test_second_derivatives(self, plt):
+        report = verify_hess(func, lambda x: np.diag(2 * np.cos(x)), X, seed=0)
+        ax = report.plot_steps()
+        assert report.verdict == "fail"
+        assert drawn(ax, "claim less difference").size
+        ax.figure.canvas.draw()
+
+    def test_none(self, plt):
+        report = verify_against(np.sin, np.sin, X, order=0, seed=0)
+        with pytest.raises(ValueError, match="not one of verify_against"):
+            report.plot_steps()
+        with np.errstate(all="ignore"):
+            report = verify_grad(lambda x: np.log(-x).sum(), lambda x: 1 / x, X, seed=0)
+        with pytest.raises(ValueError, match="there are no steps to draw"):
+            report.plot_steps()
+
+
+class TestJacobian:
+    A = np.random.default_rng(0).normal(size=(7, 5))
+
+    def func(self, x):
+        return np.tanh(self.A @ x)
+
+    def jac(self, x):
+        return (1 - self.func(x) ** 2)[:, None] * self.A
+
+    @pytest.mark.parametrize("row", [None, 3])
+    def test_panels(self, plt, row):
+        def claim(x):
+            found = self.jac(x)
+            if row is not None:
+                found[row, 2:] *= 1.3
+            return found
+
+        x = X[:5]
+        report = verify_jac(self.func, claim, x, seed=0)
+        axes = report.plot_jacobian()
+        claimed, measured, difference = (ax.images[0].get_array() for ax in axes)
+        assert np.allclose(claimed, claim(x))
+        assert np.allclose(measured, self.jac(x), rtol=1e-4)
+        assert np.allclose(claimed - measured, difference)
+        off = np.abs(difference) > 1e-3 * np.abs(claimed)
+        assert np.argwhere(off).tolist() == ([] if row is None else [[row, k] for k in (2, 3, 4)])
+        assert [ax.get_title(loc="left") for ax in axes] == ["claimed", "measured", "difference"]
+        _, own = plt.subplots(1, 3)
+        assert report.plot_jacobian(own) is own
+        axes[0].figure.canvas.draw()
+        assert pickle.loads(pickle.dumps(report)) == report
+        assert "jacobian" not in report.to_dict()
+
+    def test_held_fixed(self, plt):
+        """What was not measured is grey, not the middle of the colours."""
+        x = np.array([1.0, np.inf, 0.5, 1.5, 2.0])
+
+        def func(x):
+            return self.func(np.where(np.isfinite(x), x, 0.0))
+
+        def jac(x):
+            here = np.isfinite(x)
+            return self.jac(np.where(here, x, 0.0)) * here
+
+        axes = verify_jac(func, jac, x, seed=0).plot_jacobian()
+        measured = axes[1].images[0].get_array()
+        assert np.isnan(measured.filled(np.nan)[:, 1]).all()
+        assert np.isfinite(measured.filled(np.nan)[:, 2]).all()
+        assert axes[1].get_facecolor()[:3] == (0.8, 0.8, 0.8)
+
+    def test_of_others(self, plt):
+        grad = right
+        hess = verify_hess(
+            func, lambda x: np.diag(2 * np.cos(x) - x * np.sin(x)), X, grad=grad, seed=0
+        )
+        assert hess.plot_jacobian()[0].images[0].get_array().shape == (6, 6)
+
+    def test_none(self, plt):
+        many = np.linspace(0.5, 1.5, 101)
+        large = verify_jac(lambda x: x**2, lambda x: np.diag(2 * x), many, seed=0)
+        assert large.ok
+        assert large.jacobian is None
+        jvp = verify_jvp(self.func, lambda x, v: self.jac(x) @ v, X[:5], seed=0)
+        for report in (large, jvp, verify_grad(func, right, X, seed=0)):
+            with pytest.raises(ValueError, match="up to 10000 entries"):
+                report.plot_jacobian()

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._backends.typing import Function
 from .._claims.gradient import Gradient
-from .._report.plots import CLAIM, MEASURED, WRONG, pyplot
+from .._report.plots import CLAIM, MEASURED, WRONG, drawn_on
 from .._vectors.callables import checked_callable
 from .._vectors.primals import ArgNums
 from .._verdict.options import Options
@@ -126,15 +126,14 @@ def plot_taylor(
     changes = [line.change(step) for step in line.steps]
     change = np.array([abs(one) for one, _ in changes])
     left = np.array([abs(one - claimed) for one, claimed in changes])
-    if ax is None:
-        _, ax = pyplot().subplots(figsize=(5.5, 4), layout="constrained")
-    ax.loglog(line.steps, change, "o", ms=3, color=MEASURED, label="f(x + t v) - f(x)")
-    ax.loglog(line.steps, left, "s", ms=4, color=CLAIM, label="the same, less t <grad, v>")
-    for values, slope in ((change, 1), (left, 2)):
-        _guide(ax, line.steps, values, slope)
-    ax.set_xlabel("step t, in units of x0")
-    ax.set_ylabel("change of func")
-    ax.legend(frameon=False, loc="upper left")
+    with drawn_on(ax) as ax:
+        ax.loglog(line.steps, change, "o", ms=3, color=MEASURED, label="f(x + t v) - f(x)")
+        ax.loglog(line.steps, left, "s", ms=4, color=CLAIM, label="the same, less t <grad, v>")
+        for values, slope in ((change, 1), (left, 2)):
+            _guide(ax, line.steps, values, slope)
+        ax.set_xlabel("step t, in units of x0")
+        ax.set_ylabel("change of func")
+        ax.legend(frameon=False, loc="upper left")
     return ax
 
 
@@ -156,34 +155,13 @@ def plot_steps(
 
     Parameters
     ----------
-    func : callable
-        Called as ``func(x, *args)``; returns one real number.
-    grad : callable
-        Called likewise; returns its gradient.
-    x0 : array or pytree
-        The point.
-    *args : object
-        Other arguments of both.
-    argnums : int or tuple of int
-        Which arguments are moved.
-    kwargs : dict, optional
-        Keyword arguments of both.
-    seed : int, optional
-        Of the direction; drawn afresh by default.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+    func, grad, x0, *args, argnums, kwargs, seed, ax : object
+        As of `plot_taylor`.
 
     Returns
     -------
     matplotlib.axes.Axes
         Where it was drawn.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    TypeError, ValueError
-        As `verify_grad`.
 
     See Also
     --------
@@ -202,15 +180,15 @@ def plot_steps(
         moved = claimed_up - claimed_down
         errors.append(abs((up - down) / moved - 1) if moved else math.nan)
     found = np.array(errors)
-    if ax is None:
-        _, ax = pyplot().subplots(figsize=(5.5, 4), layout="constrained")
-    ax.loglog(line.steps, found, "s-", ms=4, lw=0.8, color=CLAIM, label="|difference / claim - 1|")
-    best = int(np.nanargmin(np.where(found > 0, found, np.nan))) if (found > 0).any() else 0
-    _guide(ax, line.steps[: best + 1], found[: best + 1], 2)
-    _guide(ax, line.steps[best:], found[best:], -1)
-    ax.set_xlabel("step t, in units of x0")
-    ax.set_ylabel("relative error along the line")
-    ax.legend(frameon=False, loc="upper center")
+    with drawn_on(ax) as ax:
+        label = "|difference / claim - 1|"
+        ax.loglog(line.steps, found, "s-", ms=4, lw=0.8, color=CLAIM, label=label)
+        best = int(np.nanargmin(np.where(found > 0, found, np.nan))) if (found > 0).any() else 0
+        _guide(ax, line.steps[: best + 1], found[: best + 1], 2)
+        _guide(ax, line.steps[best:], found[best:], -1)
+        ax.set_xlabel("step t, in units of x0")
+        ax.set_ylabel("relative error along the line")
+        ax.legend(frameon=False, loc="upper center")
     return ax
 
 

@@ -1,11 +1,13 @@
 """What a check has found so far, entry by entry."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._numerics.extrapolation import Estimate
+from .._numerics.rungs import Rungs
+from .._report.ladder import Jacobian
 from .._report.places import PairsOff
 from .._report.reach import LeafReach
 
@@ -45,6 +47,15 @@ class Column:
         return full
 
 
+class Looked(NamedTuple):
+    """An entry that was looked at by itself, and what errors of it are compared with."""
+
+    i: int
+    rungs: Rungs
+    e: Estimate
+    material: float
+
+
 @dataclass
 class Findings:
     """
@@ -67,6 +78,10 @@ class Findings:
     row, claimed, resolution : ndarray
         Of a Jacobian: the value of func that an entry is about, what is claimed of it, and the
         relative error that would have been seen; empty for a gradient.
+    looked : Looked or None
+        The ladder of an entry that was looked at by itself: of one that is off, if there is one.
+    jacobian : Jacobian or None
+        Of a small Jacobian: each entry by one difference, or by a ladder where there was one.
     off : PairsOff or None
         Of a Jacobian: how many of its entries one look says are off, and where.
     whole : float
@@ -96,6 +111,8 @@ class Findings:
     row: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=int))
     claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
     resolution: np.ndarray = field(default_factory=lambda: np.empty(0))
+    looked: Looked | None = None
+    jacobian: Jacobian | None = None
     off: PairsOff | None = None
     whole: float = np.nan
     alone: float = np.nan

@@ -10,6 +10,7 @@ from .._vectors.layout import Leaf, Pairs, leaf_of
 from .._vectors.scope import NOTHING, Scope
 from .advice import of_reason
 from .diagnoses import Diagnosis, WrongEntry, WrongPlace
+from .ladder import Jacobian, Ladder
 from .reach import Reach
 from .verdicts import Check, Verdict
 
@@ -44,6 +45,8 @@ class Contents:
     right: tuple[str, ...] = ()
     wrong_places: tuple[WrongPlace, ...] = ()
     repeat: str = ""
+    ladder: Ladder | None = None
+    jacobian: Jacobian | None = None
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.

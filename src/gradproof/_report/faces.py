@@ -104,6 +104,62 @@ class Faces(Contents):
         """
         return plots.leaf(self, path, axes)
 
+    def plot_jacobian(self, axes: Sequence[Any] | None = None) -> Any:
+        """
+        Draw a Jacobian as it is claimed, as it was measured, and the difference of both.
+
+        Grey is what was not measured: entries of x0 that are held fixed.
+
+        Parameters
+        ----------
+        axes : sequence of three matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        sequence of three matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the check was of something else, or of more than 10,000 entries.
+        """
+        return plots.jacobian(self, axes)
+
+    def plot_steps(self, ax: Any = None) -> Any:
+        """
+        Draw the error of the claim against the step: the V of truncation and noise.
+
+        Along the line that decides: of the entry that is wrong or could not be told, if one was
+        looked at by itself, else along the claim. The steps are those of the check; func is not
+        called.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If no differences were measured, as by `verify_against`.
+
+        See Also
+        --------
+        gradproof.plot_steps : Many more steps, along a random line.
+        """
+        return plots.steps(self, ax)
+
     def _repr_html_(self) -> str:
         return fragment(document(self))
 

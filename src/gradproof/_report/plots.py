@@ -1,16 +1,23 @@
 """Pictures of a report, with matplotlib, which is imported when one is drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .contents import Contents
+from .._vectors.layout import leaf_of
+from .contents import Contents, path_of
+from .ladder import KEPT, Ladder
 
 #: Colours that people with any sight tell apart (Okabe and Ito 2008): claim, measurement, error.
 CLAIM, MEASURED, WRONG = "#0072B2", "#000000", "#D55E00"
+#: What is no number of the claim: noise, guides; and places where nothing was measured.
+AID, EMPTY = "0.45", "0.8"
+#: A column of a page, in inches, and letters that are legible at that width.
+_COLUMN, _LETTERS = 3.4, {"font.size": 8.0, "legend.fontsize": 7.0, "axes.titlesize": 8.0}
 #: Entries that have a label of their own along the axis.
-_LABELS = 24
+_LABELS = 16
 
 
 def pyplot() -> Any:
@@ -20,6 +27,16 @@ def pyplot() -> Any:
         msg = "plots need matplotlib; install it by `pip install 'gradproof[plot]'`."
         raise ImportError(msg) from err
     return plt
+
+
+@contextmanager
+def drawn_on(axes: Any, height: float = 2.6, panels: int = 1) -> Iterator[Any]:
+    """Give axes to draw on: those that there are, or new ones that are as wide as a column."""
+    plt = pyplot()
+    with plt.rc_context({} if axes is not None else _LETTERS):
+        if axes is None:
+            _, axes = plt.subplots(1, panels, figsize=(_COLUMN, height), layout="constrained")
+        yield axes
 
 
 def entries(report: Contents, ax: Any, most: int) -> Any:
@@ -43,27 +60,34 @@ def entries(report: Contents, ax: Any, most: int) -> Any:
             'directions. Check with directions="all".'
         )
         raise ValueError(msg)
-    if ax is None:
-        _, ax = pyplot().subplots(figsize=(7, 3.6), layout="constrained")
+    left = len(found) - len(shown)
+    with drawn_on(ax) as ax:
+        _entries(ax, shown, [_name(report, e["place"]) for e in shown])
+        said = f"{report.verdict}" + (f" ({left} more measured)" if left else "")
+        ax.set_title(said, loc="left", pad=18)
+    return ax
+
+
+def _entries(ax: Any, shown: list[dict[str, Any]], names: list[str]) -> None:
     at = np.arange(len(shown))
     claimed, measured = (np.array([e[name] for e in shown]) for name in ("claimed", "measured"))
     bar = np.array([e["truncation"] + e["noise"] for e in shown])
     wrong = np.array([e["state"] in ("fail", "off") for e in shown])
-    ax.errorbar(
-        at, measured, bar, fmt="o", color=MEASURED, ms=4, capsize=3, label="measured, with its bar"
-    )
-    ax.plot(at[~wrong], claimed[~wrong], "_", color=CLAIM, ms=12, mew=2, label="claimed")
-    ax.plot(at[wrong], claimed[wrong], "x", color=WRONG, ms=8, mew=2, label="claimed, and off")
-    ax.set_xticks(at, [e["name"] or "the entry" for e in shown], rotation=60, ha="right")
+    ax.errorbar(at, measured, bar, fmt="o", color=MEASURED, ms=4, capsize=3, label="measured ± bar")
+    if not wrong.all():
+        ax.plot(at[~wrong], claimed[~wrong], "_", color=CLAIM, ms=12, mew=2, label="claimed")
+    if wrong.any():
+        ax.plot(at[wrong], claimed[wrong], "x", color=WRONG, ms=7, mew=2, label="claimed, off")
     if len(shown) > _LABELS:
         ax.set_xticks([])
         ax.set_xlabel(f"the {len(shown)} entries that are worst")
+    else:
+        ax.set_xticks(at, names, rotation=60, ha="right", rotation_mode="anchor")
     ax.set_ylabel("slope of func")
-    ax.axhline(0, color="0.8", lw=0.8, zorder=0)
-    ax.legend(frameon=False)
-    left = len(found) - len(shown)
-    ax.set_title(f"{report.verdict}" + (f" ({left} more measured)" if left else ""), loc="left")
-    return ax
+    ax.axhline(0, color=EMPTY, lw=0.8, zorder=0)
+    ax.margins(y=0.15)
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.3}
+    ax.legend(frameon=False, ncols=3, columnspacing=1, handletextpad=0.3, **place)
 
 
 def leaf(report: Contents, path: str | None, axes: Sequence[Any] | None) -> Any:
@@ -87,23 +111,136 @@ def leaf(report: Contents, path: str | None, axes: Sequence[Any] | None) -> Any:
         raise ValueError(msg)
     one = known[path]
     claimed, measured = (_picture(report, name, one) for name in ("claimed", "measured"))
-    if axes is None:
-        _, axes = pyplot().subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+    return _panels(claimed, measured, axes, (path or "x0", ""))
+
+
+def jacobian(report: Contents, axes: Sequence[Any] | None) -> Any:
+    """
+    Draw a Jacobian as it is claimed, as it was measured, and the difference of both.
+
+    Parameters
+    ----------
+    report : Contents
+        Of a claimed Jacobian.
+    axes : sequence of three matplotlib.axes.Axes or None
+        Where to draw; a new figure if there is none.
+    """
+    found = report.jacobian
+    if found is None:
+        msg = (
+            "there is no Jacobian to draw. Expected a report of verify_jac or of verify_hess with "
+            f"grad=, on a dense claim of up to {KEPT} entries, that was not found to be wrong as a "
+            "whole before its entries were measured."
+        )
+        raise ValueError(msg)
+    return _panels(found.claimed, found.measured, axes, ("value of func", "entry of x0"))
+
+
+def steps(report: Contents, ax: Any) -> Any:
+    """
+    Draw the error of the claim against the step, along the line that decides.
+
+    Parameters
+    ----------
+    report : Contents
+        With differences of func.
+    ax : matplotlib.axes.Axes or None
+        Where to draw; a new figure if there is none.
+    """
+    ladder = report.ladder
+    if ladder is None:
+        msg = (
+            "there are no steps to draw. Expected a report on differences of func, which were "
+            "measured near x0: not one of verify_against, nor of a func that is not finite."
+        )
+        raise ValueError(msg)
+    name = "along the claim" if ladder.entry < 0 else _name(report, ladder.entry)
+    with drawn_on(ax, 3.0) as ax:
+        _steps(ax, ladder)
+        ax.set_xlabel("step, in units of x0" if ladder.entry < 0 else f"step of {_moved(name)}")
+        ax.set_title(f"{report.verdict}: {name}", loc="left")
+    return ax
+
+
+def _steps(ax: Any, ladder: Ladder) -> None:
+    h, errors, noise = (np.array(part) for part in (ladder.steps, ladder.errors, ladder.noise))
+    shown = np.where(np.abs(errors) > 0, np.abs(errors), np.nan)  # zero has no place
+    ax.loglog(h, shown, "s-", ms=3.5, lw=0.8, color=CLAIM, label="claim less difference")
+    ax.loglog(h, noise, ":", lw=1.2, color=AID, label="noise, 1 / step")
+    bends = np.abs(errors - (ladder.error if np.isfinite(ladder.error) else 0.0))
+    seen = np.flatnonzero(bends > 6 * noise)
+    if seen.size:
+        first = seen[0]
+        guide = bends[first] * (h / h[first]) ** 2
+        kept = guide > np.nanmin(np.append(noise, bends[seen]))
+        ax.loglog(h[kept], guide[kept], "-.", lw=0.8, color=AID, label="truncation, step$^2$")
+    label = f"what matters, {ladder.limit:.0e}"
+    ax.axhline(ladder.limit, color=WRONG, ls="--", lw=0.9, label=label)
+    if h.size and h[0] < 100 * h[-1]:  # or their labels run into each other
+        ax.tick_params(axis="x", which="minor", labelbottom=False)
+    _chosen(ax, ladder)
+    ax.set_ylabel("relative error of the claim")
+    place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.24), "borderaxespad": 0}
+    ax.legend(frameon=False, ncols=2, columnspacing=1, **place)
+
+
+def _chosen(ax: Any, ladder: Ladder) -> None:
+    """Draw what the check made of the steps: an error with its bar, or what it is less than."""
+    size, bar = abs(ladder.error), ladder.truncation + ladder.bar
+    if not np.isfinite(size + bar):
+        return
+    style = {"color": MEASURED, "zorder": 4, "ms": 6}
+    if size > bar:
+        ax.errorbar(ladder.step, size, bar, fmt="o", capsize=3, label="extrapolated", **style)
+    else:
+        ax.plot(ladder.step, size + bar, "v", label="extrapolated: less", **style)
+
+
+def _moved(name: str) -> str:
+    """Return which entry of x0 a name of an entry, maybe of a Jacobian, is about."""
+    return name.rpartition(" by ")[2]
+
+
+def _name(report: Contents, i: int) -> str:
+    """Return what to call an entry."""
+    row = int(report.flat["row"][i]) if "row" in report.flat else -1
+    if report.pairs is not None and row >= 0:
+        return report.pairs.name(row, i)
+    return path_of(report, i, leaf_of(list(report.leaves), i).name(i)) or "the entry"
+
+
+def _panels(
+    claimed: np.ndarray, measured: np.ndarray, axes: Sequence[Any] | None, labels: tuple[str, str]
+) -> Any:
+    """Draw two matrices, each entry in its place, and their difference."""
     difference = claimed - measured
     largest = np.nanmax(np.abs([claimed, measured]), initial=0.0) or 1.0
     beyond = np.nanmax(np.abs(difference), initial=0.0) or 1.0
-    pictures = (("claimed", claimed, largest), ("measured", measured, largest))
-    for ax, (name, values, limit) in zip(
-        axes, (*pictures, ("claimed - measured", difference, beyond)), strict=True
-    ):
-        ax.set_facecolor("0.8")  # where nothing was measured
-        colour = "PuOr" if name in ("claimed", "measured") else "RdBu"
-        image = ax.imshow(
-            values, cmap=colour, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
-        )
-        ax.figure.colorbar(image, ax=ax, location="bottom")
-        ax.set_title(name, loc="left")
-    axes[0].set_ylabel(path or "x0")
+    pictures = (("claimed", claimed), ("measured", measured), ("difference", difference))
+    with drawn_on(axes, 1.9, panels=3) as axes:
+        for ax, (name, values) in zip(axes, pictures, strict=True):
+            ax.set_facecolor(EMPTY)  # where nothing was measured
+            limit, colours = (beyond, "RdBu") if name == "difference" else (largest, "PuOr")
+            image = ax.imshow(
+                values,
+                cmap=colours,
+                vmin=-limit,
+                vmax=limit,
+                aspect="auto",
+                interpolation="nearest",
+            )
+            ax.locator_params(nbins=4, integer=True)
+            ax.set_title(name, loc="left")
+            bar = ax.figure.colorbar(image, ax=ax, location="bottom", ticks=[-limit, 0, limit])
+            bar.ax.set_xticklabels([f"{-limit:.1g}", "0", f"{limit:.1g}"])
+            for label, side in zip(
+                bar.ax.get_xticklabels(), ("left", "center", "right"), strict=True
+            ):
+                label.set_horizontalalignment(side)  # none runs into that of the next panel
+        for ax in axes[1:]:
+            ax.set_yticklabels([])
+        axes[0].set_ylabel(labels[0])
+        axes[1].set_xlabel(labels[1])
     return axes
 
 

@@ -1,7 +1,7 @@
 """What a check found, for people and for programs."""
 
 import math
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -102,6 +102,12 @@ class Report(Faces):
     accuracy : tuple of (str, float)
         Of a comparison with a reference: how many times the error of the reference in its own
         dtype each result has.
+    ladder : Ladder or None
+        The differences of the line that decides, step by step, for `plot_steps`; None where there
+        are none, as in a comparison with a reference.
+    jacobian : Jacobian or None
+        Of a claimed Jacobian of up to 10,000 entries, each as claimed and as measured, for
+        `plot_jacobian`; `to_dict` leaves it out.
     """
 
     def __bool__(self) -> NoReturn:
@@ -142,6 +148,7 @@ class Report(Faces):
             "scope": self.scope.to_dict(),
             "accuracy": {name: _plain(k) for name, k in self.accuracy},
             "repeat": self.repeat,
+            "ladder": None if self.ladder is None else _plain(asdict(self.ladder)),
         }
 
     def with_remarks(self, remarks: list[str]) -> "Report":
@@ -204,6 +211,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

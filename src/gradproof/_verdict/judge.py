@@ -34,6 +34,7 @@ from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie
 from .decision import Decision
 from .directions import number_of
+from .ladder import ladder_of
 from .next_step import next_step, say_fewer_digits, stands_still
 from .nothing import with_slopes
 from .options import Options
@@ -238,9 +239,13 @@ def _report(
         reach=reach,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        pairs=_pairs(values) if "row" in flat else None,
+        pairs=Pairs(tuple(values.outputs.leaves), tuple(values.point.leaves))
+        if "row" in flat
+        else None,
         scope=_scope(values, products),
         advice=step,
+        ladder=ladder_of(survey, found, verdict),
+        jacobian=found.jacobian,
     )
 
 
@@ -293,8 +298,3 @@ def _left_out(survey: Survey) -> list[str]:
         return []
     paths = ", ".join(leaf.path for leaf in zero[:4]) + (", ..." if len(zero) > 4 else "")
     return [f"the claim is 0 in every entry of {paths}: {asked}"]
-
-
-def _pairs(values: Values) -> Pairs:
-    """Return the names of the entries of a Jacobian."""
-    return Pairs(tuple(values.outputs.leaves), tuple(values.point.leaves))

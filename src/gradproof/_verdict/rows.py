@@ -22,6 +22,7 @@ from .._lines.scalarized import Scalarized
 from .._lines.stationary import BELOW_ROUNDING
 from .._lines.survey import Survey
 from .._numerics.rungs import NOISE, Rungs
+from .._report.ladder import KEPT, Jacobian
 from .._report.places import PairsOff
 from .suspects import Entries
 
@@ -103,6 +104,9 @@ class Rows:
         found.off = PairsOff(tuple(values.outputs.leaves), tuple(values.point.leaves))
         found.row, found.claimed = np.full(n, -1), np.full(n, np.nan)
         found.resolution = np.full(n, np.inf)
+        if values.point.entrywise and n * values.at_x0.size <= KEPT:
+            shape = values.at_x0.size, n
+            found.jacobian = Jacobian(np.full(shape, np.nan), np.full(shape, np.nan))
         self._values = self.survey.scalar.values
 
     def run(self, step: float, leaves: float) -> None:
@@ -173,6 +177,8 @@ class Rows:
             beyond = ~still & (size > survey.rtol * material + claim_rounding + 2 * bar)
         if found.off is not None:
             found.off.add(i, beyond)
+        if found.jacobian is not None:
+            found.jacobian.claimed[:, i], found.jacobian.measured[:, i] = claim, claim + error
         good = ((agrees & seen) | still) & ~self._scales.hidden
         rank = np.where(np.isfinite(size), size, np.inf) / np.maximum(material, 1e-300)
         rank = np.where(good, -1.0, np.where(agrees, 0.0, _DISAGREES) + rank)
@@ -236,6 +242,10 @@ class Rows:
             for name in ("error", "truncation", "noise"):
                 getattr(found, name)[i] = getattr(own, name)[i] * unit
             found.step[i] = own.step[i]
+            if found.jacobian is not None:
+                found.jacobian.measured[k, i] = found.claimed[i] + found.error[i]
+            if state == FAIL or found.looked is None:
+                found.looked = own.looked
             seen = abs(own.error[i]) + own.truncation[i] + own.noise[i]
             found.resolution[i] = seen / survey.scales.resolved[i]
         found.remarks += [f"{self._of_value(k)}, {remark}" for remark in own.remarks]

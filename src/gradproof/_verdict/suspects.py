@@ -87,6 +87,7 @@ class Entries:
             return _at_edge_of_domain(entry)
         found, i = self.findings, entry.i
         if found.convicted[i]:
+            entry.show(e)
             return at_a_kink(entry) or self._confirmed_by_entries(entry, e)
         if not entry.agrees(e):
             entry.record(e)

@@ -1,0 +1,57 @@
+"""What a picture of a check is made of: the steps of one line, and a small Jacobian."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Jacobians of more entries are compared column by column, and none is kept.
+KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """
+    Differences of func along one line, without what the claim says of them.
+
+    Attributes
+    ----------
+    entry : int
+        The entry of x0 that moved alone; -1 where all moved, along the claim.
+    steps : tuple of float
+        Falling; by how much the entry moved, or in units of x0.
+    errors : tuple of float
+        Central difference less claim at each, relative to the larger of the error that was found
+        and what errors are compared with.
+    noise : tuple of float
+        The standard deviation that the noise of func has in each.
+    limit : float
+        An error that matters.
+    step, error, truncation, bar : float
+        The finest step that the estimate was made of, the error of the claim by that, and the
+        bounds of what the estimate leaves out and of what noise makes of it.
+    """
+
+    entry: int
+    steps: tuple[float, ...]
+    errors: tuple[float, ...]
+    noise: tuple[float, ...]
+    limit: float
+    step: float
+    error: float
+    truncation: float
+    bar: float
+
+
+@dataclass(frozen=True, eq=False)
+class Jacobian:
+    """
+    A Jacobian of which each entry was measured.
+
+    Attributes
+    ----------
+    claimed, measured : ndarray of shape (m, n)
+        Each value of func by each entry that was moved; NaN where nothing was measured.
+    """
+
+    claimed: np.ndarray
+    measured: np.ndarray
