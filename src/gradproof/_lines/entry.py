@@ -11,7 +11,7 @@ from .._numerics.noise import noise_bound
 from .._numerics.rungs import SEEN, Rungs
 from .._vectors.layout import leaf_of
 from .evidence import beyond_doubt, suspicious
-from .findings import FAIL, Findings, Looked
+from .findings import Findings, Looked
 from .survey import Survey
 
 
@@ -78,13 +78,7 @@ class Entry:
     def record(self, e: Estimate) -> None:
         """Keep an estimate, and the ladder that it is of."""
         self.findings.record(self.i, e)
-        self.show(e)
-
-    def show(self, e: Estimate) -> None:
-        """Keep the ladder for a picture, unless one of a wrong entry is kept."""
-        found = self.findings
-        if found.looked is None or found.state[found.looked.i] != FAIL:
-            found.looked = Looked(self.i, self.ladder, e, self.material)
+        self.findings.show(Looked(self.i, self.ladder, e, self.material))
 
     @property
     def direction(self) -> np.ndarray:

@@ -168,6 +168,11 @@ class Findings:
         good = (size <= allowed + bar) & (size + bar <= visible)
         self.state[good & (self.state == OPEN)] = PASS
 
+    def show(self, looked: Looked) -> None:
+        """Keep a ladder for a picture, unless one of a wrong entry is kept."""
+        if self.looked is None or self.state[self.looked.i] != FAIL:
+            self.looked = looked
+
     @property
     def failed(self) -> bool:
         """Whether an entry is off."""

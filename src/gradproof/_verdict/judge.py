@@ -10,17 +10,7 @@ from .._claims.linear_map import Claimed, Columns, Shifted
 from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
 from .._lines.scalarized import Scalarized
-from .._lines.stationary import (
-    BELOW_ROUNDING,
-    HIDDEN,
-    STATIONARY,
-    STILL,
-    bends,
-    claims_nothing,
-    hidden,
-    moves,
-    seen_together,
-)
+from .._lines.stationary import claims_nothing
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
 from .._numerics.formats import Format
@@ -36,7 +26,7 @@ from .decision import Decision
 from .directions import number_of
 from .ladder import ladder_of
 from .next_step import next_step, say_fewer_digits, stands_still
-from .nothing import with_slopes
+from .nothing import told_of_nothing, with_slopes
 from .options import Options
 from .rows import EachValue
 from .table import all_entries, few_entries, worst_of_columns
@@ -205,15 +195,9 @@ def _report(
     if values.failure:
         remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
     if verdict == "pass" and claims_nothing(survey):
-        # Each row was asked that for itself.
-        if not (survey.nothing or "row" in flat or seen_together(survey, found)):
-            verdict, reason = "inconclusive", BELOW_ROUNDING
-        elif not moves(survey) and not options.stationary and hidden(survey):
-            verdict, reason = "inconclusive", HIDDEN
-        elif not moves(survey):
-            remarks.append(STILL)
-        elif not options.stationary and bends(survey):
-            verdict, reason = "inconclusive", STATIONARY
+        why, said = told_of_nothing(survey, found, each="row" in flat, still=options.stationary)
+        verdict, reason = ("inconclusive", why) if why else (verdict, reason)
+        remarks += [said] if said else []
     if verdict == "fail":
         remarks += _left_out(survey)
     reach = _reach(survey, found, flat)

@@ -1,12 +1,43 @@
-"""Leaves of which nothing is claimed: how large a slope of theirs would have been seen."""
+"""Claims of nothing, and leaves of which nothing is claimed: what a pass says of them."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from .._lines.findings import Findings
+from .._lines.stationary import (
+    BELOW_ROUNDING,
+    HIDDEN,
+    STATIONARY,
+    STILL,
+    bends,
+    hidden,
+    moves,
+    seen_together,
+)
 from .._lines.survey import Survey
 from .._report.reach import LeafReach
 from .._vectors.layout import Leaf
+
+
+def told_of_nothing(survey: Survey, found: Findings, *, each: bool, still: bool) -> tuple[str, str]:
+    """
+    Return why a claim of nothing that agrees does not pass, and what is remarked if it does.
+
+    Parameters
+    ----------
+    survey, found : Survey, Findings
+        The problem, and what was found.
+    each : bool
+        Whether each row of a Jacobian was asked for itself what moves it.
+    still : bool
+        Whether such a claim passes at a stationary point.
+    """
+    if not (survey.nothing or each or seen_together(survey, found)):
+        return BELOW_ROUNDING, ""
+    if not moves(survey):
+        return ("", STILL) if still or not hidden(survey) else (HIDDEN, "")
+    return STATIONARY if not still and bends(survey) else "", ""
 
 
 def with_slopes(survey: Survey, reach: tuple[LeafReach, ...]) -> tuple[LeafReach, ...]:

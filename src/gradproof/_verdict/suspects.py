@@ -7,7 +7,7 @@ import numpy as np
 from .._lines.entry import Entry
 from .._lines.entry_steps import fresh_steps, further_steps
 from .._lines.evidence import DOUBT, suspicious
-from .._lines.findings import FAIL, OPEN, PASS, Findings
+from .._lines.findings import FAIL, OPEN, PASS, Findings, Looked
 from .._lines.judgement import (
     CONFIRMED,
     DESIGN,
@@ -87,7 +87,7 @@ class Entries:
             return _at_edge_of_domain(entry)
         found, i = self.findings, entry.i
         if found.convicted[i]:
-            entry.show(e)
+            found.show(Looked(i, entry.ladder, e, entry.material))
             return at_a_kink(entry) or self._confirmed_by_entries(entry, e)
         if not entry.agrees(e):
             entry.record(e)
