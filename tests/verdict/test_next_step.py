@@ -314,8 +314,11 @@ def outcome(call, **how):
     """Return what a watch says of the one rule that a call makes."""
     with gradproof.watch(only=["test_next_step"]) as rules:
         call()
-    (rule,) = [one for one in rules.verify(**{"seconds": 60, **how}).rules if one.calls]
-    return rule.outcomes[0]
+    report = rules.verify(**{"seconds": 60, **how})
+    (rule,) = [one for one in report.rules if one.calls]
+    (found,) = rule.outcomes
+    assert (f"    next: {found.next_step}" in str(report)) == (found.next_step != "")
+    return found
 
 
 def step_of(found) -> str:

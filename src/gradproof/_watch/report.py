@@ -252,13 +252,14 @@ def _unseen(rule: WatchedRule) -> list[str]:
 
 
 def _why(rule: WatchedRule) -> list[str]:
-    """Return why a rule does not pass, in a line or two."""
+    """Return why a rule does not pass, and what helps, in a line or two."""
     why = []
     worst = rule.worst
     if worst is not None and worst.verdict is not Verdict.PASS:
         finding = worst.finding
         short = finding if len(finding) <= 2 * _WIDTH else finding[: 2 * _WIDTH - 3] + "..."
         why.append(f"({worst.kind}): {short}")
+        why += [f"next: {worst.next_step}"] if worst.next_step else []
     unseen = rule.kinds - len(rule.outcomes)
     if unseen:
         cause = f"{MOST} came before them" if rule.kinds > MOST else "the time was up"
