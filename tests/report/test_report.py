@@ -8,7 +8,16 @@ import pytest
 from tests.examples import in_table, point
 
 import gradproof
-from gradproof import Report, verify_grad, verify_hess, verify_jac, verify_jvp, verify_vjp
+from gradproof import (
+    Inconclusive,
+    Report,
+    WrongDerivative,
+    verify_grad,
+    verify_hess,
+    verify_jac,
+    verify_jvp,
+    verify_vjp,
+)
 from gradproof._report.document import document
 
 A = np.random.default_rng(0).uniform(0.5, 1.5, (3, 6))
@@ -84,6 +93,19 @@ class TestValues:
         assert line.startswith(f"<Report {report.verdict}: ")
         if kind in ("wrong", "pytree"):
             assert "[4]: claimed" in line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_have_the_report(reports, kind):
+    report = reports[kind]
+    if report.ok:
+        report.raise_if_wrong()
+        return
+    with pytest.raises((WrongDerivative, Inconclusive)) as caught:
+        report.raise_if_wrong()
+    assert caught.value.report == report
+    assert pickle.loads(pickle.dumps(caught.value)).report == report
+    assert str(caught.value) == str(report)
 
 
 @pytest.mark.library("torch")

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -353,8 +354,12 @@ class TestAllPrimals:
 
         x = torch.tensor(X.reshape(2, 3))
         layer = torch.nn.Linear(3, 2).double()
+        linear = torch.nn.functional.linear
         for func, why in (
             (layer.forward, "of a method"),
+            (lambda x: layer(x), "of layer, which is no argument"),
+            (partial(lambda net, x: net(x), layer), "of argument 0, which is no argument"),
+            (partial(linear, weight=layer.weight), "of weight, which is no argument"),
             (torch.jit.trace(layer, x), "a ScriptModule takes no others"),
             (torch.nn.utils.weight_norm(torch.nn.Linear(3, 2).double()), "it cannot be copied"),
         ):

@@ -173,12 +173,14 @@ class Report(Faces):
             If that is so because the check was interrupted: tests then end, as Ctrl-C wants it.
         """
         __tracebackhide__ = True  # pytest then shows the line of the test
-        if self.verdict is Verdict.FAIL:
-            raise WrongDerivative(str(self))
-        if self.interrupted:
+        if self.ok:
+            return
+        if self.interrupted and self.verdict is not Verdict.FAIL:
             raise Interrupted(self)
-        if self.verdict is Verdict.INCONCLUSIVE:
-            raise Inconclusive(str(self))
+        kind = WrongDerivative if self.verdict is Verdict.FAIL else Inconclusive
+        error = kind(str(self))
+        error.report = self
+        raise error
 
     def __eq__(self, other: object) -> bool:
         """Whether all is the same, numbers of entries and NaN among it."""

@@ -2,16 +2,35 @@
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 from .._backends.foreign import escaped
 
 
 class WrongDerivative(AssertionError):  # noqa: N818  # what is wrong is the derivative
-    """A claim is off, beyond doubt; the text is that of the report."""
+    """
+    A claim is off, beyond doubt; the text is that of the report.
+
+    Attributes
+    ----------
+    report : Report or None
+        The report, of a check that has one alone.
+    """
+
+    report: Any = None
 
 
 class Inconclusive(AssertionError):  # noqa: N818  # an outcome, which a suite may decide to accept
-    """A check could neither pass nor fail a claim; the text is that of the report."""
+    """
+    A check could neither pass nor fail a claim; the text is that of the report.
+
+    Attributes
+    ----------
+    report : Report or None
+        The report, of a check that has one alone.
+    """
+
+    report: Any = None
 
 
 class Verdict(enum.StrEnum):

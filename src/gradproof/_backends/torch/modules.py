@@ -1,6 +1,9 @@
 """Modules in a pytree: their parameters and buffers as leaves."""
 
 import copy
+import functools
+import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,9 +19,10 @@ def is_module(value: Any) -> bool:
 def unmovable(func: Any) -> str:
     """Return why the parameters that a function has cannot be moved; empty if they can."""
     if not is_module(func):
-        owner: Any = getattr(func, "__self__", None)
-        bound = is_module(owner) and next(owner.parameters(), None) is not None
-        return "of a method" if bound else ""
+        if _has_parameters(getattr(func, "__self__", None)):
+            return "of a method"
+        reached = next((name for name, one in _reached(func) if _is_trained(one)), "")
+        return f"of {reached}, which is no argument" if reached else ""
     if isinstance(func, torch.jit.ScriptModule):
         return "a ScriptModule takes no others"
     try:
@@ -26,6 +30,25 @@ def unmovable(func: Any) -> str:
     except Exception:  # of weights that were computed from others
         return "it cannot be copied"
     return ""
+
+
+def _has_parameters(value: Any) -> bool:
+    return is_module(value) and next(value.parameters(), None) is not None
+
+
+def _is_trained(value: Any) -> bool:
+    return _has_parameters(value) or (isinstance(value, torch.Tensor) and value.requires_grad)
+
+
+def _reached(func: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a function uses that is none of its arguments, by name."""
+    while isinstance(func, functools.partial):
+        yield from ((f"argument {i}", value) for i, value in enumerate(func.args))
+        yield from func.keywords.items()
+        func = func.func
+    if inspect.isfunction(func):
+        used = inspect.getclosurevars(func)
+        yield from (*used.nonlocals.items(), *used.globals.items())
 
 
 def taken_apart(tree: Any) -> Flat:
