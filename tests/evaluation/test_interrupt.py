@@ -97,7 +97,7 @@ class TestEveryCall:
         for k in range(2, whole.nfev + 1):
             report = verify_grad(Stopped(cube, k), spoilt({4: 1.5}), x)
             # One of ten shows along the claim, after two ladders.
-            known = report.reason.startswith("the gradient as a whole is off")
+            known = report.reason.startswith("the claim as a whole is off")
             # In half precision the last calls are in single, and take nothing back.
             decided = states(report)[4] == "fail"
             assert report.verdict is (Verdict.FAIL if known or decided else Verdict.INCONCLUSIVE)
@@ -115,7 +115,7 @@ class TestEveryCall:
             assert report.interrupted
             wrong = set(np.flatnonzero(states(report) == "fail"))
             assert wrong <= {700, 1300}
-            known = report.reason.startswith("the gradient as a whole is off")
+            known = report.reason.startswith("the claim as a whole is off")
             assert report.verdict is (Verdict.FAIL if wrong or known else Verdict.INCONCLUSIVE)
             assert "pass" not in states(report)
             confirmed += bool(wrong)
@@ -350,7 +350,7 @@ class TestReport:
     def test_assertions_end_a_test_run(self):
         with pytest.raises(KeyboardInterrupt, match="interrupted after 40 calls"):
             assert_grad(Stopped(cube, 40), cube_grad, point())
-        with pytest.raises(KeyboardInterrupt, match="^fail: the gradient as a whole is off"):
+        with pytest.raises(KeyboardInterrupt, match="^fail: the claim as a whole is off"):
             assert_grad(Stopped(cube, 120), lambda x: 1.001 * cube_grad(x), point(n=100), seed=0)
 
     def test_a_loop_ends(self):
@@ -439,7 +439,7 @@ class TestOthers:
         assert whole.verdict is Verdict.FAIL
         for k in range(2, whole.nfev + 1):
             report = verify_jac(Stopped(linear, k), lambda x: wrong, point(n=7))
-            known = report.reason.startswith("the gradient as a whole is off")
+            known = report.reason.startswith("the claim as a whole is off")
             assert report.verdict is (Verdict.FAIL if known else Verdict.INCONCLUSIVE)
             assert states(report)[2] == "unresolved"
 

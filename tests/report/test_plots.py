@@ -168,6 +168,7 @@ class TestSteps:
             return g
 
         report = verify_grad(lambda x: func(x).astype(x.dtype), claim, X.astype(dtype), seed=0)
+        assert report.ladder is not None
         assert report.ladder.entry == 3
         ax = report.plot_steps()
         assert ax.get_title(loc="left") == "fail: x[3]"
@@ -184,6 +185,7 @@ class TestSteps:
         """A few numbers, which pickle, compare, and go into JSON."""
         report = verify_grad(func, lambda x: 1.1 * right(x), np.linspace(0.5, 1.5, 50_000), seed=0)
         ladder = report.ladder
+        assert ladder is not None
         assert ladder.entry == -1
         assert len(ladder.steps) == len(ladder.errors) == len(ladder.noise) < 40
         assert pickle.loads(pickle.dumps(report)) == report

@@ -49,13 +49,20 @@ def unsure(report) -> str:
     return report.next_step
 
 
+def matched(pattern: str, text: str) -> str:
+    """Return what the group of a pattern matches in a text."""
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return found[1]
+
+
 def beside(step: str, x0: Any) -> Any:
     """Return the point that a step names, by the expression that it prints."""
-    return eval(re.search(r"(?:at|as) ((?:x0|0\.1 \* x0).*)$", step)[1], {"np": np, "x0": x0})
+    return eval(matched(r"(?:at|as) ((?:x0|0\.1 \* x0).*)$", step), {"np": np, "x0": x0})
 
 
 def number(step: str, name: str) -> float:
-    return float(re.search(rf"\b{name}=([\d.e-]+)", step)[1])
+    return float(matched(rf"\b{name}=([\d.e-]+)", step))
 
 
 CASES: dict[str, tuple[Callable[[], Taken], Any]] = {}
@@ -147,7 +154,7 @@ def results_not_finite():
 
 def next_line(error: Exception) -> str:
     """Return the next step that the text of an exception names."""
-    return re.search(r"next: (.*)", str(error))[1]
+    return matched(r"next: (.*)", str(error))
 
 
 @case("random func")
@@ -236,7 +243,7 @@ def no_forward_mode():
         return gradproof.verify_autodiff(Square.apply, x, modes=modes, seed=0)
 
     step = unsure(check(1.0, ("vjp", "jvp")))
-    modes = eval(re.search(r"modes=(\(.*?\))", step)[1])
+    modes = eval(matched(r"modes=(\(.*?\))", step))
     return Taken(step, partial(check, modes=modes))
 
 
@@ -558,7 +565,7 @@ def short_dtype():
     step = unsure(check(1.0, np.float32))
     # A mistake that rounding hides there.
     assert unsure(check(1.5, np.float32)) == step
-    return Taken(step, partial(check, dtype=re.search(r"x0 in (\w+)", step)[1]))
+    return Taken(step, partial(check, dtype=matched(r"x0 in (\w+)", step)))
 
 
 @case("half precision")
@@ -578,7 +585,7 @@ def half_precision():
         return verify_grad(func, claim, x, seed=0)
 
     step = unsure(check(1.0, np.float16))
-    return Taken(step, partial(check, dtype=getattr(np, re.search(r"in (float\d+)", step)[1])))
+    return Taken(step, partial(check, dtype=getattr(np, matched(r"in (float\d+)", step))))
 
 
 @case("noise")

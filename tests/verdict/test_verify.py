@@ -410,7 +410,7 @@ class TestPathologies:
 
     def test_a_factor_is_measured(self):
         report = verify_grad(smooth, lambda x: smooth_grad(x) * 4, X)
-        assert "along the claim, func has 0.25 times its slope" in str(report)
+        assert "along the claim, func has 0.25 times its slope" in report.remarks
 
     def test_edge_on_one_side(self):
         """A func that is not a number to the left of x0 is measured to the right."""
@@ -545,6 +545,26 @@ class TestPathologies:
         assert report.verdict is not Verdict.FAIL
         assert "func is not deterministic" in str(report)
         assert verify_grad(func, lambda x: -smooth_grad(x), X).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("rtol", [None, 0.05])
+    def test_a_random_claim_is_no_kink(self, rtol):
+        """Numbers that are drawn anew in each call say nothing of kinks, nor of cancellation."""
+        rng = np.random.default_rng(0)
+
+        def func(x):
+            return smooth(x) * (1 + 1e-2 * rng.normal())
+
+        def grad(x):
+            return smooth_grad(x) * (1 + 1e-2 * rng.normal(size=x.size))
+
+        for seed in range(4):
+            report = verify_grad(func, grad, X, rtol=rtol, seed=seed)
+            if report.verdict is Verdict.INCONCLUSIVE:
+                assert "draw the same numbers" in report.next_step
+            told = " ".join(report.remarks)
+            assert "func is not deterministic" in told
+            assert "kink" not in told
+            assert "cancel" not in told
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
     def test_claim_not_finite(self, bad):

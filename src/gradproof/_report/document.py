@@ -130,6 +130,7 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         ("not checked", [list(scope.not_checked)]),
     ]
     off = off_in(report)
+    remarks = [one for one in report.remarks if not one.startswith(NOT_IN_BATCHES)]
     texts = [(check, f"{check.name}: {check.text}") for check in report.checks]
     return Document(
         verdict=report.verdict,
@@ -140,7 +141,7 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         next_step=report.next_step,
         seen=smallest_seen(report),
         weak=is_weak(report),
-        more=along_the_claim(report),
+        more=[*along_the_claim(report), *(one for one in remarks if _is_evidence(report, one))],
         branches=[
             _branch(report, i, off[leaf.where], heat) for i, leaf in enumerate(report.leaves)
         ],
@@ -152,8 +153,13 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         scope=[(name, groups) for name, groups in words if any(groups)],
         cost=cost(report),
         repeat=report.repeat,
-        remarks=[one for one in report.remarks if not one.startswith(NOT_IN_BATCHES)],
+        remarks=[one for one in remarks if not _is_evidence(report, one)],
     )
+
+
+def _is_evidence(report: Contents, remark: str) -> bool:
+    """Tell whether a remark is what a failure has said already, as the slope along the claim."""
+    return report.verdict is Verdict.FAIL and remark.startswith("along the claim, func")
 
 
 def _branch(report: Contents, i: int, off: np.ndarray, heat: bool) -> Branch:  # noqa: FBT001

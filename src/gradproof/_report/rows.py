@@ -12,6 +12,8 @@ from .verdicts import Verdict
 
 #: States of entries that are wrong: beyond doubt, and by one look.
 WRONG = ("fail", "off")
+#: What is said of an entry that no second look at other steps has confirmed.
+ONCE = "measured once"
 #: Beyond so many times its bar, one look says that an entry is off.
 _BARS = 2
 
@@ -180,7 +182,7 @@ def _note(entry: dict[str, Any]) -> str:
     if math.isfinite(entry["right"]):
         return f"one-sided {entry['left']:.6g} and {entry['right']:.6g}"
     if _beyond(entry):
-        return "" if entry["state"] == "fail" else "once"
+        return "" if entry["state"] == "fail" else ONCE
     if entry["state"] == "unresolved" and _bar(entry) > abs(entry["measured"]):
         return "noise hides it" if entry["noise"] > entry["truncation"] else ""
     return ""

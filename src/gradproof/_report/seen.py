@@ -24,12 +24,25 @@ def smallest_seen(report: Contents) -> list[str]:
     if not known.any():
         return []
     told = seen[known & ~_off(report)]
-    line = f"{int(known.sum())} of {seen.size} entries measured"
+    # Of a Jacobian that is one number for each column: its value that is furthest off.
+    what = "entries" if report.pairs is None else "columns"
+    line = f"{int(known.sum())} of {seen.size} {what} measured"
     if told.size:
         where = " in the others" if told.size < known.sum() else ""
         sizes = _worst(float(told.max()), float(np.median(told)))
         line += f"; {smallest} that would have been seen{where}: {sizes}"
-    return [line]
+    return [line, *_between(report, told)]
+
+
+def _between(report: Contents, seen: np.ndarray) -> list[str]:
+    """Return a line on errors that matter, and a pass may have missed: it sees `resolved` alone."""
+    if not report.ok or report.accuracy or not seen.size or seen.max() <= report.rtol:
+        return []
+    many = int((seen > report.rtol).sum())
+    return [
+        f"in {many} of them an error that matters may have passed: up to {seen.max():.1e}, and "
+        f"errors above {report.rtol:.1e} matter"
+    ]
 
 
 def _worst(worst: float, middle: float) -> str:
@@ -76,6 +89,8 @@ def is_weak(report: Contents) -> bool:
     """Tell whether an entry, a row or a leaf could be missing, or be as far off, unseen."""
     if report.verdict == "fail":
         return False
+    if len(smallest_seen(report)) > 1:
+        return True
     reach = report.reach
     sizes = [] if reach is None else [reach.leaf, reach.row, reach.entry]
     if report.alone is not None:

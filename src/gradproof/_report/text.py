@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .contents import Contents
 from .document import Document, document, listed
-from .rows import HEADS, columns_of
+from .rows import HEADS, ONCE, Row, columns_of
 from .table import aligned
 
 #: From the verdict that decides to the one that does not.
@@ -15,8 +15,8 @@ GRAVITY = ("fail", "inconclusive", "pass")
 _ONE_LINE = 200
 #: Entries, names of a kind and remarks, in the short text and in all of it.
 _FEW, _MANY = 4, 12
-#: Columns of the table that a narrow terminal does without: the limit, the error, the ratio.
-_SPARE = (6, 5, 4)
+#: Columns of the table that a narrow terminal does without: notes, the limit, the error, the ratio.
+_SPARE = (7, 6, 5, 4)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,13 @@ def lines(shown: Document, *, everything: bool, width: int | None = None) -> Ite
     most = _MANY if everything else _FEW
     if shown.rows:
         inside = None if width is None else width - 2
-        for line in _entries(shown, most, inside):
+        for line in _entries(shown.rows[:most], inside, everything=everything):
             yield Line(f"  {line}", "table")
+        more = max(shown.off, len(shown.rows)) - most
+        if more > 0 and shown.off:
+            yield Line(
+                f"  and {more} more that {'was' if more == 1 else 'were'} measured to be off"
+            )
     if shown.next_step:
         yield Line(f"  next: {shown.next_step}", "next", len("  next:"))
     for text in shown.seen:
@@ -79,7 +84,7 @@ def lines(shown: Document, *, everything: bool, width: int | None = None) -> Ite
         yield from _leaves(shown)
     for text in shown.failing:
         yield Line(f"  {text}")
-    yield from _checks(shown, everything=everything)
+    yield from _checks(shown)
     scope = "   ".join(f"{name}: {listed(groups, most)}" for name, groups in shown.scope)
     if scope:
         yield Line(f"  {scope}")
@@ -100,12 +105,13 @@ def in_one_line(report: Contents) -> str:
     return textwrap.shorten("; ".join(words), _ONE_LINE, placeholder=" ...")
 
 
-def _entries(shown: Document, most: int, width: int | None) -> list[str]:
-    """Return a table of entries."""
-    rows = [(row.name, *row.cells, row.note) for row in shown.rows[:most]]
-    said = [0, *(1 + i for i in columns_of(shown.rows[:most]))]
+def _entries(entries: list[Row], width: int | None, *, everything: bool) -> list[str]:
+    """Return a table of entries; in short, how often each was measured is left out."""
+    notes = ["" if row.note == ONCE and not everything else row.note for row in entries]
+    rows = [(row.name, *row.cells, note) for row, note in zip(entries, notes, strict=True)]
+    said = [0, *(1 + i for i in columns_of(entries))]
     heads = [head if i in said else "" for i, head in enumerate((*HEADS, ""))]
-    spare = [i for i in _SPARE if i in said]
+    spare = [i for i in _SPARE if i in said or i == len(HEADS)]
     return aligned([heads, *rows], left=(0, len(heads) - 1), width=width, spare=spare)
 
 
@@ -123,9 +129,9 @@ def _leaves(shown: Document) -> Iterator[Line]:
         yield Line(f"  and {len(shown.branches) - _MANY} more leaves")
 
 
-def _checks(shown: Document, *, everything: bool) -> Iterator[Line]:
-    """Yield the names of what was checked, by verdict: in short, of what does not pass alone."""
-    for verdict in GRAVITY if everything else GRAVITY[:-1]:
+def _checks(shown: Document) -> Iterator[Line]:
+    """Yield the names of what was checked, by verdict, where that is more than one thing."""
+    for verdict in GRAVITY:
         names = [name for name, own, _ in shown.checks if own == verdict]
         if names:
             yield Line(f"  {verdict}: {', '.join(names)}", verdict, 2 + len(verdict))

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._lines.cancellation import CANCELS
 from .._lines.findings import Findings
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
 from .decision import Decision
+from .steady import depends_on_calls
 
 _TIED = "x0 is on a tie or a kink of func, where the claim can neither be proven nor refuted"
 TIE = (
@@ -35,6 +37,14 @@ class Judged:
         """Run a decision."""
         verdict, reason = decision.run()
         return Judged(decision.survey, decision.findings, verdict, reason)
+
+
+def of_x_alone(remarks: list[str]) -> list[str]:
+    """Return remarks without those that a claim which is another one in each call only feigns."""
+    random = any(remark.startswith("func is not deterministic") for remark in remarks)
+    if not (random or depends_on_calls(tuple(remarks))):
+        return remarks
+    return [remark for remark in remarks if remark not in (CANCELS, TIE)]
 
 
 def beside_a_tie(

@@ -45,7 +45,7 @@ _DARK = (
     "that {name} is missing would not be seen (an error of {size:.1f} times its size would): let "
     "func return float32, or directions='all' measure each entry"
 )
-WHOLE = "the gradient as a whole is off: along the claim itself, func has another slope"
+WHOLE = "the claim as a whole is off: along the claim itself, func has another slope"
 _AGAIN = "and a second look at other steps says the same"
 _EVERYWHERE = "the gradient is off in many entries"
 _ALONG = {

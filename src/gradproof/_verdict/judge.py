@@ -21,7 +21,7 @@ from .._report.verdicts import Verdict
 from .._vectors.layout import Pairs
 from .._vectors.scope import Scope
 from .._vectors.tangents import weights
-from .beside import Judged, beside_a_tie
+from .beside import Judged, beside_a_tie, of_x_alone
 from .decision import Decision
 from .directions import number_of
 from .ladder import ladder_of
@@ -209,7 +209,7 @@ def _report(
     return Report(
         verdict=Verdict(verdict),
         reason=reason,
-        remarks=tuple(remarks),
+        remarks=tuple(of_x_alone(remarks)),
         rtol=survey.rtol,
         resolved=survey.res,
         whole=found.whole,

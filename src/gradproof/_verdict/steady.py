@@ -53,7 +53,8 @@ def claim_depends_on_calls(survey: Survey, far: float) -> str:
         return ""
     return (
         f"the claim {_AGAIN}, by {change:.0e} of its "
-        "size: it depends on earlier calls, of itself or of func. Does it use what func has kept?"
+        "size: it depends on earlier calls, of itself or of func, or draws random numbers. Does it "
+        "use what func has kept, or a seed of its own?"
     )
 
 
