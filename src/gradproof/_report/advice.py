@@ -38,7 +38,7 @@ NOT_FINITE = Cause(
 )
 FINITE_ALONE = Cause(
     "results that are not finite",
-    "let func return its finite results alone",
+    "choose inputs at which all results of func are finite",
     ("no slope where func is not finite",),
 )
 NUMBERS = Cause("no number", "choose an x0 of finite numbers", ("no entry can be moved",))
