@@ -25,7 +25,7 @@ def reports():
 class Page(HTMLParser):
     """Reads a page: each tag has to be closed in its order."""
 
-    VOID = ("meta", "br", "path")
+    VOID = ("meta", "br", "path", "circle")
 
     def __init__(self, text):
         super().__init__()
@@ -87,7 +87,7 @@ def test_entries():
     for j in range(4):
         assert f"x[1, {j}]" in words
     assert "4 off" in words
-    assert page.seen.count("svg") == 1 + 7  # and the patches of its legend
+    assert page.seen.count("svg") == 1 + 7 + 1  # the patches of its legend, and the steps
     # The picture has the one row in a colour of its own, in one piece.
     picture = report.to_html().partition("</summary><svg")[2].partition("</svg>")[0]
     cells = dict(re.findall(r'<path class="s(\d)" d="([^"]*)"', picture))
@@ -95,6 +95,27 @@ def test_entries():
     assert wrong == ["M0 1h4v1h-4z"]
     assert cells["0"] == "M0 0h4v1h-4zM0 2h4v1h-4z"
     assert "| `x[1, 3]` (measured once) | " in report.to_markdown()
+
+
+def test_steps():
+    """The error falls with the step, and stays where a claim is wrong."""
+    x = np.linspace(0.5, 1.5, 6)
+
+    def drawn(factor):
+        report = verify_grad(lambda x: (x**3).sum(), lambda x: 3 * factor * x**2, x, seed=0)
+        text = report.to_html()
+        assert "error against step, " in text
+        (line,) = re.findall(r'class="error" d="M([^"]*)"', text)
+        numbers = [float(one) for one in line.split()]
+        (limit,) = re.findall(r'class="limit" d="M\d+ ([\d.]+)H', text)
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        assert [x for x, _ in points] == sorted((x for x, _ in points), reverse=True)
+        return [y for _, y in points], float(limit)
+
+    heights, limit = drawn(1.0)
+    assert max(heights) > limit  # further down is less
+    heights, limit = drawn(1.01)
+    assert max(heights) < limit
 
 
 def test_leaves_are_a_tree():

@@ -14,6 +14,10 @@ _P = ParamSpec("_P")
 _PLAIN = (bool, int, float, str, type(None))
 
 
+#: Who evaluates func, and whether a bar is shown: a report is the same.
+_ALIKE = ("workers", "progress")
+
+
 def repeatable(verify: Callable[_P, Report]) -> Callable[_P, Report]:
     """Return a check whose report says how it is called again, its seed included."""
     signature = inspect.signature(verify)
@@ -43,7 +47,11 @@ def _call(
     for key, value in given.arguments.items():
         kind = signature.parameters[key].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
-            words += [f"{option}={_word(option, one)}" for option, one in value.items()]
+            words += [
+                f"{option}={_word(option, one)}"
+                for option, one in value.items()
+                if option not in _ALIKE
+            ]
         elif kind is inspect.Parameter.KEYWORD_ONLY:
             words += [f"{key}={_word(key, value)}"] if key != "seed" else []
         elif kind is not inspect.Parameter.VAR_POSITIONAL and key != "x0":

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._vectors.layout import leaf_of
 from .._vectors.remarks import NOT_IN_BATCHES
-from .contents import Contents
+from .contents import Contents, path_of
 from .heat import Heat, heat_of
+from .ladder import Ladder
 from .rows import Row, off_in, rows_of
 from .seen import along_the_claim, cost, is_weak, smallest_seen
 from .verdicts import Verdict
@@ -91,6 +93,8 @@ class Document:
         The call that repeats it; empty where it is not known.
     remarks : list of str
         What else was noticed.
+    ladder : (Ladder, str) or None
+        The steps along the line that decides, and what moved along it.
     """
 
     verdict: Verdict
@@ -109,6 +113,7 @@ class Document:
     cost: list[str]
     repeat: str
     remarks: list[str]
+    ladder: tuple[Ladder, str] | None
 
 
 def listed(groups: list[list[str]], most: int = MOST) -> str:
@@ -154,7 +159,16 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         cost=cost(report),
         repeat=report.repeat,
         remarks=[one for one in remarks if not _is_evidence(report, one)],
+        ladder=_ladder(report),
     )
+
+
+def _ladder(report: Contents) -> tuple[Ladder, str] | None:
+    if report.ladder is None:
+        return None
+    i = report.ladder.entry
+    name = leaf_of(list(report.leaves), i).name(i) if i >= 0 else ""
+    return report.ladder, (path_of(report, i, name) or "the entry") if i >= 0 else "along the claim"
 
 
 def _is_evidence(report: Contents, remark: str) -> bool:

@@ -4,6 +4,7 @@ from html import escape
 
 from .._version import __version__
 from .document import MOST, Branch, Document, listed
+from .figure import steps_of
 from .heat import STEPS, Heat
 from .rows import HEADS, Row, columns_of
 from .style import SCRIPT, STYLE
@@ -55,6 +56,7 @@ def fragment(document: Document, last: str = "") -> str:
         _nodes(tree_of(document.branches), few=len(document.branches) <= _OPEN),
         *(_heat(branch) for branch in document.branches if branch.heat is not None),
         _table(document),
+        "" if document.ladder is None else steps_of(*document.ladder),
         _checks(document),
         _details(document),
         last,

@@ -46,6 +46,10 @@ var(--line);background:none;white-space:nowrap;overflow-wrap:normal}
 .gradproof .none{fill:var(--none)}.gradproof .patch{vertical-align:-1px}
 .gradproof .scroll{max-height:24em;overflow-y:auto}
 .gradproof .copy{font:inherit;cursor:pointer}
+.gradproof .steps{border:0}.gradproof .steps path{fill:none;stroke:var(--soft)}
+.gradproof .steps text{fill:var(--soft);font-size:11px}.gradproof .steps .dots{fill:var(--ink)}
+.gradproof .steps .error{stroke:var(--ink)}.gradproof .steps .noise{stroke-dasharray:2 3}
+.gradproof .steps .limit{stroke:var(--bad);stroke-dasharray:7 4}
 """
 SCRIPT = """
 document.querySelectorAll('.gradproof th button').forEach(function(b){b.onclick=function(){
