@@ -33,12 +33,13 @@ def pyplot() -> Any:
 def drawn_on(axes: Any, height: float = 2.6, panels: int = 1) -> Iterator[Any]:
     """Give axes to draw on: those that there are, or new ones that are as wide as a column."""
     plt = pyplot()
-    # Chosen now: a notebook's backend makes settings, which the context would take back.
-    plt.get_backend()
     with plt.rc_context({} if axes is not None else _LETTERS):
         if axes is None:
             _, axes = plt.subplots(1, panels, figsize=(_COLUMN, height), layout="constrained")
+        interactive = plt.isinteractive()
         yield axes
+    if interactive:  # which a notebook says with its first figure, and the context takes back
+        plt.ion()
 
 
 def entries(report: Contents, ax: Any, most: int) -> Any:
