@@ -36,6 +36,7 @@ exit code:
   3  your own code raised (its traceback is printed), or ended the process
   4  inconclusive: neither pass nor fail can be told
   130  interrupted before anything was found to be wrong
+  141  whoever read the output has closed it
 """
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
