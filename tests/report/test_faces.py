@@ -223,6 +223,20 @@ def test_terminal(kind, width, reports):
     assert "repeat: verify_" in plain.getvalue()
 
 
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_table_without_notes_on_a_narrow_terminal(width):
+    """Columns are spared of those that there are: an entry that was confirmed has no note."""
+    from rich.console import Console
+
+    x = np.linspace(0.5, 1.5, 6)
+    wrong = np.where(np.arange(6) == 2, 1.1, 1.0)
+    report = verify_grad(lambda x: (x**3).sum(), lambda x: 3 * x**2 * wrong, x, seed=0)
+    shown = io.StringIO()
+    report.show(Console(file=shown, width=width, force_terminal=True, color_system=None))
+    assert "  x[2]     2.673      2.43  " in shown.getvalue()
+    assert ("ratio" in shown.getvalue()) == (width > 20)
+
+
 def test_notebook(reports):
     bundle = reports["wrong"]._repr_mimebundle_()
     assert bundle["text/plain"] == str(reports["wrong"])

@@ -32,7 +32,7 @@ def aligned(
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     columns = [i for i, wide in enumerate(widths) if wide]
     for i in spare if width else ():
-        if sum(widths[j] + 2 for j in columns) - 2 > (width or 0):
+        if i in columns and sum(widths[j] + 2 for j in columns) - 2 > (width or 0):
             columns.remove(i)
     return [
         "  ".join(
