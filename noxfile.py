@@ -63,7 +63,16 @@ DASK = tuple(
 # most of the time that the suite takes. They run once for each library, on one Python.
 ENGINE = tuple(
     f"--ignore=tests/{name}"
-    for name in ("fuzz", "lines", "numerics", "verdict", "checks/test_kinds.py")
+    for name in (
+        "fuzz",
+        "lines",
+        "numerics",
+        "verdict",
+        "diagnosis",
+        "kernels",
+        "checks/test_kinds.py",
+        "doors/test_pages.py",
+    )
 )
 
 # Slow tests of the same sort, marked one by one in files that ask for more than that.
