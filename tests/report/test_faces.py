@@ -12,6 +12,7 @@ from tests.report.test_report import KINDS, every_kind
 from gradproof import verify_against, verify_autodiff, verify_grad, verify_hess
 from gradproof._report.document import document, listed
 from gradproof._report.rows import digits
+from gradproof._report.text import lines
 from gradproof._report.tree import tree_of
 
 EVIL = "<script>alert(1)</script>'\"&`|"
@@ -213,8 +214,8 @@ def test_terminal(kind, width, reports):
     assert coloured.getvalue().startswith(f"\x1b[1;{code}m{report.verdict}")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", coloured.getvalue())
     # What is to be copied is in one piece.
-    lines = [line for line in shown.splitlines() if not line.startswith("  repeat: ")]
-    assert max(map(len, lines)) <= width
+    broken = [line for line in shown.splitlines() if not line.startswith("  repeat: ")]
+    assert max(map(len, broken)) <= width
     words = set(plain.getvalue().split())
     left_out = {"limit", "ratio", "error", "measured", "once"} if width < 120 else set()
     said = set(shown.split())
@@ -235,6 +236,45 @@ def test_a_table_without_notes_on_a_narrow_terminal(width):
     report.show(Console(file=shown, width=width, force_terminal=True, color_system=None))
     assert "  x[2]     2.673      2.43  " in shown.getvalue()
     assert ("ratio" in shown.getvalue()) == (width > 20)
+
+
+def test_wrong_leaves_of_many_come_first():
+    """They are not folded away; and a leaf that was seen to be right is not called unmeasured."""
+    point = {f"l{i}": np.ones(2) * (1 + i / 100) for i in range(300)}
+
+    def cubes(p):
+        return sum((leaf**3).sum() for leaf in p.values())
+
+    def claim(p):
+        wrong = {"l7": 2, "l299": 2}
+        return {name: 3 * leaf**2 * wrong.get(name, 1) for name, leaf in p.items()}
+
+    report = verify_grad(cubes, claim, point, seed=0)
+    shown = document(report)
+    told = {branch.path: branch.told for branch in shown.branches}
+    assert told["p['l7']"] == told["p['l299']"] == ("fail", "2 off")
+    assert "p['l0']" in report.right
+    assert told["p['l0']"] == ("pass", "right as a whole")
+    text = "\n".join(map(str, lines(shown, everything=True)))
+    listed_leaves = [line.split()[0] for line in text.splitlines() if line.endswith("  2 off")]
+    assert listed_leaves == ["p['l299']", "p['l7']"]
+    unfolded = report.to_html().partition("288 more")[0]
+    assert unfolded.count("</span> 2 off</li>") == 2
+
+
+def test_a_comparison_names_what_it_was_compared_with():
+    """Names are between marks, the reference is no slope of func, and what was seen no error."""
+    x = np.linspace(0.5, 1.5, 6).astype(np.float32)
+    report = verify_against(
+        lambda a: (a * a * 1.01, -a * 1.01), lambda a: (a * a, -a), x, order=0, seed=0
+    )
+    assert report.finding.startswith("`value[0]`, `value[1]` is 1.01 +- ")
+    assert report.finding.endswith(" times the reference in every entry")
+    text = "\n".join(map(str, lines(document(report), everything=True)))
+    assert "along the claim" not in text
+    none = verify_against(lambda a: -0 * a, lambda a: a, x, order=0, seed=0)
+    assert "-0" not in [row.cells[0] for row in document(none).rows]
+    assert none.finding.startswith("value is 0 in every entry, and the reference is not")
 
 
 def test_notebook(reports):

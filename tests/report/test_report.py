@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import diags
 from tests.examples import in_table, point
 
 import gradproof
@@ -310,6 +312,40 @@ class TestFindings:
             cube, lambda x: np.where(x > 1.2, np.nan, 3 * x * x), np.linspace(0.5, 1.5, 6)
         )
         assert report.reason == "the claim is not finite in 2 of 6 entries: [4], [5]"
+
+    def test_not_finite_jacobian(self):
+        """Columns are not called entries, and what is no number is not said to be off by NaN."""
+        wrong = A.copy()
+        wrong[1, 2] = np.nan
+        report = verify_jac(lambda x: A @ x**2, lambda x: 2 * wrong * x, point(), seed=0)
+        assert report.reason == "the claim is not finite in 1 of 6 columns: [2]"
+        report = verify_jvp(lambda x: A @ x**2, lambda x, v: 2 * wrong * x @ v, point(), seed=0)
+        assert report.verdict == "fail"
+        assert "nan of" not in report.to_html()
+
+    def test_a_second_look_at_one_column(self):
+        """It is not said of entries that were measured once."""
+        wrong = A.copy()
+        wrong[[0, 1], [1, 4]] *= 1.5
+        report = verify_jac(lambda x: A @ x**2, lambda x: 2 * wrong * x, point(), seed=0)
+        confirmed = sum(not row.note for row in document(report).rows)
+        assert confirmed == 1
+        assert "a second look at one of them, at other steps, says the same" in report.reason
+
+    def test_one_colour(self):
+        n = np.arange(1.0, 7)
+        report = verify_jac(lambda x: n * x**2, lambda x: diags(2 * n * x), point(), seed=0)
+        assert report.remarks[-1] == "a sparse claim of 6 entries, compared in 1 colour"
+
+    def test_large_numbers(self):
+        """Squares of them overflow no sum."""
+        x = np.linspace(0.5, 1.5, 6)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            report = verify_grad(
+                lambda x: 1e300 * (x**3).sum(), lambda x: 2e300 * 3 * x**2, x, seed=0
+            )
+        assert report.verdict == "fail"
 
     def test_what_noise_hides(self):
         """No digits of what was not measured."""

@@ -33,12 +33,18 @@ def diagnosed(report: Report, runs: Runs) -> Report:
     wrong = frozenset(range(len(fields)))
     found = named(evidence, wrong, frozenset(), PLAIN if long else None)
     right = tuple(leaf.path for leaf in report.leaves if leaf.path not in failed)
-    told, where = diagnoses(evidence, found), places(evidence, found)
+    where = places(evidence, found)
+    # What it was held against is no slope of func.
+    told = tuple(
+        replace(one, text=one.text.replace("func's slope", "the reference"))
+        for one in diagnoses(evidence, found)
+    )
     return replace(report, diagnosis=told, right=right, wrong_places=where)
 
 
 def _subject(name: str) -> str:
-    return name.strip("`") or "the result"
+    # Of several, each is between marks of its own.
+    return name if "`, `" in name else name.strip("`") or "the result"
 
 
 def _field(report: Report, leaf: Leaf, runs: Runs) -> Field:

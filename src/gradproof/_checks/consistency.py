@@ -41,6 +41,8 @@ def alike(
     same = finite | (given == expected) | (np.isnan(given) & np.isnan(expected))
     with np.errstate(all="ignore"):
         apart = float(np.max(np.abs(given - expected)[finite], initial=0.0))
+    if np.isnan(size):  # of what is no number: that of the others
+        size = float(np.max(np.abs(expected)[finite], initial=0.0))
     share = apart / size if size else (np.inf if apart else 0.0)
     if same.all() and share <= allowed:
         return Check(name, Verdict.PASS, f"{share:.0e} apart, relative to {size:.3g}")

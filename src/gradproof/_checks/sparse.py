@@ -42,9 +42,8 @@ def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report
             columns[colour] = column
             _per_unit(flat, colour, float(claim.tangent[column]))
 
-    remarks.append(
-        f"a sparse claim of {claim.matrix.rows.size} entries, compared in {claim.count} colours"
-    )
+    colours = f"{claim.count} colour{'' if claim.count == 1 else 's'}"
+    remarks.append(f"a sparse claim of {claim.matrix.rows.size} entries, compared in {colours}")
     pairs = Pairs(
         tuple(values.outputs.leaves),
         tuple(claim.point.leaves),

@@ -124,7 +124,9 @@ def blur(values: np.ndarray, weights: np.ndarray, rounding: float) -> Any:
     constant; and those of float64, in which it is computed, do.
     """
     products = (values.reshape(-1, math.prod(weights.shape)) * weights.reshape(-1)).T
-    own, eps = np.sqrt(np.square(products).sum(axis=0)), float(np.finfo(float).eps)
+    top = float(np.abs(products).max(initial=0.0))
+    top = top if top and np.isfinite(top) else 1.0  # so that no square is too large
+    own, eps = top * np.sqrt(np.square(products / top).sum(axis=0)), float(np.finfo(float).eps)
     return rounding * (own + np.abs(products.sum(axis=0)) / 2) + 8 * eps * own
 
 

@@ -32,6 +32,8 @@ class Branch:
         How many of its entries are off, agree, were not resolved or measured, are held fixed.
     heat : Heat or None
         Of a leaf with entries that are off.
+    as_a_whole : bool
+        Whether it was seen to be right by sums of its entries, where a claim failed elsewhere.
     """
 
     path: str
@@ -41,12 +43,15 @@ class Branch:
     unresolved: int
     held: int
     heat: Heat | None = None
+    as_a_whole: bool = False
 
     @property
     def told(self) -> tuple[str, str]:
         """The verdict on the leaf, empty where it has none, and how many entries that is about."""
         if self.wrong:
             return "fail", f"{self.wrong} off"
+        if self.unresolved and self.as_a_whole:
+            return "pass", "right as a whole"
         if self.unresolved:
             return "inconclusive", f"{self.unresolved} not measured or not resolved"
         if self.right:
@@ -186,4 +191,5 @@ def _branch(report: Contents, i: int, off: np.ndarray, heat: bool) -> Branch:  #
     right, held = (int((states == name).sum()) for name in ("pass", "held fixed"))
     shown = heat and report.verdict is Verdict.FAIL and wrong
     picture = heat_of(report, leaf) if shown else None
-    return Branch(path, leaf.shape, wrong, right, states.size - wrong - right - held, held, picture)
+    unresolved, whole = states.size - wrong - right - held, path in report.right
+    return Branch(path, leaf.shape, wrong, right, unresolved, held, picture, whole)

@@ -8,7 +8,7 @@ from .figure import steps_of
 from .heat import STEPS, Heat
 from .rows import HEADS, Row, columns_of
 from .style import SCRIPT, STYLE
-from .tree import Node, tree_of
+from .tree import GRAVITY, Node, tree_of
 
 #: Leaves that are shown before something is unfolded.
 _OPEN = 12
@@ -79,6 +79,8 @@ def _paragraph(text: str, kind: str = "") -> str:
 
 def _nodes(nodes: list[Node], *, few: bool) -> str:
     """Return leaves and containers as a list; of many, containers without a mistake are folded."""
+    if len(nodes) > _OPEN:  # what is wrong is not folded away
+        nodes = sorted(nodes, key=lambda node: GRAVITY.index(node.verdict))
     rows = [_node(node, few=few) for node in nodes]
     if not rows:
         return ""

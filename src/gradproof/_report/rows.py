@@ -100,6 +100,7 @@ def digits(claimed: float, measured: float, bar: float) -> tuple[str, str, str]:
     bar : float
         What the measured one may be off by: it has no more digits than that leaves.
     """
+    claimed, measured = claimed + 0.0, measured + 0.0  # no -0
     if not (math.isfinite(claimed) and math.isfinite(measured)):
         return f"{claimed:.6g}", f"{measured:.6g}", f"{bar:.1g}"
     error, size = abs(measured - claimed), max(abs(claimed), abs(measured))

@@ -63,8 +63,11 @@ def _off(report: Contents) -> np.ndarray:
 def along_the_claim(report: Contents) -> list[str]:
     """Return lines on the claim as a whole, and on what belongs to it."""
     lines = []
-    if report.whole < 1 or (report.verdict == "fail" and math.isfinite(report.whole)):
-        bound = "" if report.verdict == "fail" else " at most"
+    failed = report.verdict == "fail"
+    # Beside a reference it is what would have been seen, and no error that was found.
+    said = math.isfinite(report.whole) and not report.accuracy if failed else report.whole < 1
+    if said:
+        bound = "" if failed else " at most"
         lines.append(f"along the claim itself: off by {report.whole:.1e} of it{bound}")
     reach = report.reach
     if reach is None or report.verdict == "fail":

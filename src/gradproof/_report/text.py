@@ -119,9 +119,12 @@ def _leaves(shown: Document) -> Iterator[Line]:
     """Yield a line on each leaf, where there are several."""
     if len(shown.branches) < 2:
         return
+    branches = shown.branches
+    if len(branches) > _MANY:  # those that need a reader come first
+        branches = sorted(branches, key=lambda branch: (*GRAVITY, "").index(branch.told[0]))
     rows = [
         (branch.path, f"({', '.join(map(str, branch.shape))})", branch.told[1])
-        for branch in shown.branches[:_MANY]
+        for branch in branches[:_MANY]
     ]
     for line in aligned(rows, left=range(3)):
         yield Line(f"  {line}", "table")

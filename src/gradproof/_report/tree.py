@@ -8,7 +8,7 @@ from .document import Branch
 #: A key in brackets, which may hold brackets of its own between quotes; an attribute; a name.
 _STEP = re.compile(r"\[(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\]]*)\]|\.[^.\[]+|[^.\[]+")
 #: From what a reader has to see to what he has not.
-_GRAVITY = ("fail", "inconclusive", "pass", "")
+GRAVITY = ("fail", "inconclusive", "pass", "")
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Node:
     @property
     def verdict(self) -> str:
         """That of the leaf that needs a reader most."""
-        return min((leaf.told[0] for leaf in self.leaves), key=_GRAVITY.index)
+        return min((leaf.told[0] for leaf in self.leaves), key=GRAVITY.index)
 
 
 def tree_of(branches: list[Branch]) -> list[Node]:

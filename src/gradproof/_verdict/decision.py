@@ -141,9 +141,11 @@ class Decision:
             off = (found.state == FAIL) | ((found.state == OPEN) & beyond)
             text, several = off_in(leaves, off), int(off.sum()) > 1
         wrong = found.wrong
-        if not several or not wrong or self.each is not None:
+        if not several or not wrong:
             return f"{text}, and a second look at other steps says the same"
-        again = f"a second look at {self._names(wrong)}, at other steps, says the same"
+        # Of a column, the entry that is furthest off is looked at again.
+        what = self._names(wrong) if self.each is None else _of_them(len(wrong))
+        again = f"a second look at {what}, at other steps, says the same"
         return f"{text}, and {again}"
 
     def _names(self, entries: list[int]) -> str:
@@ -166,7 +168,10 @@ class Decision:
             f"interrupted after {survey.scalar.nfev} calls of func: {unseen} of {survey.g.size} "
             "entries were not reached"
         )
-        if unsettled > unseen:
+        if unsettled and not unseen:
+            calls = f"interrupted after {survey.scalar.nfev} calls of func"
+            reason = f"{calls}: {unsettled} of {survey.g.size} entries not settled"
+        elif unsettled > unseen:
             reason += f", {unsettled - unseen} more not settled"
         if self.failed or found.failed:
             reason = f"{_WHOLE if self.failed else self._entries_off()}; {reason}"
@@ -182,7 +187,8 @@ class Decision:
         bad = np.flatnonzero(~np.isfinite(survey.g))
         if bad.size:
             found.state[bad] = FAIL
-            text = f"the claim is not finite in {bad.size} of {survey.g.size} entries"
+            what = "entries" if self.each is None else "columns"
+            text = f"the claim is not finite in {bad.size} of {survey.g.size} {what}"
             few = bad.size < min(5, survey.g.size)
             return f"{text}: {self._names(bad.tolist())}" if few else text
         if fixed is not None and fixed.all():
@@ -273,3 +279,8 @@ class Decision:
         if self.each is not None:
             return self.each.in_part(self.survey, *line)
         return in_part(self.survey, line, self.findings.whole)
+
+
+def _of_them(count: int) -> str:
+    """Return how many of what was named before, in words."""
+    return "one of them" if count == 1 else f"{count} of them"
