@@ -12,6 +12,7 @@ from tests.report.test_report import KINDS, every_kind
 from gradproof import verify_against, verify_autodiff, verify_grad, verify_hess
 from gradproof._report.document import document, listed
 from gradproof._report.rows import digits
+from gradproof._report.table import aligned
 from gradproof._report.text import lines
 from gradproof._report.tree import tree_of
 
@@ -275,6 +276,28 @@ def test_a_comparison_names_what_it_was_compared_with():
     none = verify_against(lambda a: -0 * a, lambda a: a, x, order=0, seed=0)
     assert "-0" not in [row.cells[0] for row in document(none).rows]
     assert none.finding.startswith("value is 0 in every entry, and the reference is not")
+
+
+def test_what_fails_beside_the_gradient():
+    """A gradient that passes is not said to be off by what its check could have missed."""
+    x = np.linspace(0.5, 1.5, 6)
+    report = verify_grad(
+        lambda x: (x**3).sum(),
+        lambda x: (1.1 * (x**3).sum(), 3 * x**2),
+        x,
+        value_and_grad=True,
+        seed=0,
+    )
+    text = "\n".join(map(str, lines(document(report), everything=True)))
+    assert "not what func returns (1 number): " in text
+    assert re.search(r"along the claim itself: off by \S+ of it at most\n", text)
+    assert "of one entry alone" in text
+
+
+def test_wide_letters_in_a_table():
+    """A terminal gives two places to some letters; columns are below each other all the same."""
+    rows = [("漢字", "(3)"), ("e\u0301", "(3)"), ("name", "(3)")]
+    assert aligned(rows, left=(0, 1)) == ["漢字  (3)", "e\u0301     (3)", "name  (3)"]
 
 
 def test_notebook(reports):

@@ -64,7 +64,8 @@ def same_value(values: Values, claimed: Any, name: str) -> Check:
         msg = f"the value that {name} returned beside its claim is not like func's: {err}"
         raise type(err)(msg) from None
     given = flat_numbers(backend.to_host(arrays))
-    what = f"the value that comes with the claim is not what func returns ({given.size} numbers)"
+    count = f"{given.size} number{'' if given.size == 1 else 's'}"
+    what = f"the value that comes with the claim is not what func returns ({count})"
     return unless_random([value_is(values, given, "value", what)], values)[0]
 
 

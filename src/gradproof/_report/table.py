@@ -1,5 +1,6 @@
 """Tables as text, for a terminal of any width."""
 
+import unicodedata
 from collections.abc import Sequence
 
 
@@ -29,14 +30,27 @@ def aligned(
     list of str
         A line for each row.
     """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(_wide(row[i]) for row in rows) for i in range(len(rows[0]))]
     columns = [i for i, wide in enumerate(widths) if wide]
     for i in spare if width else ():
         if i in columns and sum(widths[j] + 2 for j in columns) - 2 > (width or 0):
             columns.remove(i)
     return [
-        "  ".join(
-            row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns
-        ).rstrip()
+        "  ".join(_filled(row[i], widths[i], at_left=i in left) for i in columns).rstrip()
         for row in rows
     ]
+
+
+def _wide(text: str) -> int:
+    """Return how many places a text takes: a letter of Chinese takes two, an accent none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in "WF")
+        for one in text
+    )
+
+
+def _filled(text: str, width: int, *, at_left: bool) -> str:
+    blanks = " " * (width - _wide(text))
+    return text + blanks if at_left else blanks + text
