@@ -322,6 +322,7 @@ class TestFindings:
         report = verify_jvp(lambda x: A @ x**2, lambda x, v: 2 * wrong * x @ v, point(), seed=0)
         assert report.verdict == "fail"
         assert "nan of" not in report.to_html()
+        assert report.finding == "the jvp is NaN in 2 of 6 entries ([1])"
 
     def test_a_second_look_at_one_column(self):
         """It is not said of entries that were measured once."""

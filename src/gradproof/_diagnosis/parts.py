@@ -280,6 +280,10 @@ def _block(places: np.ndarray, shape: tuple[int, ...]) -> str:
 
 def listed_entries(own: Field, places: np.ndarray) -> str:
     """Return the words for entries at some places, of many the first."""
+    if own.batch:  # of several tangents, an entry has one name
+        places = np.array(places)
+        places[:, : own.batch] = 0
+        places = np.unique(places, axis=0)
     words = [entry_of(own, tuple(int(i) for i in row)) for row in places[:3]]
     more = len(places) - 3
     return ", ".join(words) + (f" and {more} more" if more > 0 else "")
