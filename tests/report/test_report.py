@@ -22,6 +22,7 @@ from gradproof import (
     verify_vjp,
 )
 from gradproof._report.document import document
+from gradproof._watch.report import WatchedRule, WatchReport
 
 A = np.random.default_rng(0).uniform(0.5, 1.5, (3, 6))
 
@@ -113,6 +114,14 @@ def test_errors_have_the_report(reports, kind):
 
 
 @pytest.mark.library("torch")
+def test_a_watch_that_verified_nothing():
+    """It is not said that time was up, before anybody asked for a verdict."""
+    rule = WatchedRule("layers.cube", "jax.custom_vjp", "layers.py", 3, 2, 2, ())
+    text = str(WatchReport((rule,)))
+    assert "2 of 2 kinds of calls not verified: verify() was not called" in text
+    assert "the time was up" not in text
+
+
 def test_autodiff_is_a_value():
     import torch
 

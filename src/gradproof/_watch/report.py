@@ -263,6 +263,8 @@ def _why(rule: WatchedRule) -> list[str]:
     unseen = rule.kinds - len(rule.outcomes)
     if unseen:
         cause = f"{MOST} came before them" if rule.kinds > MOST else "the time was up"
+        if not rule.outcomes:  # one of each rule is verified in any case
+            cause = "verify() was not called, or did not come to them"
         why.append(f"{unseen} of {rule.kinds} kinds of calls not verified: {cause}")
     return why
 
