@@ -200,6 +200,14 @@ class TestSteps:
         report = verify_grad(func, claim, np.array([1.0, 1.0, 0.5]), seed=0)
         report.plot_steps().figure.canvas.draw()
 
+    @pytest.mark.filterwarnings("error")
+    def test_nothing_but_zeros(self, plt):
+        """Of a func that is 0 there is neither an error nor noise to draw, and none to warn of."""
+        report = gradproof.verify_vjp(
+            lambda x: 0 * x, lambda x, ct: 0 * x, np.linspace(0.5, 1.5, 6), seed=0
+        )
+        report.plot_steps().figure.canvas.draw()
+
     def test_second_derivatives(self, plt):
         report = verify_hess(func, lambda x: np.diag(2 * np.cos(x)), X, seed=0)
         ax = report.plot_steps()

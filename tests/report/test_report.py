@@ -342,6 +342,15 @@ class TestFindings:
         assert confirmed == 1
         assert "a second look at one of them, at other steps, says the same" in report.reason
 
+    def test_jacobian_by_an_argument(self):
+        report = verify_jac(
+            lambda p: p["a"] ** 2 * p["b"],
+            lambda p: {"a": np.diag(2 * p["a"] * p["b"]), "b": 2 * p["a"] ** 2},
+            {"a": point(), "b": 2.0},
+            seed=0,
+        )
+        assert report.finding.startswith("the Jacobian by `p['b']` is 2 times func's slope")
+
     def test_one_colour(self):
         n = np.arange(1.0, 7)
         report = verify_jac(lambda x: n * x**2, lambda x: diags(2 * n * x), point(), seed=0)

@@ -167,9 +167,10 @@ def steps(report: Contents, ax: Any) -> Any:
 
 def _steps(ax: Any, ladder: Ladder) -> None:
     h, errors, noise = (np.array(part) for part in (ladder.steps, ladder.errors, ladder.noise))
-    shown = np.where(np.abs(errors) > 0, np.abs(errors), np.nan)  # zero has no place
+    # Zero has no place.
+    shown, heard = (np.where(part > 0, part, np.nan) for part in (np.abs(errors), noise))
     ax.loglog(h, shown, "s-", ms=3.5, lw=0.8, color=CLAIM, label="claim less difference")
-    ax.loglog(h, noise, ":", lw=1.2, color=AID, label="noise, 1 / step")
+    ax.loglog(h, heard, ":", lw=1.2, color=AID, label="noise, 1 / step")
     bends = np.abs(errors - (ladder.error if np.isfinite(ladder.error) else 0.0))
     seen = np.flatnonzero(bends > 6 * noise)
     if seen.size:

@@ -208,7 +208,12 @@ def _evidence(
 
 
 def _words(alone: str, of: str) -> Callable[[str], str]:
-    return lambda name: of.format(name) if name else alone
+    def subject(name: str) -> str:
+        if name.startswith("`by "):  # all that func returns, by an argument
+            return f"{alone} by {name.replace('`by ', '`')}"
+        return of.format(name) if name else alone
+
+    return subject
 
 
 def _groups(leaves: list[Leaf]) -> list[list[Leaf]]:
