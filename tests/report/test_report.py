@@ -22,6 +22,7 @@ from gradproof import (
     verify_vjp,
 )
 from gradproof._report.document import document
+from gradproof._vectors.primals import Primals
 from gradproof._watch.report import WatchedRule, WatchReport
 
 A = np.random.default_rng(0).uniform(0.5, 1.5, (3, 6))
@@ -113,7 +114,27 @@ def test_errors_have_the_report(reports, kind):
     assert str(error) == str(report)
 
 
-@pytest.mark.library("torch")
+def test_names_of_many_leaves(monkeypatch):
+    """Of hundreds of leaves not each is put beside each other one, when a mistake is named."""
+    asked = []
+    name_of = Primals.name_of
+
+    def counted(self, leaf):
+        asked.append(leaf)
+        return name_of(self, leaf)
+
+    monkeypatch.setattr(Primals, "name_of", counted)
+    x = {f"l{i}": np.ones(2) * (1 + i / 100) for i in range(100)}
+    report = verify_grad(
+        lambda p: sum((leaf**3).sum() for leaf in p.values()),
+        lambda p: {name: 3 * leaf**2 * (1 + 0.3 * (len(name) == 2)) for name, leaf in p.items()},
+        x,
+        seed=0,
+    )
+    assert report.verdict == "fail"
+    assert 0 < len(asked) < 60 * len(x)  # for each leaf some, however many there are
+
+
 def test_a_watch_that_verified_nothing():
     """It is not said that time was up, before anybody asked for a verdict."""
     rule = WatchedRule("layers.cube", "jax.custom_vjp", "layers.py", 3, 2, 2, ())
@@ -122,6 +143,7 @@ def test_a_watch_that_verified_nothing():
     assert "the time was up" not in text
 
 
+@pytest.mark.library("torch")
 def test_autodiff_is_a_value():
     import torch
 

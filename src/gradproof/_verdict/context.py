@@ -1,6 +1,7 @@
 """What entries of a claim may depend on: arguments of func, its values, the cotangent."""
 
 import math
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,12 @@ def beside_of(leaf: Any, k: int, point: Any, others: list[Beside]) -> tuple[Besi
     shape = leaf_shape(leaf)
     own = Beside(point.name_of(leaf), point.at_x0[leaf.where].reshape(shape), of_field=True)
     fitting = [one for one in others if fits(one.values.shape, shape)]
-    leaves = [
+    leaves = (
         Beside(point.name_of(other), point.at_x0[other.where].reshape(other.shape))
         for j, other in enumerate(point.leaves)
         if j != k and other.shape == leaf.shape and not other.complex and not leaf.complex
-    ]
-    return (own, *fitting, *leaves[:3])
+    )
+    return (own, *fitting, *islice(leaves, 3))  # of thousands no more are made
 
 
 def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
