@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
 
 def _true(one: Diagnosis, leaves: list[Leaf]) -> bool | None:
     """Tell whether a sentence is true; None if its words are not known here."""
+    # A comparison says it of the reference.
+    one = replace(one, text=one.text.replace("the reference", "func's slope"))
     concerned, condition = _placed(one.place, leaves)
     if not concerned:
         return False
