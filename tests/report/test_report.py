@@ -237,6 +237,16 @@ class TestFindings:
         (row,) = document(self.wrong([1] * 5 + [1 + 4e-5])).rows
         assert row.cells[-3:-1] == ("1.00004", "4e-05")
 
+    def test_counts_and_limits(self):
+        """As many entries as the reason counts, each beyond its limit, in single precision too."""
+        x = np.linspace(0.5, 1.5, 6).astype(np.float32)
+        factors = np.array([1, 1.006, 1.006, 1.006, 1.006, 1.006], dtype=np.float32)
+        report = verify_grad(cube, lambda x: 3 * x * x * factors, x, seed=0)
+        shown = document(report)
+        assert f"{shown.off} of 6 entries are off" in report.reason
+        assert shown.off == len(shown.rows)
+        assert all(row.error > row.allowed for row in shown.rows)
+
     def test_measured_to_be_zero(self):
         """There is no ratio to zero; the error is then one of the claim."""
         report = verify_grad(
