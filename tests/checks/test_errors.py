@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from tests import examples as claims
 
-from gradproof import approx_fprime, check_grad
+from gradproof import (
+    approx_fprime,
+    check_grad,
+    verify_against,
+    verify_grad,
+    verify_hess,
+    verify_jac,
+    verify_jvp,
+    verify_vjp,
+)
 
 
 def never(x):
@@ -240,3 +249,30 @@ class TestExceptionsOfTheUsersOwn:
                 epsilon=0.5,
             )
         assert "func at x0 + 0.5 * (the random direction)" in self.note(err)
+
+
+ROADS = {
+    "grad": lambda m: verify_grad(lambda x: (x**2).sum(), lambda x: m(2 * x), np.arange(1.0, 5.0)),
+    "jac": lambda m: verify_jac(lambda x: x**2, lambda x: m(np.diag(2 * x)), np.arange(1.0, 5.0)),
+    "vjp": lambda m: verify_vjp(lambda x: x**2, lambda x, ct: m(2 * x * ct), np.arange(1.0, 5.0)),
+    "jvp": lambda m: verify_jvp(lambda x: x**2, lambda x, t: m(2 * x * t), np.arange(1.0, 5.0)),
+    "hess": lambda m: verify_hess(
+        lambda x: (x**2).sum(), lambda x: m(2 * np.eye(4)), np.arange(1.0, 5.0)
+    ),
+    "func": lambda m: verify_jac(lambda x: m(x**2), lambda x: np.diag(2 * x), np.arange(1.0, 5.0)),
+    "against": lambda m: verify_against(
+        lambda x: m(x**2), lambda x: x**2, np.arange(1.0, 5.0), order=0
+    ),
+}
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_results_with_a_mask(road):
+    """What is below a mask is no number that was meant: it is neither compared nor passed."""
+
+    def masked(array):
+        return np.ma.masked_array(array, np.zeros(array.shape, dtype=bool) | (array == array.max()))
+
+    assert ROADS[road](lambda array: array).ok
+    with pytest.raises(TypeError, match="masked array"):
+        ROADS[road](masked)

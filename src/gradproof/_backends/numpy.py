@@ -114,6 +114,8 @@ class NumPyBackend(StandardBackend):
         return np.dot(claim.reshape((*rows, tangent.size)), tangent.ravel())
 
     def to_host(self, values: list[Any]) -> list[Any]:
+        for value in values:
+            _refuse_masked(value)
         return values
 
     def from_host(self, values: np.ndarray, like: Array, dtype: Any = None) -> Array:
@@ -126,6 +128,7 @@ class NumPyBackend(StandardBackend):
         return self.is_native(value)
 
     def keep(self, output: Any) -> Any:
+        _refuse_masked(output)
         return np.array(output) if isinstance(output, (np.ndarray, list, tuple)) else output
 
     def sweep(self, func: Function, x: Any, plus: Any, outputs: list[Any], entries: range) -> None:
@@ -182,6 +185,17 @@ class NumPyBackend(StandardBackend):
         for start in range(0, size, _BLOCK):
             drawn[start : start + _BLOCK] = generator.standard_normal(min(_BLOCK, size - start))
         return drawn.reshape(shape)
+
+
+def _refuse_masked(value: Any) -> None:
+    """Raise for a result some numbers of which are not meant: a plain array would have them all."""
+    # Plain arrays first: each call of func comes by here.
+    if type(value) is not np.ndarray and isinstance(value, np.ma.MaskedArray):
+        msg = (
+            "a function returned a masked array, whose mask would be lost; expected a plain array: "
+            "return its numbers with zeros in place of the masked ones, y.filled(0)."
+        )
+        raise TypeError(msg)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
