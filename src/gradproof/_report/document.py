@@ -146,7 +146,7 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         verdict=report.verdict,
         finding=report.finding,
         reason=report.reason if report.diagnosis else "",
-        rows=rows_of(report, most),
+        rows=rows_of(report, most, off),
         off=int(off.sum()),
         next_step=report.next_step,
         seen=smallest_seen(report),

@@ -149,11 +149,10 @@ def off_in(report: Contents) -> np.ndarray:
     return off
 
 
-def rows_of(report: Contents, most: int) -> list[Row]:
+def rows_of(report: Contents, most: int, off: np.ndarray) -> list[Row]:
     """Return the entries that are furthest off, or least resolved, at most so many."""
     if report.ok:
         return []
-    off = off_in(report)
     found = [entry for entry in report.worst(most) if entry["state"] not in ("pass", "held fixed")]
     if any(entry["state"] in WRONG for entry in found):
         # What could not be resolved, and agrees, is no news beside what is wrong.
