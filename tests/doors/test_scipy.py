@@ -355,6 +355,13 @@ class TestSparse:
         # Sizes, whatever the sign of a tangent.
         assert min(report.flat["noise"].min(), report.flat["truncation"].min()) >= 0
 
+    def test_one_colour(self):
+        n = np.arange(1.0, 7)
+        report = gradproof.verify_jac(
+            lambda x: n * x**2, lambda x: scipy.sparse.diags(2 * n * x), point(), seed=0
+        )
+        assert report.remarks[-1] == "a sparse claim of 6 entries, compared in 1 colour"
+
     @pytest.mark.parametrize("big", [100.0, -100.0])
     def test_repeated_entries(self, big):
         """Their sum counts."""

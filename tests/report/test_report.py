@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.sparse import diags
 from tests.examples import in_table, point
 
 import gradproof
@@ -382,11 +381,6 @@ class TestFindings:
             seed=0,
         )
         assert report.finding.startswith("the Jacobian by `p['b']` is 2 times func's slope")
-
-    def test_one_colour(self):
-        n = np.arange(1.0, 7)
-        report = verify_jac(lambda x: n * x**2, lambda x: diags(2 * n * x), point(), seed=0)
-        assert report.remarks[-1] == "a sparse claim of 6 entries, compared in 1 colour"
 
     def test_large_numbers(self):
         """Squares of them overflow no sum."""
