@@ -1,15 +1,16 @@
 """
-Whether what looks like an error of a claim is the rounding of its own terms, which cancel.
+Whether what looks like an error of a claim is rounding of terms, its own or func's, that cancel.
 
 The residual of a fit, one less a probability that is nearly one: what is left of the terms has few
-digits, however right the formula. It is asked last, before a claim is convicted, and only of the
-claim: func is not called.
+digits, however right the formula. It is asked last, before a claim is convicted, and of the claim;
+func is called where the claim elsewhere is so much larger that rounding of it is its error here.
 """
 
 from typing import Any
 
 import numpy as np
 
+from .._numerics.extrapolation import Estimate
 from .._numerics.rounding import ROUNDINGS, Ulps
 from .survey import Survey
 
@@ -24,23 +25,24 @@ _SIDE, _VALUES = 4, 5
 #: From one spacing of these points to the next.
 _SPACING = 8.0
 CANCELS = (
-    "the terms of the claim cancel here, and what is left of them is rounding: nothing can be told "
-    "of it at this point"
+    "terms of func or of the claim cancel here, and what is left of them is rounding: nothing can "
+    "be told of the claim at this point"
 )
 
 
-def cancels(survey: Survey, direction: np.ndarray, error: float) -> bool:
+def cancels(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
     """
-    Tell whether rounding of the claim may be all of its error along a direction.
+    Tell whether rounding of terms may be all of the error of a claim along a direction.
 
     Either moves of x0 by an ulp change the claim as much (on both sides of x0: a kink changes it
-    on one); or its terms, seen elsewhere, are so large that their rounding is, and the claim near
-    x0 takes steps of that size where it should be smooth.
+    on one); or its terms, seen elsewhere, are so large that their rounding is, and near x0 either
+    func stands still or the claim takes steps of that size where it should be smooth.
     """
-    if survey.precision.rounding_in_full:
-        return False
-    return _by_ulps(survey, direction, error) or (
-        _of_large_terms(survey, direction, error) and _ragged(survey, direction, error)
+    whole = survey.precision.rounding_in_full
+    if not whole and _by_ulps(survey, direction, e.value):
+        return True
+    return of_large_terms(survey, direction, e.value) and (
+        _stands_still(survey, direction, e) or (not whole and _ragged(survey, direction, e.value))
     )
 
 
@@ -83,7 +85,7 @@ def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:
     return change if np.isfinite(change).all() else None
 
 
-def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
+def of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
     """Tell whether terms that the claim has on the ray through x0 have as much rounding."""
     size, point = np.abs(direction), survey.scalar.point
     for factor in _ELSEWHERE:
@@ -91,6 +93,29 @@ def _of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool
         with np.errstate(all="ignore"):
             terms = 0.0 if there is None else float(np.abs(there) @ size)
         if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(error):
+            return True
+    return False
+
+
+def _stands_still(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
+    """
+    Tell whether values of func that do not move along a direction may have lost the claim's error.
+
+    The cross entropy of a class that is certain, ``log(sum(exp(z))) - z[0]``, is 0 to the bit, and
+    its gradient is not: no rounding of a value that is 0 tells of its terms. Values where they do
+    not cancel do.
+    """
+    scalar, point = survey.scalar, survey.scalar.point
+    at_x0, still = scalar.values.at_x0, scalar.weights != 0
+    for step in (e.step, -e.step):
+        values, _ = scalar.values.at(step * direction)
+        still &= values == at_x0
+    if not still.any():
+        return False
+    for factor in _ELSEWHERE:
+        values, _ = scalar.values.at(point.towards((factor - 1) * point.base.x))
+        terms = float(scalar.size_of(np.where(still, values - at_x0, 0.0)))
+        if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(e.value) * e.step:
             return True
     return False
 

@@ -215,7 +215,7 @@ EXCEPTIONS = (
     Excepted("single entries", lambda f: not witnessed(f.survey), _asked(CONFIRMED, *_WHOLE)),
     Excepted(
         "rounding",
-        lambda f: cancels(f.survey, f.direction, f.e.value),
+        lambda f: cancels(f.survey, f.direction, f.e),
         _asked(CONFIRMED, *_ALONE, EDGE, *_WHOLE, *_THROUGH),
         CANCELS,
     ),

@@ -35,7 +35,8 @@ def narrower(survey: Survey) -> str:
     named = [(eps, known.precision) for eps, known in FORMATS.items() if known.precision]
     for eps, name in named:
         own = eps * scalar.size
-        if scalar.output_eps < eps / 2**_BITS and own / 2**_LESS <= survey.grain <= own * 2**_MORE:
+        coarse = 0 < own / 2**_LESS <= survey.grain <= own * 2**_MORE
+        if scalar.output_eps < eps / 2**_BITS and coarse:
             return name
     return "single" if Precision.of(scalar.output_eps).widest and _single(survey) else ""
 

@@ -130,7 +130,7 @@ BELOW_ROUNDING = Cause(
 CANCELS = Cause(
     "cancelling terms",
     "check where the terms do not cancel, for instance at 0.1 * x0",
-    ("terms of the claim cancel", "terms that cancel"),
+    ("of the claim cancel", "terms that cancel"),
 )
 STRAIGHT_THROUGH = Cause(
     "staircase",

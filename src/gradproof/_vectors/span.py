@@ -153,7 +153,11 @@ class Span:
         by = np.ldexp(by, -self._sizes)
         if asked is None:
             return by @ self._inverse
-        return asked + (by - asked @ self._scaled) @ self._inverse
+        along, off = asked[: self.x.size], asked[self.x.size :]
+        whole = along @ self._scaled
+        if off.size:
+            whole += np.ldexp(off, -self._sizes)
+        return along + (by - whole) @ self._inverse
 
 
 def _inverse(rows: np.ndarray) -> np.ndarray:

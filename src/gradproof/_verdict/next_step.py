@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._lines.cancellation import of_large_terms
 from .._lines.findings import Column, Findings
 from .._lines.narrower import narrower
 from .._lines.stationary import claims_nothing
@@ -64,7 +65,7 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
 def _of_noise(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> str:
     """Return what would help where rounding or noise hides the slope."""
     if stands_still(survey):
-        return STRAIGHT_THROUGH.step
+        return CANCELS.step if _saturated(survey) else STRAIGHT_THROUGH.step
     if not survey.precision.widest:
         return _of_a_short_dtype(survey)
     rtol = _tolerance(survey, found, flat)
@@ -116,6 +117,12 @@ def stands_still(survey: Survey) -> bool:
         if rungs.h.size
     ]
     return bool(finest) and not any(finest)
+
+
+def _saturated(survey: Survey) -> bool:
+    """Tell whether func may stand still for the rounding of terms that are larger elsewhere."""
+    by = (weights * survey.move for weights, _ in survey.lines)
+    return any(of_large_terms(survey, d, float(np.abs(survey.g) @ np.abs(d))) for d in by)
 
 
 def _enough(survey: Survey, found: Findings) -> int:
