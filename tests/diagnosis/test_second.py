@@ -33,12 +33,12 @@ def test_what_is_right_has_no_name():
     ("change", "words"),
     [
         (lambda h: -h, "has the wrong sign in every entry"),
-        (lambda h: h / 2, "is 0.5 times func's slope in every entry"),
+        (lambda h: h / 2, "is 0.5 times func's second derivative in every entry"),
         (
             lambda h: np.where(ROW == COLUMN, h, 0),
-            "is 0, and func's slope is not, off the diagonal",
+            "is 0, and func's second derivative is not, off the diagonal",
         ),
-        (np.tril, "is 0, and func's slope is not, above the diagonal"),
+        (np.tril, "is 0, and func's second derivative is not, above the diagonal"),
         (lambda h: np.where((ROW == 1) & (COLUMN == 4), 3 * h, h), "in 1 pair of entries"),
         (lambda h: np.where(ROW == COLUMN, 2 * h, h), "on the diagonal"),
         (lambda h: np.roll(h, 1, 0), "rolled"),
@@ -88,3 +88,22 @@ def test_a_hessian_by_numbers_beside_arrays():
     report = verify_hess(func, hess, [np.array([0.5, 0.75, 1.0]), 1.25], seed=0)
     assert "has the wrong sign" in report.finding
     assert "the Hessian of `p[1] by p[1]`" in report.finding
+
+
+@pytest.mark.parametrize("change", [lambda h: -h, lambda h: np.where(ROW + COLUMN == 5, 2 * h, h)])
+def test_a_report_has_the_entries_of_the_hessian(change):
+    """Those that were measured for its name, though the verdict is on a product."""
+    report, right = checked(change), hessian(W)
+    product = verify_hvp(loss, lambda w, v: change(hessian(w)) @ v, W, seed=0)
+    for one in (report, product):
+        assert "ratio" in str(one)
+        assert one.wrong_entries
+        for entry in one.wrong_entries:
+            row, column = (int(part) for part in entry.path.strip("[]").split("] by ["))
+            assert entry.claimed == pytest.approx(change(right)[row, column])
+            assert abs(entry.measured - right[row, column]) <= entry.uncertainty
+            assert change(right)[row, column] != right[row, column]
+        assert one.jacobian is not None
+        known = np.isfinite(one.jacobian.measured)
+        assert known.sum() >= 16
+        np.testing.assert_allclose(one.jacobian.measured[known], right[known], rtol=1e-4, atol=1e-4)

@@ -77,8 +77,9 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
 
 def _true(one: Diagnosis, leaves: list[Leaf]) -> bool | None:
     """Tell whether a sentence is true; None if its words are not known here."""
-    # A comparison says it of the reference.
-    one = replace(one, text=one.text.replace("the reference", "func's slope"))
+    # A comparison says it of the reference, what is claimed of a Hessian of second derivatives.
+    text = re.sub("the reference|func's second derivative", "func's slope", one.text)
+    one = replace(one, text=text)
     concerned, condition = _placed(one.place, leaves)
     if not concerned:
         return False

@@ -28,17 +28,13 @@ def diagnosed(report: Report, runs: Runs) -> Report:
     leaves = [leaf for leaf in report.leaves if leaf.path in failed and not leaf.complex]
     fields = [_field(report, leaf, runs) for leaf in leaves]
     fields = [own for own in fields if own.where.size and own.wrong.any()]
-    evidence = Evidence(fields, numbers={}, subject=_subject)
+    evidence = Evidence(fields, numbers={}, subject=_subject, truth="the reference")
     long = any(own.claimed.size > _LONG for own in fields)
     wrong = frozenset(range(len(fields)))
     found = named(evidence, wrong, frozenset(), PLAIN if long else None)
     right = tuple(leaf.path for leaf in report.leaves if leaf.path not in failed)
     where = places(evidence, found)
-    # What it was held against is no slope of func.
-    told = tuple(
-        replace(one, text=one.text.replace("func's slope", "the reference"))
-        for one in diagnoses(evidence, found)
-    )
+    told = diagnoses(evidence, found)
     return replace(report, diagnosis=told, right=right, wrong_places=where)
 
 

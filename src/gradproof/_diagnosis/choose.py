@@ -8,7 +8,7 @@ import numpy as np
 from .._report.diagnoses import Diagnosis, Kind, WrongPlace
 from . import arranged, elementwise, parts, plain, reduced, symmetry, terms
 from .asked import asked
-from .evidence import Case, Evidence
+from .evidence import SLOPE, Case, Evidence
 from .fields import Field, called, is_rough
 from .named import ENOUGH, Named, holds, share_explained
 
@@ -260,7 +260,7 @@ def _diagnosis(evidence: Evidence, found: Found, ks: list[int]) -> tuple[float, 
     size = sum(float(np.square(own.error).sum()) for own in fields)
     names = [own.name for own in fields if own.name]
     place = ", ".join(names)
-    text = f"{_subject(evidence, names)} {one.text}"
+    text = f"{_subject(evidence, names)} {one.text.replace(SLOPE, evidence.truth)}"
     if one.condition.startswith("["):
         place = f"{called(fields[0])}{one.condition}"
         text += f" in {place}"

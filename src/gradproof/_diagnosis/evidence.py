@@ -9,6 +9,9 @@ import numpy as np
 
 from .fields import Field
 
+#: What most claims are held against, and what claimed Hessians are.
+SLOPE, SECOND = "func's slope", "func's second derivative"
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -49,12 +52,10 @@ class Evidence:
         Lengths of axes of func's arguments and values, which a factor may be, too.
     cotangent : ndarray, optional
         What func's values are weighed by, in their shape.
-    lengths : tuple of int
-        Lengths of axes of func's arguments and values, which a factor may be, too.
-    cotangent : ndarray, optional
-        What func's values are weighed by, in their shape.
     subject : callable
         From the name of a field to the words for the claim: "the gradient by `w`".
+    truth : str
+        The words for what the claim is held against; names say `SLOPE`.
     """
 
     fields: list[Field]
@@ -64,6 +65,7 @@ class Evidence:
     lengths: tuple[int, ...] = ()
     cotangent: np.ndarray | None = None
     subject: Callable[[str], str] = "the gradient by {}".format
+    truth: str = SLOPE
 
     def consistent(
         self, predicted: dict[int, np.ndarray], blurred: dict[int, float] | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from .._backends.foreign import of_error
 from .._claims.linear_map import Columns
 from .._diagnosis.choose import diagnoses, named, places
-from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.evidence import SECOND, SLOPE, Evidence, Sum
 from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
@@ -186,6 +186,7 @@ def _evidence(
     subject: str,
 ) -> Evidence:
     outputs, point = values.outputs, values.point
+    truth = SECOND if subject in (_SUBJECTS["hess"], _SUBJECTS["hvp"]) else SLOPE
     others, numbers = around(values, np.empty(0))
     others = [one for one in others if one.name != "func's values"]
     if not point.entrywise:
@@ -195,7 +196,7 @@ def _evidence(
             for out in outputs.leaves
         ]
         words = subject if len(outputs.leaves) == 1 else f"{subject} of {{}}"
-        return Evidence(fields, numbers=numbers, subject=_words(subject, words))
+        return Evidence(fields, numbers=numbers, subject=_words(subject, words), truth=truth)
     if len(outputs.leaves) * len(point.leaves) > _PAIRS:
         return Evidence([])
     fields = [
@@ -204,7 +205,8 @@ def _evidence(
         for leaf in point.leaves
         if math.prod(leaf.shape)
     ]
-    return Evidence(fields, numbers=numbers, subject=_words(subject, f"{subject} of {{}}"))
+    words = f"{subject} of {{}}"
+    return Evidence(fields, numbers=numbers, subject=_words(subject, words), truth=truth)
 
 
 def _words(alone: str, of: str) -> Callable[[str], str]:

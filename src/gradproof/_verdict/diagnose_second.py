@@ -9,14 +9,16 @@ import numpy as np
 from .._backends.foreign import of_error
 from .._claims.hessian import HessianProduct
 from .._diagnosis.choose import diagnoses, named, places
-from .._diagnosis.evidence import Evidence
+from .._diagnosis.evidence import SECOND, Evidence
 from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.slopes import SlopeValues
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
+from .._report.ladder import Jacobian
 from .._report.report import Report
+from .._vectors.layout import Pairs
 from . import diagnose
 from .context import lengths
 from .judge import Seen
@@ -30,6 +32,9 @@ _LEAST, _LONG, _FEW = 40, 64, 4
 _POWER = 0.15
 #: What two steps differ in is the error of the finer one, thrice; theirs together is of h**4.
 _LEFT = 0.25
+
+#: A claimed Hessian, the entries of x that were looked at, second differences by these, their bars.
+Looked = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def diagnosed(
@@ -69,9 +74,9 @@ def diagnosed(
     report = replace(report, nfev=values.nfev, ngev=product.calls)
     if told is None:
         return diagnose.diagnosed(report, seen, claim, options)
-    evidence, found = told
+    (evidence, found), looked = told
     return replace(
-        report,
+        _by_entries(report, values, looked),
         diagnosis=diagnoses(evidence, found),
         wrong_places=places(evidence, found),
     )
@@ -92,10 +97,12 @@ def _told(values: SlopeValues, product: HessianProduct, rng: Any, limit: float) 
         fields,
         lengths=lengths(values),
         subject=lambda name: f"{words} of {name}" if name else words,
+        truth=SECOND,
     )
     wrong = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
     every = frozenset(range(len(fields)))
-    return evidence, named(evidence, wrong, every - wrong if count == n else frozenset())
+    right = every - wrong if count == n else frozenset()
+    return (evidence, named(evidence, wrong, right)), (matrix, chosen, measured, bar)
 
 
 def _measured(values: SlopeValues, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,6 +124,36 @@ def _measured(values: SlopeValues, chosen: np.ndarray) -> tuple[np.ndarray, np.n
     coarse, fine = found
     noise = NOISE * 4 * values.rounding / h**2 / np.outer(move, move)
     return fine + (fine - coarse) / 3, _LEFT * np.abs(fine - coarse) + noise
+
+
+def _by_entries(report: Report, values: SlopeValues, looked: Looked) -> Report:
+    """Return a report whose numbers are those of the Hessian: by column, the entry furthest off."""
+    matrix, chosen, measured, bar = looked
+    n, own = matrix.shape[0], matrix[np.ix_(chosen, chosen)]
+    error, size = np.abs(measured - own), np.fmax(np.abs(own), np.abs(measured))
+    size = np.fmax(size, np.median(size))
+    allowed = 2 * bar + report.rtol * size
+    row = np.argmax(error / np.fmax(allowed, np.finfo(float).tiny), axis=0)
+    at = row, np.arange(chosen.size)
+    seen = (error + bar)[at] / np.fmax(size[at], np.finfo(float).tiny)
+    agrees = np.where(seen <= report.resolved, "pass", "unresolved")
+    known = {
+        "row": (chosen[row], -1),
+        "claimed": (own[at], np.nan),
+        "measured": (measured[at], np.nan),
+        "truncation": (bar[at], np.inf),
+        "noise": (np.zeros(chosen.size), np.inf),
+        "resolution": (seen, np.inf),
+        "state": (np.where((error > allowed)[at], "off", agrees), "unresolved"),
+    }
+    flat = {name: np.full(n, np.nan) for name in ("step", "right", "left")}
+    for name, (numbers, unknown) in known.items():
+        flat[name] = np.full(n, unknown, dtype=np.result_type(numbers, np.array(unknown)))
+        flat[name][chosen] = numbers
+    jacobian = Jacobian(matrix.copy(), np.full((n, n), np.nan))
+    jacobian.measured[np.ix_(chosen, chosen)] = measured
+    leaves = tuple(values.point.base.leaves)
+    return replace(report, flat=flat, leaves=leaves, pairs=Pairs(leaves, leaves), jacobian=jacobian)
 
 
 def _fields(

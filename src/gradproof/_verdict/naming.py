@@ -6,7 +6,7 @@ import numpy as np
 
 from .._diagnosis.choose import Found, crossed, named
 from .._diagnosis.conditions import between
-from .._diagnosis.evidence import Evidence, Sum
+from .._diagnosis.evidence import SECOND, SLOPE, Evidence, Sum
 from .._diagnosis.fields import Beside, is_rough
 from .._diagnosis.named import Named
 from .by_output import of_outputs
@@ -73,11 +73,13 @@ class Naming:
         """Name what is wrong by all that is known."""
         scalar, fields = self.probes.survey.scalar, self._fields()
         # Of slopes of func along a tangent, each of several calls, the gradient is another thing.
-        subject = (_OF_SLOPES if scalar.values.cost > 1 else _OF_VALUES).format
+        of_slopes = scalar.values.cost > 1
+        subject = (_OF_SLOPES if of_slopes else _OF_VALUES).format
         cotangent = next((b.values for b in self._beside if b.name == COTANGENT), None)
         self.evidence = evidence = Evidence(
-            fields, self._sums, self._ask, self._numbers, lengths(scalar.values), cotangent, subject
-        )
+            fields, self._sums, self._ask, self._numbers, lengths(scalar.values), cotangent,
+            subject, SECOND if of_slopes else SLOPE,
+        )  # fmt: skip
         off = frozenset(k for k, own in enumerate(fields) if own.wrong.any())
         looked = [k for k in self._suspects if fields[k].where.size]
         wrong = off | frozenset(k for k in looked if evidence.off(k))
