@@ -698,6 +698,26 @@ class TestRoads:
         assert check(beside(step, x0), 1.0).ok
         assert check(beside(step, x0), 2.0).verdict is Verdict.FAIL
 
+    @pytest.mark.parametrize("directions", ["all", 20])
+    def test_beside_a_stationary_point(self, directions):
+        """As an optimiser leaves it; the first sentence says why nothing can be told there."""
+        x0 = np.linspace(1, 2, 5)
+
+        def check(x, factor):
+            return verify_grad(
+                lambda x: 3 + np.cosh(x - x0).sum(),
+                lambda x: factor * np.sinh(x - x0),
+                x,
+                directions=directions,
+                seed=0,
+            )
+
+        at = x0 + 1e-9 * np.array([1, -2, 3, -1, 2])
+        report = check(at, 1.0)
+        assert report.reason.startswith("the point is stationary, or nearly so")
+        assert check(beside(unsure(report), at), 1.0).ok
+        assert check(beside(unsure(report), at), 1.5).verdict is Verdict.FAIL
+
     @pytest.mark.parametrize("budget", range(5, 140, 3))
     def test_a_small_budget_of_second_derivatives(self, budget):
         """A check that has too few calls says so, whenever they end."""
@@ -753,9 +773,9 @@ def test_reasons_are_known():
 
     for text in (
         cancellation.CANCELS, inexact.INEXACT_HERE, staircases.STAIRS, stationary.STATIONARY,
-        stationary.HIDDEN, stationary.BELOW_ROUNDING, ties.TIE, ties._TIED, chance._RANDOM,
-        decision.SPENT, decision._NOT_FINITE, decision._TOGETHER, decision._FUNC_MOVES,
-        decision._CLAIM_MOVES, finer._KINK, finer._UNSURE,
+        stationary.NEARLY, stationary.HIDDEN, stationary.BELOW_ROUNDING, ties.TIE,
+        ties._TIED, chance._RANDOM, decision.SPENT, decision._NOT_FINITE, decision._TOGETHER,
+        decision._FUNC_MOVES, decision._CLAIM_MOVES, finer._KINK, finer._UNSURE,
     ):  # fmt: skip
         assert cause_of(text) is not ELSEWHERE, text
     assert cause_of("something else") is ELSEWHERE

@@ -23,6 +23,10 @@ STATIONARY = (
     "the point is stationary: the claim is 0 in every entry, up to rounding, and so is the slope "
     "of func"
 )
+NEARLY = (
+    "the point is stationary, or nearly so: the slope of func here is a small rest of what it is "
+    "beside it, and some of it cannot be resolved"
+)
 STILL = (
     "the claim is 0 in every entry, and func does not move from its value here: a point where it "
     "does would tell more"

@@ -32,7 +32,7 @@ from .traced import in_part
 #: Stands for the sentence that counts the entries that are off, until all is measured.
 _ENTRY = "entries are off"
 _TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
-_UNRESOLVED = "some entries cannot be resolved here"
+UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
 _FUNC_MOVES = "func does not return the same at x0 when it is called there again"
 _CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
@@ -244,7 +244,7 @@ class Decision:
         if fits is False:
             return _TOGETHER
         if found.unresolved.size:
-            return _UNRESOLVED
+            return UNRESOLVED
         return self._but_negligible() if self.each is None else _AGREES
 
     def _depends_on_calls(self, line: Line) -> bool:

@@ -53,7 +53,7 @@ _ALONG = {
     "along x0": "along x0 itself, row by row, func has another slope than the claim",
     "constant": "where whole rows move by the same amount, func has another slope than the claim",
 }
-_OPEN = "along a random direction, the slope of func cannot be resolved here"
+OPEN_ALONG = "along a random direction, the slope of func cannot be resolved here"
 _SOMETHING = "along a random direction something is off, and the search did not find where"
 _AGREES = "all directions agree, and would have been seen to disagree"
 
@@ -181,7 +181,7 @@ class Directions(Tracing):
             return failed, self._named(left=bool(settled[-1].state))
         if failed:
             if self._whole_is_inexact(base):
-                return False, _OPEN
+                return False, OPEN_ALONG
             return True, WHOLE
         if settled[-1].state == FAIL:
             if self.row:
@@ -190,7 +190,7 @@ class Directions(Tracing):
         if settled[-1].state == OPEN:
             return False, _SOMETHING
         if not all(measured.resolved for measured in settled if measured.needed):
-            return False, _OPEN
+            return False, OPEN_ALONG
         return False, self._agrees() if dark is None else self._unseen(dark)
 
     def _agrees(self) -> str:

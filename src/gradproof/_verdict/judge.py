@@ -10,11 +10,11 @@ from .._claims.linear_map import Claimed, Columns, Shifted
 from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
 from .._lines.scalarized import Scalarized
-from .._lines.stationary import claims_nothing
+from .._lines.stationary import NEARLY, claims_nothing
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
 from .._numerics.formats import Format
-from .._report.advice import STRAIGHT_THROUGH
+from .._report.advice import STATIONARY, STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
 from .._report.verdicts import Verdict
@@ -22,8 +22,8 @@ from .._vectors.layout import Pairs
 from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie, of_x_alone
-from .decision import Decision
-from .directions import number_of
+from .decision import UNRESOLVED, Decision
+from .directions import OPEN_ALONG, number_of
 from .ladder import ladder_of
 from .next_step import next_step, say_fewer_digits, stands_still
 from .nothing import told_of_nothing, with_slopes
@@ -204,6 +204,8 @@ def _report(
     if verdict == "pass" and reach.of_nothing:
         reason = f"{reason}; {reach.of_nothing}"
     step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
+    if step == STATIONARY.step and reason in (UNRESOLVED, OPEN_ALONG):
+        reason = NEARLY
     if verdict == "fail" and stands_still(survey):
         remarks.append(STRAIGHT_THROUGH.step)
     return Report(
