@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gradproof import verify_grad, verify_vjp
+from gradproof import verify_grad, verify_jac, verify_vjp
 
 RNG = np.random.default_rng(4)
+ROW, COLUMN = np.indices((40, 150))
 
 
 def test_the_limit_between_wrong_entries_and_right_ones_is_looked_for():
@@ -78,3 +79,24 @@ def test_further_arguments_are_taken_in_single_precision_with_x0():
 
     report = verify_grad(loss, grad, w, x, y, seed=0)
     assert report.finding.startswith("the gradient by `w` has the wrong sign in every entry")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda j: np.where((ROW == 3) & (COLUMN == 77), -j, j),
+            "has the wrong sign in 1 of 6000 entries",
+        ),
+        (lambda j: np.where(COLUMN == 77, 0, j), "is 0, and func's slope is not, in [:, 77]"),
+    ],
+)
+def test_columns_that_are_off_are_looked_at_first(change, words):
+    """Of more columns than a name is looked for in, the wrong one is not left to chance."""
+    a, x = np.random.default_rng(0).normal(size=(40, 150)), np.linspace(-1, 1, 150)
+
+    def jac(x):
+        return (1 - np.tanh(a @ x / 5) ** 2)[:, None] * a / 5
+
+    report = verify_jac(lambda x: np.tanh(a @ x / 5), lambda x: change(jac(x)), x, seed=0)
+    assert words in report.finding

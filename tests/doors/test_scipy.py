@@ -418,12 +418,34 @@ class TestSparse:
             y[2] += x[5]
             return y
 
-        whole = gradproof.verify_jac(func, jac, x, seed=0)
+        whole, found = gradproof.verify_jac(func, jac, x, seed=0), []
         assert "[2] by [5] is not zero" in str(whole)
         for k in range(2, whole.nfev + 1):
             report = told(gradproof.verify_jac)(Stopped(func, k), jac, x, seed=0)
             assert report.interrupted
-            assert "[2] by [5] is not zero" not in str(report)
+            found.append("[2] by [5] is not zero" in str(report))
+        assert found == sorted(found)  # once it is found, it stays, while a name is looked for
+        assert not found[0]
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda d: -d, "the Jacobian has the wrong sign in every entry"),
+            (lambda d: d.T, "the Jacobian is transposed"),
+            (np.tril, "the Jacobian is 0, and func's slope is not, above the diagonal"),
+            (lambda d: d * np.where(np.eye(len(d)), 2, 1), "the Jacobian is 2 times"),
+            (lambda d: d * np.where(np.arange(len(d)) == 40, 3, 1)[:, None], "in [40, :]"),
+        ],
+    )
+    def test_mistakes_are_named(self, change, words):
+        """As those of a dense claim; what is said is about entries, not about colours."""
+        x = np.linspace(0.5, 1.5, self.N)
+        report = gradproof.verify_jac(
+            self.func, lambda x: scipy.sparse.csr_array(change(self.dense(x))), x, seed=0
+        )
+        assert words in report.finding
+        assert "colour 0" not in str(report)
+        assert "tangent" not in str(report)
 
     def test_report_is_a_value(self):
         """Its numbers are about colours, and their names about columns."""

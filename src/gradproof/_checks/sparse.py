@@ -8,13 +8,28 @@ from .._claims.sparse import SparseJacobian
 from .._evaluation.values import Values
 from .._lines.findings import FAIL
 from .._report.report import Report
+from .._report.verdicts import Verdict
 from .._vectors.layout import Pairs
 from .._verdict.judge import of_columns
 from .._verdict.options import Options
 
 
 def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report:
-    """Return the report on a claimed sparse Jacobian; each colour speaks of its worst entry."""
+    """Return the report on a claimed sparse Jacobian; with what kind of mistake, if it failed."""
+    report = _by_colours(claim, values, options)
+    if report.verdict is not Verdict.FAIL or report.interrupted:
+        return report
+    # What names mistakes is imported where there is one.
+    from .._verdict.diagnose_columns import diagnosed
+
+    assert report.pairs is not None
+    known = zip(report.pairs.columns or (), report.flat["state"], strict=True)
+    off = [column for column, state in known if state == FAIL and column >= 0]
+    return diagnosed(report, values, claim.columns(), "jac", options.rng(11), off)
+
+
+def _by_colours(claim: SparseJacobian, values: Values, options: Options) -> Report:
+    """Return the report in compressed space; each colour speaks of its worst entry."""
     report = of_columns(values.along(claim.span), claim, options)
     flat = {name: numbers.copy() for name, numbers in report.flat.items()}
     columns, remarks = np.full(claim.count, -1), list(report.remarks)
@@ -49,7 +64,13 @@ def of_sparse(claim: SparseJacobian, values: Values, options: Options) -> Report
         tuple(claim.point.leaves),
         tuple(int(column) for column in columns),
     )
-    return replace(report, flat=flat, remarks=tuple(remarks), pairs=pairs)
+    reason = report.reason.replace(
+        f" of {values.outputs.size * claim.count} entries", " of the entries"
+    )
+    reach = report.reach and replace(report.reach, leaves=(), reason="")
+    return replace(
+        report, flat=flat, remarks=tuple(remarks), pairs=pairs, reason=reason, reach=reach
+    )
 
 
 def _undeclared(flat: dict[str, np.ndarray], colour: int) -> None:

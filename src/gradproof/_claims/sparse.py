@@ -86,8 +86,39 @@ class SparseJacobian:
                 matrix = replace(matrix, numbers=np.where(off[places], 0.0, matrix.numbers))
         return matrix
 
+    def columns(self) -> Columns:
+        """Return the matrix by the entries of x0, at x0."""
+        return _Scattered(self.matrix, self._jac.eps)
+
     def declared(self, row: int, colour: int) -> int | None:
         """Return the column that the pattern has in a row for a colour, if there is one."""
         here = self.matrix.columns[self.matrix.rows == row]
         found = here[self.colours[here] == colour]
         return int(found[0]) if found.size else None
+
+
+class _Scattered(Columns):
+    """A sparse matrix of which a row or a column is written out when it is asked for."""
+
+    def __init__(self, matrix: Coordinates, eps: float) -> None:
+        self._matrix, self.shape, self.eps = matrix, matrix.shape, eps
+
+    def column(self, i: int) -> np.ndarray:
+        here = self._matrix.columns == i
+        return _summed(self._matrix.rows[here], self._matrix.numbers[here], self.shape[0])
+
+    def row(self, k: int) -> np.ndarray:
+        here = self._matrix.rows == k
+        return _summed(self._matrix.columns[here], self._matrix.numbers[here], self.shape[1])
+
+    def weighted(self, u: np.ndarray) -> np.ndarray:
+        numbers = u[self._matrix.rows] * self._matrix.numbers
+        return _summed(self._matrix.columns, numbers, self.shape[1])
+
+    def there(self, displacement: np.ndarray) -> Columns | None:  # noqa: ARG002
+        """Return nothing: it is known at x0 alone."""
+        return None
+
+
+def _summed(places: np.ndarray, numbers: np.ndarray, size: int) -> np.ndarray:
+    return np.bincount(places, numbers, minlength=size).astype(float)

@@ -39,10 +39,10 @@ def zeros(case: Case) -> Iterator[Named]:
         return
     if not own.wrong.any() or off_elsewhere(case, zero):
         return
-    # Where slopes are 0, too, the claim is right: that is part of no pattern.
-    matters = np.ones(own.claimed.size, dtype=bool)
-    if own.where.size == own.claimed.size:
-        matters[own.where] = own.wrong
+    # Where slopes are 0, too, the claim is right: that is part of no pattern. Once one was seen, it
+    # is open of those that were not measured.
+    matters = np.full(own.claimed.size, not (inside & ~own.wrong).any())
+    matters[own.where] = own.wrong
     matters = matters.reshape(own.shape) | ~zero
     where = _described(own, zero & matters, matters)
     also = {"off the diagonal": (Kind.PARTIAL,)} if own.symmetric else {}

@@ -10,7 +10,7 @@ from .contents import Contents, path_of
 from .heat import Heat, heat_of
 from .ladder import Ladder
 from .rows import Row, off_in, rows_of
-from .seen import along_the_claim, cost, is_weak, smallest_seen
+from .seen import along_the_claim, cost, in_colours, is_weak, smallest_seen
 from .verdicts import Verdict
 
 #: Entries that a page has at most.
@@ -153,7 +153,9 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         weak=is_weak(report),
         more=[*along_the_claim(report), *(one for one in remarks if _is_evidence(report, one))],
         branches=[
-            _branch(report, i, off[leaf.where], heat) for i, leaf in enumerate(report.leaves)
+            _branch(report, i, off[leaf.where], heat)
+            for i, leaf in enumerate(report.leaves)
+            if not in_colours(report)  # which are no leaves
         ],
         checks=[(check.name, str(check.verdict), check.text) for check in report.checks],
         # The finding tells of the one that decides.

@@ -24,8 +24,10 @@ def smallest_seen(report: Contents) -> list[str]:
     if not known.any():
         return []
     told = seen[known & ~_off(report)]
-    # Of a Jacobian that is one number for each column: its value that is furthest off.
+    # Of a Jacobian that is one number for each column, its value that is furthest off; of a sparse
+    # one for each colour.
     what = "entries" if report.pairs is None else "columns"
+    what = "colours of columns" if in_colours(report) else what
     line = f"{int(known.sum())} of {seen.size} {what} measured"
     if told.size:
         where = " in the others" if told.size < known.sum() else ""
@@ -58,6 +60,11 @@ def _off(report: Contents) -> np.ndarray:
         off = error > 2 * (flat["truncation"] + flat["noise"])
     states = flat["state"]
     return np.asarray((off & (states != "pass")) | (states == "fail"))
+
+
+def in_colours(report: Contents) -> bool:
+    """Tell whether the numbers of a report are those of a sparse claim, one for each colour."""
+    return report.pairs is not None and report.pairs.columns is not None
 
 
 def along_the_claim(report: Contents) -> list[str]:

@@ -1,7 +1,7 @@
 """A Jacobian, or products with tangents, that failed: what kind of mistake that shows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +10,18 @@ import numpy as np
 from .._backends.foreign import of_error
 from .._claims.linear_map import Columns
 from .._diagnosis.choose import diagnoses, named, places
-from .._diagnosis.evidence import SECOND, SLOPE, Evidence, Sum
+from .._diagnosis.evidence import SECOND, SLOPE, Evidence
 from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
-from .._numerics.rungs import NOISE
-from .._numerics.scales import rms
 from .._report.diagnoses import Diagnosis, WrongPlace
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
 from . import diagnose
+from .column_looks import Look, some
 from .context import around, fits, lengths
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
@@ -36,7 +35,14 @@ _OF_LEAF = "a tangent of "
 _SUBJECTS = {"jac": "the Jacobian", "hess": "the Hessian", "jvp": "the jvp", "hvp": "the hvp"}
 
 
-def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: Any) -> Report:
+def diagnosed(
+    report: Report,
+    values: Values,
+    columns: Columns,
+    name: str,
+    rng: Any,
+    off: Sequence[int] = (),
+) -> Report:
     """
     Return a report on columns with what kind of mistake it is, if the claim failed.
 
@@ -52,19 +58,21 @@ def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: 
         What the user calls the claim: jac, hess, jvp, hvp.
     rng : Generator
         For which columns are looked at.
+    off : sequence of int
+        Columns that are known to be off: these are looked at before others.
     """
     m, n = columns.shape
     complex_ = any(leaf.complex for leaf in (*values.outputs.leaves, *values.point.leaves))
     if report.verdict is not Verdict.FAIL or report.interrupted or complex_ or m * n > _NUMBERS:
         return report
-    if name not in _SUBJECTS:  # sparse claims are compared in colours
+    if name not in _SUBJECTS:  # sparse claims are compared in colours, and told of by themselves
         return report
     subject = _SUBJECTS[name]
     limit = values.nfev + max(values.nfev, _LEAST)
     try:
         wide = widened(values).values if Precision.of(values.dtype_eps).widens else None
         slack = 8 * max(values.eps, columns.eps)
-        told = _told(wide or values, columns, subject, slack, rng, limit)
+        told = _told(wide or values, columns, subject, (slack, rng, limit), off)
     except BudgetSpent:
         return replace(report, nfev=values.nfev)
     except KeyboardInterrupt:
@@ -77,15 +85,20 @@ def diagnosed(report: Report, values: Values, columns: Columns, name: str, rng: 
 
 
 def _told(
-    values: Values, columns: Columns, subject: str, slack: float, rng: Any, limit: float
+    values: Values,
+    columns: Columns,
+    subject: str,
+    how: tuple[float, Any, float],
+    off: Sequence[int],
 ) -> tuple[tuple[Diagnosis, ...], tuple[str, ...], tuple[WrongPlace, ...]]:
+    slack, rng, limit = how
     left = min(limit - values.nfev, values.left()) / values.cost
     n = columns.shape[1]
     count = int(min(left // 4 - (n * 4 > left), _COLUMNS, n))
     if count < 1:
         return (), (), ()
-    chosen = list(range(n)) if count == n else _some(n, count, rng)
-    look = _Look(values, columns)
+    chosen = list(range(n)) if count == n else some(n, count, rng, off)
+    look = Look(values, columns)
     found = {i: look.column(i) for i in chosen}
     matrix = np.stack([columns.column(i) for i in range(n)], axis=1)
     evidence = _evidence(values, matrix, found, subject)
@@ -113,70 +126,6 @@ def _symmetric(own: Field, subject: str) -> bool:
     half = own.claimed.ndim // 2
     square = own.inner == half > 0 and own.shape[:half] == own.shape[half:]
     return square and subject == _SUBJECTS["hess"] and " by " not in own.name
-
-
-def _some(n: int, count: int, rng: Any) -> list[int]:
-    """Return some columns: the first, the last, and others at random."""
-    chosen = dict.fromkeys([0, n - 1][:count])
-    while len(chosen) < count:
-        chosen[int(rng.integers(n))] = None
-    return sorted(chosen)
-
-
-class _Look:
-    """Measures columns, all of func's values at once."""
-
-    def __init__(self, values: Values, columns: Columns) -> None:
-        self._values, self._columns = values, columns
-        point = values.point
-        # Where rounding, eps / h, and truncation, h**2, are equal.
-        self._h = float(values.eps) ** (1 / 3)
-        magnitude = np.asarray(point.magnitude, dtype=float)
-        self._move = np.where(magnitude > 0, magnitude, 1.0)
-        # What a value is computed from may be as large as others are.
-        size = np.abs(values.at_x0)
-        self._floor = values.output_eps * np.maximum(size, rms(size))
-
-    def column(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the slopes of all values by entry `i`, and their bars."""
-        direction = np.zeros(self._move.size)
-        direction[i] = self._move[i]
-        error, bar, width = self._error(direction, lambda by: float(by[i]))
-        del width
-        return self._columns.column(i) + error, bar
-
-    def _error(
-        self, direction: np.ndarray, length: Callable[[np.ndarray], float]
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return the claim's error along a direction, per its length, by two differences."""
-        found = []
-        for h in (self._h, self._h / 2):
-            (plus, up), (minus, down) = (
-                self._values.at(sign * h * direction) for sign in (1.0, -1.0)
-            )
-            both = up - down
-            width = length(both)
-            with np.errstate(all="ignore"):
-                found.append((plus - minus - self._columns.along(both)) / width)
-        (coarse, fine), width = found, abs(width)
-        with np.errstate(all="ignore"):
-            noise = NOISE * self._floor * math.sqrt(2) / width
-            return fine + (fine - coarse) / 3, 4 * np.abs(fine - coarse) + noise, width
-
-    def sums(self, rng: Any) -> list[Sum]:
-        """Return what all columns add up to, along a random direction."""
-        weights = rng.uniform(1, 2, self._move.size) * rng.choice([-1.0, 1.0], self._move.size)
-        direction = weights * self._move
-        inner = float(direction @ direction)
-        error, bar, _ = self._error(direction, lambda by: float(by @ direction) / inner)
-        found, point, outputs = [], self._values.point, self._values.outputs
-        for o, out in enumerate(outputs.leaves):
-            parts = {
-                o * len(point.leaves) + k: direction[leaf.where].reshape(leaf.shape)
-                for k, leaf in enumerate(point.leaves)
-            }
-            found.append(Sum(parts, error[out.where], bar[out.where]))
-        return found
 
 
 def _evidence(

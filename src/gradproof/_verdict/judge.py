@@ -135,7 +135,8 @@ def of_columns(
         return report
     from .diagnose_columns import diagnosed
 
-    return diagnosed(report, *seen[-1], getattr(claim, "name", ""), options.rng(11))
+    off = np.flatnonzero(report.flat["state"] == "fail").tolist()
+    return diagnosed(report, *seen[-1], getattr(claim, "name", ""), options.rng(11), off)
 
 
 def _of_columns(
