@@ -408,8 +408,16 @@ def test_noise_has_no_name():
     assert said(field(G * noise, G, x=X)) == ()
 
 
-def test_a_factor_for_each_column_has_no_name():
-    assert said(field(W * np.array([0.6, 1.3, 1.9, 0.8, 1.1]), W)) == ()
+def test_a_factor_for_each_column():
+    (one,) = said(field(W * np.array([0.6, 1.3, 1.9, 0.8, 1.1]), W))
+    assert one.kind == "missing_factor"
+    assert "lacks a factor that is the same along axis 0, and another one elsewhere" in one.text
+
+
+def test_a_factor_for_each_column_but_for_an_entry_has_no_name():
+    factor = np.broadcast_to([0.6, 1.3, 1.9, 0.8, 1.1], W.shape).copy()
+    factor[2, 3] *= 1.02
+    assert said(field(W * factor, W)) == ()
 
 
 def test_another_array_has_no_name():

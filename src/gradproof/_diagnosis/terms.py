@@ -1,4 +1,4 @@
-"""A term that is missing: a multiple of something known, or what is constant along an axis."""
+"""A term that is missing: a multiple of something known, or something of each slice of an axis."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,8 @@ from .named import Named
 
 #: What is left of an error beside what is constant along an axis, at most.
 _CONSTANT = 1e-2
+#: Of what is missing in proportion to the claim in each slice: a factor.
+_ITSELF = "proportional to the claim"
 
 
 def multiple(case: Case) -> Iterator[Named]:
@@ -59,7 +61,7 @@ def _round(a: float, blur: float) -> float:
 
 
 def along_axis(case: Case) -> Iterator[Named]:
-    """Yield names: what is missing is constant along an axis: a mean that was not subtracted."""
+    """Yield names: what is missing, as a term or a factor, is constant along an axis."""
     own = case.own
     for axis in reversed(own.axes):
         if own.shape[axis] < 2:
@@ -72,11 +74,23 @@ def along_axis(case: Case) -> Iterator[Named]:
             name = "the last axis" if last else f"axis {axis - own.batch}"
             if len(own.axes) == 1:
                 name = "its axis"
-            text = (
-                f"lacks a term: what is missing is {of} along {name} ({100 * share:.4g} % of it)"
-                f"; {'mean' if of == 'constant' else 'a projection'} over {name} not subtracted?"
-            )
-            yield Named(Kind.MISSING_TERM, text, None, value=None)
+            yield _constant(name, of, share)
+
+
+def _constant(name: str, of: str, share: float) -> Named:
+    """Return words for what is missing in each slice along an axis."""
+    if of == _ITSELF:
+        text = (
+            f"lacks a factor that is the same along {name}, and another one elsewhere: is a sum "
+            f"over {name} wrong, by which it is divided or multiplied?"
+        )
+        return Named(Kind.MISSING_FACTOR, text)
+    over = "mean" if of == "constant" else "a projection"
+    text = (
+        f"lacks a term: what is missing is {of} along {name} ({100 * share:.4g} % of it); "
+        f"{over} over {name} not subtracted?"
+    )
+    return Named(Kind.MISSING_TERM, text)
 
 
 def _weights(own: Field, axis: int) -> Iterator[tuple[np.ndarray, str]]:
@@ -86,6 +100,8 @@ def _weights(own: Field, axis: int) -> Iterator[tuple[np.ndarray, str]]:
         full = np.broadcast_to(beside.values, own.shape)
         if np.isfinite(full).all() and full.any() and np.ptp(full, axis=axis).any():
             yield full, f"proportional to {beside.name}"
+    if len(own.axes) > 1:  # one factor for all is another name
+        yield own.claimed, _ITSELF
 
 
 def _share(own: Field, axis: int, like: np.ndarray) -> float | None:

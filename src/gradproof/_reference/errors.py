@@ -105,7 +105,7 @@ class Errors:
     def __init__(self, sample: Sample, beside: list[Direction]) -> None:
         self.sample, self.n, self.coherent = sample, sample.n, 0.0
         truth = Direction("along its own values", None, is_truth=True)
-        self.directions = [truth, Direction("by a constant", None), *beside]
+        self.directions = [truth, Direction("on average", None), *beside]
         self._backend = sample.backend
         self._survey()
         sample.narrow, sample.drawn = [], []

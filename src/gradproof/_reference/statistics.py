@@ -73,9 +73,10 @@ def _whole(errors: Errors, k: int, direction: Direction) -> Iterator[Finding]:
     yard, least = rms(sums.theirs / square), float(_stays(seen))
     if direction.is_truth:
         limit = max(u * max(ALONG_TRUTH, errors.coherent), 2 * yard)
-        text = f"the whole is {1 + seen[0]:.6g} times what it should be"
+        # Of whatever mistake: only where all entries are off by the same factor, it is that.
+        text = f"by the best fit {1 + seen[0]:.6g} times what it should be"
         if least < 1e-5:
-            text = f"the whole is off by {seen[0]:.2g} of it"
+            text = f"by the best fit off by {seen[0]:.2g} of what it should be"
     else:  # of a direction with a mean square of 1, a rounding for each entry
         limit = max(math.sqrt(errors.n) / size, 2 * yard)
         text = f"off as a whole {direction.name}"

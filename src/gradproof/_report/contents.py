@@ -151,7 +151,8 @@ def _shaped(contents: Contents, values: np.ndarray) -> Any:
 def path_of(contents: Contents, i: int, name: str) -> str:
     """Return what to call an entry, by the name of its argument if it is one of an argument."""
     parts, leaves = contents.scope.checked, contents.leaves
-    if contents.pairs is not None or len(parts) != len(leaves):
+    # What is compared with a reference are results, and not what they are computed from.
+    if contents.pairs is not None or contents.accuracy or len(parts) != len(leaves):
         return name
     leaf = leaf_of(list(leaves), i)
     return f"{parts[leaves.index(leaf)].name}{name[len(leaf.path) :]}"

@@ -187,7 +187,7 @@ def _branch(report: Contents, i: int, off: np.ndarray, heat: bool) -> Branch:  #
     leaf = report.leaves[i]
     states = report.flat["state"][leaf.where]
     parts = report.scope.checked
-    own = report.pairs is None and len(parts) == len(report.leaves)
+    own = report.pairs is None and not report.accuracy and len(parts) == len(report.leaves)
     path = parts[i].name if own else leaf.path or "x0"
     wrong = int(off.sum())
     right, held = (int((states == name).sum()) for name in ("pass", "held fixed"))
