@@ -35,11 +35,12 @@ def matched(
         _note_held(point, known)
         values = [known[path] for path in point.paths]
     found = []
-    for leaf, value, given in zip(point.leaves, values, point.given, strict=True):
+    both = zip(point.given, point.arrays, strict=True)
+    for leaf, value, (given, own) in zip(point.leaves, values, both, strict=True):
         at = f" at leaf {leaf.path}" if leaf.path else ""
         array = as_numbers(backend, value, f"{name}{at}", narrow=not rows)
         # A claim sees a number as it was given, func as an array of one entry.
-        fits = [rows + leaf.shape, rows + tuple(given.shape)]
+        fits = [rows + leaf.shape, rows + tuple(given.shape), rows + tuple(own.shape)]
         if not rows:
             # A gradient in one row, and any single number for a single entry, as SciPy takes them.
             fits.append((1,) * (array.ndim - len(leaf.shape)) + leaf.shape)

@@ -72,8 +72,9 @@ class Entry:
 
     def remark(self, text: str) -> None:
         """Say something of this entry in the report."""
-        name = leaf_of(self.survey.scalar.values.point.leaves, self.i).name(self.i)
-        self.findings.remarks.append(f"{name or 'the entry'}: {text}")
+        point = self.survey.scalar.values.point
+        name = leaf_of(point.leaves, self.i).name(self.i) or point.base.called("")
+        self.findings.remarks.append(f"{name}: {text}")
 
     def record(self, e: Estimate) -> None:
         """Keep an estimate, and the ladder that it is of."""

@@ -85,8 +85,8 @@ def on_no_step(survey: Survey, findings: Findings) -> None:
     if 2 * len(still) <= few.size:
         still = []
     findings.state[np.setdiff1d(few, still)] = PASS
-    leaves = survey.scalar.values.point.leaves
-    names = (leaf_of(leaves, i).name(i) or "the entry" for i in still)
+    point = survey.scalar.values.point
+    names = (leaf_of(point.leaves, i).name(i) or point.base.called("") for i in still)
     findings.remarks += [f"{name}: {STAIRS}" for name in names]
 
 

@@ -50,4 +50,4 @@ def _box(wrong: np.ndarray) -> str:
             parts.append(":")
         else:
             parts.append(str(first) if first == last else f"{first}...{last}")
-    return f"[{', '.join(parts)}]" if set(parts) != {":"} else ""
+    return f"[{', '.join(parts)}]" if set(parts) - {":"} else ""

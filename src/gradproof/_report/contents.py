@@ -155,7 +155,8 @@ def path_of(contents: Contents, i: int, name: str) -> str:
     if contents.pairs is not None or contents.accuracy or len(parts) != len(leaves):
         return name
     leaf = leaf_of(list(leaves), i)
-    return f"{parts[leaves.index(leaf)].name}{name[len(leaf.path) :]}"
+    called = parts[leaves.index(leaf)].name
+    return name if name == called else f"{called}{name[len(leaf.path) :]}"
 
 
 def _entry(contents: Contents, i: int) -> dict[str, Any]:
@@ -166,4 +167,5 @@ def _entry(contents: Contents, i: int) -> dict[str, Any]:
     row = numbers.get("row", -1)
     if contents.pairs is not None and row >= 0:
         name = contents.pairs.name(row, i)
+    name = name or path_of(contents, i, name) or "x0"  # of one number: what its argument is called
     return {"name": name, "leaf": leaf.path, "index": leaf.index(i), "place": i, **numbers}

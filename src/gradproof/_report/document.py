@@ -175,7 +175,7 @@ def _ladder(report: Contents) -> tuple[Ladder, str] | None:
         return None
     i = report.ladder.entry
     name = leaf_of(list(report.leaves), i).name(i) if i >= 0 else ""
-    return report.ladder, (path_of(report, i, name) or "the entry") if i >= 0 else "along the claim"
+    return report.ladder, (path_of(report, i, name) or "x0") if i >= 0 else "along the claim"
 
 
 def _is_evidence(report: Contents, remark: str) -> bool:

@@ -186,7 +186,7 @@ class PairsOff:
         if len(rows) == 1:
             (row,) = rows
             return f"{text} (all of func's value {leaf_of(list(self.values), row).name(row)})"
-        if len(self._columns) == 1:
+        if len(self._columns) == 1 < self.leaves[-1].where.stop:
             (i,) = self._columns
             return f"{text} (all by {leaf_of(list(self.leaves), i).name(i)})"
         return text

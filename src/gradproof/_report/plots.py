@@ -210,7 +210,7 @@ def _name(report: Contents, i: int) -> str:
     row = int(report.flat["row"][i]) if "row" in report.flat else -1
     if report.pairs is not None and row >= 0:
         return report.pairs.name(row, i)
-    return path_of(report, i, leaf_of(list(report.leaves), i).name(i)) or "the entry"
+    return path_of(report, i, leaf_of(list(report.leaves), i).name(i)) or "x0"
 
 
 def _panels(

@@ -77,7 +77,10 @@ class Pairs:
         if column >= 0:
             by = leaf_of(list(self.leaves), column).name(column)
         value = leaf_of(list(self.values), row).name(row)
-        return f"{value or 'func'}{f' by {by}' if by else ''}"
+        # One complex number has no name, but its parts have.
+        by = f"x0{by}" if by.startswith(".") else by
+        value = f"func{value}" if value[:1] in ("", ".") else value
+        return f"{value}{f' by {by}' if by else ''}"
 
 
 def layout(paths: list[str], arrays: list[Any]) -> list[Leaf]:

@@ -78,6 +78,7 @@ class Primals:
         self.backend: Backend
         self._forms: list[Callable[[Any], Any] | None] = []
         self._kept: list[Part] = []
+        self._number = False
         if is_array(chosen) and not isinstance(self.argnums, tuple):
             self._one(chosen)
         else:
@@ -90,6 +91,8 @@ class Primals:
         self.leaves = layout(
             [self.called(path) if several else path for path in self.paths], self.arrays
         )
+        if self._number:  # also where func sees an array of one entry
+            self.leaves = [replace(leaf, shape=()) for leaf in self.leaves]
         self.scope = self._scope(names)
         self.remarks: list[str] = []
         self._held = self._make_held(names)
@@ -187,7 +190,8 @@ class Primals:
                 "alone have a derivative: convert it."
             )
             raise TypeError(msg)
-        if not given.shape and "complex" not in str(given.dtype):
+        self._number = not given.shape
+        if self._number and "complex" not in str(given.dtype):
             array = self.backend.primal(given)  # func sees a number as it does in `check_grad`
         self.arrays: list[Any] = [array]
         # Whole numbers do not move by an ulp: neither function sees them.
@@ -245,7 +249,7 @@ class Primals:
 
     def name(self, i: int) -> str:
         """Return the words for entry `i` of the flat vector."""
-        return leaf_of(self.leaves, i).name(i)
+        return leaf_of(self.leaves, i).name(i) or self.called("")
 
     def numbers(self, arrays: list[Array]) -> np.ndarray:
         """Return arrays like the leaves as a flat vector."""
