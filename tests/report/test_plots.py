@@ -3,12 +3,14 @@
 import json
 import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import gradproof
 from gradproof import verify_against, verify_grad, verify_hess, verify_jac, verify_jvp
+from gradproof._report.ladder import Ladder
 
 pytestmark = pytest.mark.library("matplotlib")
 
@@ -180,6 +182,66 @@ class TestSteps:
         assert (errors[-3:] > 0.8 * abs(report.ladder.error)).all()
         assert report.plot_steps() is not ax
         assert ax.figure.get_figwidth() == 3.4
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize("wrong", [[7], [7, 200, 650]])
+    def test_after_a_search(self, plt, dtype, wrong):
+        """An entry that a search has found at 2 or 3 steps: the line that led to it, with its V."""
+        calls = []
+
+        def counted(x):
+            calls.append(1)
+            return func(x).astype(x.dtype)
+
+        def claim(x):
+            g = right(x)
+            g[wrong] *= x.dtype.type(1.5)
+            return g
+
+        x = np.linspace(0.5, 1.5, 1000).astype(dtype)
+        report = verify_grad(counted, claim, x, seed=0)
+        assert report.verdict == "fail"
+        assert {one.index[0] for one in report.wrong_entries} == set(wrong)
+        ax = report.plot_steps()
+        assert len(calls) == report.nfev
+        ladder = report.ladder
+        assert ladder.entry == -1
+        assert ladder.found in wrong
+        others = " and others" if len(wrong) > 1 else ""
+        name = f"x[{ladder.found}]{others}"
+        assert ax.get_title(loc="left") == f"fail: {name}, seen along {ladder.line}"
+        assert ax.get_xlabel() == f"step along {ladder.line}, in units of x0"
+        steps, errors = drawn(ax, "claim less difference")
+        assert len(steps) >= 5
+        # What an error of the entry that matters would be there, and the floor that shows one.
+        assert np.median(errors) > 10 * drawn(ax, "what matters")[1][0]
+        assert errors[0] > 1.5 * np.median(errors)
+        assert name in report.to_html()
+        ax.figure.canvas.draw()
+
+    def test_of_a_row(self, plt):
+        """A row that is off, seen along a line where along the claim it is not: that line."""
+        x = np.linspace(0.5, 1.5, 100_000, dtype=np.float32).reshape(100, -1)
+
+        def claim(x):
+            g = right(x)
+            g[3] *= x.dtype.type(1.3)
+            return g
+
+        report = verify_grad(lambda x: func(x).astype(x.dtype), claim, x, seed=0)
+        ladder = report.ladder
+        assert report.verdict == "fail"
+        assert abs(ladder.error) > ladder.bar + ladder.truncation + ladder.limit
+        ax = report.plot_steps()
+        assert ladder.line in ax.get_title(loc="left")
+
+    def test_few_steps(self, plt):
+        """Where all steps are between two powers of ten the axis has the ends of them."""
+        ladder = Ladder(0, (4e-3, 2e-3), (0.3, 0.3), (1e-9, 2e-9), 6e-6, 2e-3, 0.3, 1e-9, 1e-9)
+        report = replace(verify_grad(func, right, X, seed=0), ladder=ladder)
+        ax = report.plot_steps()
+        ax.figure.canvas.draw()
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["2.0e-03", "4.0e-03"]
 
     def test_what_is_kept(self):
         """A few numbers, which pickle, compare, and go into JSON."""

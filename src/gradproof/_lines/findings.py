@@ -56,6 +56,15 @@ class Looked(NamedTuple):
     material: float
 
 
+class Searched(NamedTuple):
+    """A line through entries, and what errors along it are compared with."""
+
+    line: str
+    rungs: Rungs
+    e: Estimate
+    scale: float
+
+
 @dataclass
 class Findings:
     """
@@ -80,6 +89,8 @@ class Findings:
         relative error that would have been seen; empty for a gradient.
     looked : Looked or None
         The ladder of an entry that was looked at by itself: of one that is off, if there is one.
+    searched : Searched or None
+        The ladder of the first line that a search has gone along.
     jacobian : Jacobian or None
         Of a small Jacobian: each entry by one difference, or by a ladder where there was one.
     off : PairsOff or None
@@ -112,6 +123,7 @@ class Findings:
     claimed: np.ndarray = field(default_factory=lambda: np.empty(0))
     resolution: np.ndarray = field(default_factory=lambda: np.empty(0))
     looked: Looked | None = None
+    searched: Searched | None = None
     jacobian: Jacobian | None = None
     off: PairsOff | None = None
     whole: float = np.nan

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._vectors.layout import leaf_of
 from .._vectors.remarks import NOT_IN_BATCHES
-from .contents import Contents, path_of
+from .contents import Contents
 from .heat import Heat, heat_of
 from .ladder import Ladder
+from .naming import line_of
 from .rows import Row, off_in, rows_of
 from .seen import along_the_claim, cost, in_colours, is_weak, smallest_seen
 from .verdicts import Verdict
@@ -171,11 +171,7 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
 
 
 def _ladder(report: Contents) -> tuple[Ladder, str] | None:
-    if report.ladder is None:
-        return None
-    i = report.ladder.entry
-    name = leaf_of(list(report.leaves), i).name(i) if i >= 0 else ""
-    return report.ladder, (path_of(report, i, name) or "x0") if i >= 0 else "along the claim"
+    return None if report.ladder is None else (report.ladder, line_of(report, report.ladder))
 
 
 def _is_evidence(report: Contents, remark: str) -> bool:

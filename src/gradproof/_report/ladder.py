@@ -16,7 +16,7 @@ class Ladder:
     Attributes
     ----------
     entry : int
-        The entry of x0 that moved alone; -1 where all moved, along the claim.
+        The entry of x0 that moved alone; -1 where all moved, along a line.
     steps : tuple of float
         Falling; by how much the entry moved, or in units of x0.
     errors : tuple of float
@@ -29,6 +29,11 @@ class Ladder:
     step, error, truncation, bar : float
         The finest step that the estimate was made of, the error of the claim by that, and the
         bounds of what the estimate leaves out and of what noise makes of it.
+    line : str
+        Which line, where all moved.
+    found : int
+        The entry that a search has found to be wrong along that line, at two or three steps; -1
+        where there was no search.
     """
 
     entry: int
@@ -40,6 +45,8 @@ class Ladder:
     error: float
     truncation: float
     bar: float
+    line: str = ""
+    found: int = -1
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._vectors.layout import leaf_of
-from .contents import Contents, path_of
+from .contents import Contents
 from .ladder import KEPT, Ladder
+from .naming import line_of, name_of, step_of
 
 #: Colours that people with any sight tell apart (Okabe and Ito 2008): claim, measurement, error.
 CLAIM, MEASURED, WRONG = "#0072B2", "#000000", "#D55E00"
@@ -65,7 +65,7 @@ def entries(report: Contents, ax: Any, most: int) -> Any:
         raise ValueError(msg)
     left = len(found) - len(shown)
     with drawn_on(ax) as ax:
-        _entries(ax, shown, [_name(report, e["place"]) for e in shown])
+        _entries(ax, shown, [name_of(report, e["place"]) for e in shown])
         said = f"{report.verdict}" + (f" ({left} more measured)" if left else "")
         ax.set_title(said, loc="left", pad=18)
     return ax
@@ -157,11 +157,10 @@ def steps(report: Contents, ax: Any) -> Any:
             "measured near x0: not one of verify_against, nor of a func that is not finite."
         )
         raise ValueError(msg)
-    name = "along the claim" if ladder.entry < 0 else _name(report, ladder.entry)
     with drawn_on(ax, 3.0) as ax:
         _steps(ax, ladder)
-        ax.set_xlabel("step, in units of x0" if ladder.entry < 0 else f"step of {_moved(name)}")
-        ax.set_title(f"{report.verdict}: {name}", loc="left")
+        ax.set_xlabel(step_of(report, ladder))
+        ax.set_title(f"{report.verdict}: {line_of(report, ladder)}", loc="left")
     return ax
 
 
@@ -177,11 +176,14 @@ def _steps(ax: Any, ladder: Ladder) -> None:
         first = seen[0]
         guide = bends[first] * (h / h[first]) ** 2
         kept = guide > np.nanmin(np.append(noise, bends[seen]))
-        ax.loglog(h[kept], guide[kept], "-.", lw=0.8, color=AID, label="truncation, step$^2$")
+        if kept.sum() > 1:
+            ax.loglog(h[kept], guide[kept], "-.", lw=0.8, color=AID, label="truncation, step$^2$")
     label = f"what matters, {ladder.limit:.0e}"
     ax.axhline(ladder.limit, color=WRONG, ls="--", lw=0.9, label=label)
     if h.size and h[0] < 100 * h[-1]:  # or their labels run into each other
         ax.tick_params(axis="x", which="minor", labelbottom=False)
+        if np.floor(np.log10(h[0])) < np.log10(h[-1]):  # no power of ten is among them
+            ax.set_xticks([h[-1], h[0]], [f"{h[-1]:.1e}", f"{h[0]:.1e}"])
     _chosen(ax, ladder)
     ax.set_ylabel("relative error of the claim")
     place = {"loc": "upper center", "bbox_to_anchor": (0.45, -0.24), "borderaxespad": 0}
@@ -198,19 +200,6 @@ def _chosen(ax: Any, ladder: Ladder) -> None:
         ax.errorbar(ladder.step, size, bar, fmt="o", capsize=3, label="extrapolated", **style)
     else:
         ax.plot(ladder.step, size + bar, "v", label="extrapolated: less", **style)
-
-
-def _moved(name: str) -> str:
-    """Return which entry of x0 a name of an entry, maybe of a Jacobian, is about."""
-    return name.rpartition(" by ")[2]
-
-
-def _name(report: Contents, i: int) -> str:
-    """Return what to call an entry."""
-    row = int(report.flat["row"][i]) if "row" in report.flat else -1
-    if report.pairs is not None and row >= 0:
-        return report.pairs.name(row, i)
-    return path_of(report, i, leaf_of(list(report.leaves), i).name(i)) or "x0"
 
 
 def _panels(

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._evaluation.outcomes import BudgetSpent
 from .._lines.evidence import DOUBT, confirmed, right_at_another_scale, suspicious
-from .._lines.findings import FAIL, OPEN, Findings
+from .._lines.findings import FAIL, OPEN, Findings, Searched
 from .._lines.judgement import (
     CONFIRMED,
     DIRECTION,
@@ -24,6 +24,7 @@ from .._numerics.rungs import NOISE, Rungs
 from .._report.places import Box
 from .balance import Balance, levels, one_of, place_of
 from .decoding import Node
+from .ladder import CLAIMED
 from .row_search import wrong_row
 from .search import CALLS_ALLOWED, SAMPLE, Search
 from .suspects import Entries
@@ -71,9 +72,12 @@ class Settling:
             return self._unsettled(measured, e) if flagged else replace(measured, state="")
         # The finest window that convicts is not the sharpest, from which a search starts.
         sharp = self.looks.estimate(measured, both, 0.0, sigma)
-        if measured.part:
-            return self._of_rows(replace(measured, e=sharp), again.rungs, second)
-        return self._searched(replace(measured, e=sharp), again.rungs, second)
+        measured = replace(measured, e=sharp)
+        told = self._of_rows if measured.part else self._searched
+        settled = told(measured, again.rungs, second)
+        if settled.state == FAIL:  # without a single entry
+            self._keep(measured)
+        return settled
 
     def _unsettled(self, measured: Measured, e: Estimate) -> Measured:
         """
@@ -194,12 +198,23 @@ class Settling:
         balance.known = [one_of(i, balance.shape) for i in self.singles] + self.blocks
         search = Search(Entries(survey, self.findings), balance, calls, hasty)
         search.run(measured.e.value, measured.e.bar / NOISE)
+        if search.found or search.blocks or search.everywhere:
+            self._keep(measured)
         self.singles.update(search.found)
         self.blocks += search.blocks
         if search.everywhere:
             place = place_of(search.where, survey) if search.where != balance.whole else "x0"
             self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
         return search
+
+    def _keep(self, measured: Measured) -> None:
+        """Keep the ladder of the first line of which entries were found, for a picture."""
+        if self.findings.searched is None and not measured.integrated:
+            h = self.looks.base.h
+            line = "a line through rows" if measured.part else _RANDOM
+            line = CLAIMED if np.array_equal(measured.rungs.h, h) else line
+            found = Searched(line, measured.rungs, measured.e, measured.scale)
+            self.findings.searched = found
 
     def _of_rows(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Return a line through rows, of which one may be named, with its state."""
