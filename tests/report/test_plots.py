@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import gradproof
-from gradproof import verify_against, verify_grad, verify_hess, verify_jac, verify_jvp
+from gradproof import (
+    verify_against,
+    verify_grad,
+    verify_hess,
+    verify_hvp,
+    verify_jac,
+    verify_jvp,
+    verify_vjp,
+)
 from gradproof._report.ladder import Ladder
 
 pytestmark = pytest.mark.library("matplotlib")
@@ -287,6 +295,11 @@ class TestSteps:
             report.plot_steps()
 
 
+def shown(axes):
+    """Return what three panels show."""
+    return [ax.images[0].get_array().filled(np.nan) for ax in axes]
+
+
 class TestJacobian:
     A = np.random.default_rng(0).normal(size=(7, 5))
 
@@ -349,7 +362,224 @@ class TestJacobian:
         large = verify_jac(lambda x: x**2, lambda x: np.diag(2 * x), many, seed=0)
         assert large.ok
         assert large.jacobian is None
-        jvp = verify_jvp(self.func, lambda x, v: self.jac(x) @ v, X[:5], seed=0)
-        for report in (large, jvp, verify_grad(func, right, X, seed=0)):
-            with pytest.raises(ValueError, match="up to 10000 entries"):
+        with pytest.raises(ValueError, match="more than 10000 numbers.*plot_entries"):
+            large.plot_jacobian()
+        large.plot_entries()
+        grad = verify_grad(func, right, X, seed=0)
+        vjp = verify_vjp(self.func, lambda x, ct: ct @ self.jac(x), X[:5], seed=0)
+        against = verify_against(np.sin, np.sin, X, order=0, seed=0)
+        for report in (grad, vjp, against):
+            with pytest.raises(ValueError, match=r"there is no Jacobian.*plot_leaf\(\)"):
                 report.plot_jacobian()
+            report.plot_leaf()[0].figure.canvas.draw()
+        with np.errstate(all="ignore"):
+            nothing = verify_grad(lambda x: np.log(-x).sum(), lambda x: 1 / x, X, seed=0)
+        with pytest.raises(ValueError, match="nothing was measured .func is not finite at x0"):
+            nothing.plot_jacobian()
+
+    def test_one_value(self, plt):
+        """A func of one number has a Jacobian of one row."""
+
+        def claim(x):
+            return right(x) * np.array([1, 1, 1, 1.2, 1, 1])
+
+        axes = verify_jac(func, claim, X, seed=0).plot_jacobian()
+        _, measured, difference = shown(axes)
+        assert np.allclose(measured, right(X)[None, :], rtol=1e-5)
+        assert np.flatnonzero(np.abs(difference[0]) > 1e-3).tolist() == [3]
+        axes[0].figure.canvas.draw()
+        assert [label.get_text() for label in axes[0].get_yticklabels()] == ["0"]
+
+    def test_wrong_as_a_whole(self, plt):
+        """What was measured to name the mistake is drawn, since nothing else was measured."""
+        report = verify_jac(self.func, lambda x: 2 * self.jac(x), X[:5], seed=0)
+        claimed, measured, _ = shown(report.plot_jacobian())
+        assert np.allclose(claimed, 2 * measured, rtol=1e-5)
+        with pytest.raises(ValueError, match=r"plot_jacobian\(\)"):
+            report.plot_leaf()
+
+    @pytest.mark.parametrize("factor", [1.0, 1.3])
+    def test_jvp(self, plt, factor):
+        """A column for each tangent."""
+
+        def claim(x, v):
+            return (self.jac(x) * np.array([1, 1, factor, 1, 1, 1, 1])[:, None]) @ v
+
+        report = verify_jvp(self.func, claim, X[:5], seed=0)
+        axes = report.plot_jacobian()
+        claimed, measured, difference = shown(axes)
+        assert claimed.shape == (7, 2)
+        off = np.abs(difference) > 1e-3 * np.abs(claimed)
+        assert off.all(axis=1).tolist() == [k == 2 and factor > 1 for k in range(7)]
+        assert np.allclose(claimed - difference, measured)
+        assert axes[1].get_xlabel() == "tangent"
+        with pytest.raises(ValueError, match="by tangents: plot_jacobian"):
+            report.plot_leaf()
+
+    def second(self, x):
+        return np.diag(2 * np.cos(x) - x * np.sin(x))
+
+    def test_second_without_grad(self, plt):
+        """Of a Hessian its product with a tangent; where it is wrong, entries of it."""
+        for report in (
+            verify_hess(func, self.second, X, seed=0),
+            verify_hvp(func, lambda x, v: self.second(x) @ v, X, seed=0),
+        ):
+            axes = report.plot_jacobian()
+            claimed, measured, _ = shown(axes)
+            assert claimed.shape == (6, 1)
+            assert np.allclose(claimed, measured, rtol=1e-4)
+            assert axes[0].get_ylabel() == "entry of the product"
+
+        def wrong(x):
+            return self.second(x) * np.array([1, 1, 1.2, 1, 1, 1])
+
+        for report in (
+            verify_hess(func, wrong, X, seed=0),
+            verify_hvp(func, lambda x, v: wrong(x) @ v, X, seed=0),
+        ):
+            claimed, measured, difference = shown(report.plot_jacobian())
+            assert np.allclose(claimed, wrong(X))
+            assert np.allclose(measured, self.second(X), atol=1e-4)
+            assert np.argwhere(np.abs(difference) > 1e-2).tolist() == [[2, 2]]
+        products = verify_hvp(func, lambda x, v: wrong(x) @ v, X, grad=right, seed=0)
+        assert shown(products.plot_jacobian())[0].shape == (6, 2)
+
+
+class Coordinates:
+    """A sparse matrix, as `tocoo` of SciPy's gives one."""
+
+    def __init__(self, entries, shape):
+        self.row, self.col = (np.array([place[k] for place in entries]) for k in (0, 1))
+        self.data, self.shape = np.array(list(entries.values())), shape
+
+    def tocoo(self):
+        return self
+
+
+class TestSparse:
+    """Entries that a sparse claim declares, in their places."""
+
+    @staticmethod
+    def func(x):
+        y = x**2
+        y[1:] += x[:-1] * x[1:]
+        return y
+
+    @staticmethod
+    def entries(x):
+        found = {(k, k): 2 * x[k] + (x[k - 1] if k else 0) for k in range(x.size)}
+        return found | {(k, k - 1): x[k] for k in range(1, x.size)}
+
+    def full(self, x):
+        found = np.full((x.size, x.size), np.nan)
+        for place, number in self.entries(x).items():
+            found[place] = number
+        return found
+
+    def report(self, n, change):
+        def claim(x):
+            entries = self.entries(x)
+            change(entries)
+            return Coordinates(entries, (n, n))
+
+        x = np.linspace(0.5, 1.5, n)
+        return x, verify_jac(self.func, claim, x, seed=0)
+
+    def test_right(self, plt):
+        x, report = self.report(12, lambda _: None)
+        assert report.ok
+        axes = report.plot_jacobian()
+        for ax in axes[:2]:
+            drawn = ax.images[-1].get_array().filled(np.nan)
+            assert np.allclose(drawn, self.full(x), rtol=1e-5, equal_nan=True)
+            assert ax.get_facecolor()[:3] == (1, 1, 1)  # blank, not grey
+        assert pickle.loads(pickle.dumps(report)) == report
+
+    def test_wrong(self, plt):
+        _, report = self.report(12, lambda entries: entries.update({(5, 4): 3.0}))
+        difference = report.plot_jacobian()[2].images[-1].get_array().filled(np.nan)
+        assert np.argwhere(np.abs(difference) > 1e-3).tolist() == [[5, 4]]
+
+    def test_undeclared(self, plt):
+        """What the pattern leaves out is drawn where it is, and what it hides is grey."""
+        x, report = self.report(12, lambda entries: entries.pop((5, 4)))
+        axes = report.plot_jacobian()
+        measured, difference = (ax.images[-1].get_array().filled(np.nan) for ax in axes[1:])
+        assert np.argwhere(np.abs(difference) > 1e-3).tolist() == [[5, 4]]
+        assert np.isclose(measured[5, 4], x[5], rtol=1e-4)
+        hidden = ~np.isnan(self.full(x)) & np.isnan(measured)
+        grey = ~np.isnan(axes[1].images[0].get_array().filled(np.nan))
+        assert np.array_equal(hidden, grey)
+
+    def test_large(self, plt):
+        """One of many is seen: by a mark that is larger than an entry, on top of the others."""
+        _, report = self.report(1000, lambda entries: entries.update({(500, 499): 3.0}))
+        ax = report.plot_jacobian()[2]
+        marks = ax.collections[-1]
+        assert marks.get_offsets()[-1].tolist() == [499, 500]
+        assert marks.get_sizes()[-1] > marks.get_sizes()[0]
+        assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row above
+        assert len(report.jacobian.claimed) == 1999
+        ax.figure.canvas.draw()
+
+    def test_repeated(self, plt):
+        """Of an entry that is declared twice the sum counts."""
+
+        def claim(x):
+            found = Coordinates(self.entries(x), (6, 6))
+            for name, more in (("row", 0), ("col", 0), ("data", 0.5)):
+                setattr(found, name, np.append(getattr(found, name), more))
+            found.data[0] -= 0.5
+            return found
+
+        x = np.linspace(0.5, 1.5, 6)
+        report = verify_jac(self.func, claim, x, seed=0)
+        assert report.ok
+        assert len(report.jacobian.claimed) == 11
+        assert np.isclose(report.jacobian.measured[0], 2 * x[0], rtol=1e-5)
+
+    def test_as_a_whole(self, plt):
+        def double(entries):
+            entries.update({place: 2 * number for place, number in entries.items()})
+
+        _, report = self.report(12, double)
+        with pytest.raises(ValueError, match=r"along the claim, which plot_steps\(\) shows"):
+            report.plot_jacobian()
+        report.plot_steps()
+
+
+class TestLeaf:
+    def test_nothing_measured(self, plt):
+        many = verify_grad(lambda x: (x**3).sum(), lambda x: 3 * x**2, np.ones(400), seed=0)
+        with pytest.raises(ValueError, match=r"plot_steps\(\) shows; directions="):
+            many.plot_leaf()
+        with pytest.raises(ValueError, match="no entry of x0 was measured"):
+            many.plot_leaf("")
+
+    def test_measured_one(self, plt):
+        """Where no leaf is named it is one of which something was measured, and its own name."""
+        x = {"a": np.ones(1000), "b": np.ones(3)}
+
+        def claim(p):
+            g = {"a": 3 * p["a"] ** 2, "b": 3 * p["b"] ** 2}
+            g["b"][1] = 4.0
+            return g
+
+        report = verify_grad(lambda p: (p["a"] ** 3).sum() + (p["b"] ** 3).sum(), claim, x, seed=0)
+        axes = report.plot_leaf()
+        assert axes[0].get_ylabel() == "p['b']"
+
+    def test_of_a_jacobian(self, plt):
+        """It is about the value that is furthest off, and says so."""
+        a = np.random.default_rng(0).normal(size=(7, 5))
+
+        def claim(x):
+            found = (1 - np.tanh(a @ x) ** 2)[:, None] * a
+            found[3, 2:] *= 1.3
+            return found
+
+        report = verify_jac(lambda x: np.tanh(a @ x), claim, X[:5], seed=0)
+        axes = report.plot_leaf()
+        assert axes[0].get_ylabel() == "x"
+        assert "furthest off" in axes[1].get_xlabel()

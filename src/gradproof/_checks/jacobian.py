@@ -9,6 +9,7 @@ from .._claims.gradient import Gradient
 from .._claims.jacobian import Jacobian
 from .._claims.sparse import SparseJacobian
 from .._evaluation.options import Evaluation
+from .._report.jacobians import as_row
 from .._report.report import Report
 from .._vectors.callables import checked_callable
 from .._vectors.primals import ArgNums
@@ -113,7 +114,7 @@ def verify_jac(
     claim: Gradient | Jacobian
     if values.outputs.scalar and not values.outputs.leaves[0].complex:
         claim = Gradient(jac, point, with_value=value_and_jac)
-        report = of_gradient(values, np.ones(1), claim, options)
+        report = as_row(of_gradient(values, np.ones(1), claim, options))
     else:
         claim = Jacobian(jac, point, values.outputs, with_value=value_and_jac)
         if point.backend.coordinates(claim.first) is None:

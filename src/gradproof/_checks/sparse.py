@@ -7,6 +7,8 @@ import numpy as np
 from .._claims.sparse import SparseJacobian
 from .._evaluation.values import Values
 from .._lines.findings import FAIL
+from .._report.jacobians import in_place
+from .._report.ladder import KEPT, Jacobian, Places
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Pairs
@@ -33,6 +35,7 @@ def _by_colours(claim: SparseJacobian, values: Values, options: Options) -> Repo
     report = of_columns(values.along(claim.span), claim, options)
     flat = {name: numbers.copy() for name, numbers in report.flat.items()}
     columns, remarks = np.full(claim.count, -1), list(report.remarks)
+    jacobian = _in_place(claim, report.jacobian)
     for colour, row in enumerate(flat["row"]):
         if row < 0:
             continue
@@ -47,6 +50,7 @@ def _by_colours(claim: SparseJacobian, values: Values, options: Options) -> Repo
             except KeyboardInterrupt:  # the error stands, without its column
                 report = replace(report, interrupted=True)
             if culprit not in (None, column):
+                jacobian = _moved(jacobian, int(row), (column, culprit), error / claim.tangent)
                 column = culprit
                 _undeclared(flat, colour)
                 remarks.append(
@@ -63,13 +67,40 @@ def _by_colours(claim: SparseJacobian, values: Values, options: Options) -> Repo
         tuple(values.outputs.leaves),
         tuple(claim.point.leaves),
         tuple(int(column) for column in columns),
+        by_entries=False,
     )
     reason = report.reason.replace(
         f" of {values.outputs.size * claim.count} entries", " of the entries"
     )
     reach = report.reach and replace(report.reach, leaves=(), reason="")
+    report = replace(report, flat=flat, remarks=tuple(remarks), pairs=pairs, jacobian=jacobian)
+    return replace(report, reason=reason, reach=reach)
+
+
+def _in_place(claim: SparseJacobian, products: Jacobian | None) -> Jacobian | None:
+    """Return the entries that the claim declares, for a picture, if not too many were measured."""
+    matrix = claim.matrix
+    if products is None or matrix.rows.size > KEPT:
+        return None
+    places = Places(matrix.rows, matrix.columns, matrix.shape)
+    return in_place(products, places, matrix.numbers, claim.colours, claim.tangent)
+
+
+def _moved(
+    jacobian: Jacobian | None, row: int, columns: tuple[int | None, int], error: np.ndarray
+) -> Jacobian | None:
+    """Return a picture with an error where it is: in a column that the claim does not declare."""
+    if jacobian is None or jacobian.places is None:
+        return jacobian
+    places, (declared, column) = jacobian.places, columns
+    measured = jacobian.measured.copy()
+    # Of the entry that is declared there is no measurement without it.
+    measured[(places.rows == row) & (places.columns == declared)] = np.nan
     return replace(
-        report, flat=flat, remarks=tuple(remarks), pairs=pairs, reason=reason, reach=reach
+        jacobian,
+        claimed=np.append(jacobian.claimed, 0.0),
+        measured=np.append(measured, error[column]),
+        places=Places(np.append(places.rows, row), np.append(places.columns, column), places.shape),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import plots
+from . import panels, plots
 from .contents import Contents
 from .document import document
 from .html import fragment, page
@@ -100,15 +100,20 @@ class Faces(Contents):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no such leaf.
+            If there is no such leaf, or nothing was measured of it.
         """
-        return plots.leaf(self, path, axes)
+        return panels.leaf(self, path, axes)
 
     def plot_jacobian(self, axes: Sequence[Any] | None = None) -> Any:
         """
         Draw a Jacobian as it is claimed, as it was measured, and the difference of both.
 
-        Grey is what was not measured: entries of x0 that are held fixed.
+        Products with tangents have a column for each, as those of a jvp or an hvp; a Hessian that
+        was checked without a gradient is drawn as far as it was measured: its product with a
+        tangent, or entries of it. Of a sparse claim the entries that it declares are in their
+        places, and an error of one that it leaves out shows where it was traced to, or else in
+        the entry of the same row and colour. Grey is what was not measured, as by entries of x0
+        that are held fixed.
 
         Parameters
         ----------
@@ -125,17 +130,18 @@ class Faces(Contents):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the check was of something else, or of more than 10,000 entries.
+            If the check was of something else, or of more than 10,000 numbers; it says what was
+            measured instead, and which picture shows that.
         """
-        return plots.jacobian(self, axes)
+        return panels.jacobian(self, axes)
 
     def plot_steps(self, ax: Any = None) -> Any:
         """
         Draw the error of the claim against the step: the V of truncation and noise.
 
         Along the line that decides: of the entry that is wrong or could not be told, if one was
-        looked at by itself, else along the claim. The steps are those of the check; func is not
-        called.
+        looked at by itself; if it was found by a search, along the line that led to it; else along
+        the claim. The steps are those of the check; func is not called.
 
         Parameters
         ----------

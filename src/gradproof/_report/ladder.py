@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Jacobians of more entries are compared column by column, and none is kept.
+#: Jacobians of more numbers are compared column by column, and none is kept.
 KEPT = 10_000
+#: What there is a row for: numbers that func returns, or a product has; and a column for.
+VALUES, PRODUCT = "value of func", "entry of the product"
+ENTRIES, TANGENTS = "entry of x0", "tangent"
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,39 @@ class Ladder:
 @dataclass(frozen=True, eq=False)
 class Jacobian:
     """
-    A Jacobian of which each entry was measured.
+    A Jacobian, or products with it, of which entries were measured.
 
     Attributes
     ----------
     claimed, measured : ndarray of shape (m, n)
-        Each value of func by each entry that was moved; NaN where nothing was measured.
+        Each value of func by each entry that was moved, or along each tangent; NaN where nothing
+        was measured. Of a sparse claim of shape (k,): the entries that it declares.
+    rows, columns : str
+        What there is a row, and a column, for.
+    places : Places or None
+        Of a sparse claim, where its entries are.
     """
 
     claimed: np.ndarray
     measured: np.ndarray
+    rows: str = VALUES
+    columns: str = ENTRIES
+    places: "Places | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """
+    Where the entries of a sparse Jacobian are.
+
+    Attributes
+    ----------
+    rows, columns : ndarray of shape (k,)
+        Of each entry.
+    shape : tuple of int
+        Of the Jacobian.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    shape: tuple[int, int]

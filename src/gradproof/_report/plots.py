@@ -1,14 +1,14 @@
 """Pictures of a report, with matplotlib, which is imported when one is drawn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from .contents import Contents
-from .ladder import KEPT, Ladder
-from .naming import line_of, name_of, step_of
+from .ladder import Ladder
+from .naming import instead, line_of, name_of, step_of
 
 #: Colours that people with any sight tell apart (Okabe and Ito 2008): claim, measurement, error.
 CLAIM, MEASURED, WRONG = "#0072B2", "#000000", "#D55E00"
@@ -58,10 +58,7 @@ def entries(report: Contents, ax: Any, most: int) -> Any:
     found = [e for e in report.worst(len(report.flat["state"])) if np.isfinite(e["measured"])]
     shown = found[:most]
     if not shown:
-        msg = (
-            "no entry was measured by itself, so there is none to draw: the check looked along "
-            'directions. Check with directions="all".'
-        )
+        msg = f"no entry was measured by itself, so there is none to draw: {instead(report)}."
         raise ValueError(msg)
     left = len(found) - len(shown)
     with drawn_on(ax) as ax:
@@ -91,52 +88,6 @@ def _entries(ax: Any, shown: list[dict[str, Any]], names: list[str]) -> None:
     ax.margins(y=0.15)
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.3}
     ax.legend(frameon=False, ncols=3, columnspacing=1, handletextpad=0.3, **place)
-
-
-def leaf(report: Contents, path: str | None, axes: Sequence[Any] | None) -> Any:
-    """
-    Draw a leaf as it is claimed, as it was measured, and the difference of both.
-
-    Parameters
-    ----------
-    report : Contents
-        With entries that were measured.
-    path : str or None
-        Which leaf, as in `entries`; by default the one with most entries that are off.
-    axes : sequence of three matplotlib.axes.Axes or None
-        Where to draw; a new figure if there is none.
-    """
-    known = {one.path: one for one in report.leaves if not one.complex}
-    if path is None and known:
-        path = max(known, key=lambda name: _off(report, known[name].where))
-    if path not in known:
-        msg = f"path={path!r}; expected one of the real leaves of the report: {list(known)}."
-        raise ValueError(msg)
-    one = known[path]
-    claimed, measured = (_picture(report, name, one) for name in ("claimed", "measured"))
-    return _panels(claimed, measured, axes, (path or "x0", ""))
-
-
-def jacobian(report: Contents, axes: Sequence[Any] | None) -> Any:
-    """
-    Draw a Jacobian as it is claimed, as it was measured, and the difference of both.
-
-    Parameters
-    ----------
-    report : Contents
-        Of a claimed Jacobian.
-    axes : sequence of three matplotlib.axes.Axes or None
-        Where to draw; a new figure if there is none.
-    """
-    found = report.jacobian
-    if found is None:
-        msg = (
-            "there is no Jacobian to draw. Expected a report of verify_jac or of verify_hess with "
-            f"grad=, on a dense claim of up to {KEPT} entries, that was not found to be wrong as a "
-            "whole before its entries were measured."
-        )
-        raise ValueError(msg)
-    return _panels(found.claimed, found.measured, axes, ("value of func", "entry of x0"))
 
 
 def steps(report: Contents, ax: Any) -> Any:
@@ -200,49 +151,3 @@ def _chosen(ax: Any, ladder: Ladder) -> None:
         ax.errorbar(ladder.step, size, bar, fmt="o", capsize=3, label="extrapolated", **style)
     else:
         ax.plot(ladder.step, size + bar, "v", label="extrapolated: less", **style)
-
-
-def _panels(
-    claimed: np.ndarray, measured: np.ndarray, axes: Sequence[Any] | None, labels: tuple[str, str]
-) -> Any:
-    """Draw two matrices, each entry in its place, and their difference."""
-    difference = claimed - measured
-    largest = np.nanmax(np.abs([claimed, measured]), initial=0.0) or 1.0
-    beyond = np.nanmax(np.abs(difference), initial=0.0) or 1.0
-    pictures = (("claimed", claimed), ("measured", measured), ("difference", difference))
-    with drawn_on(axes, 1.9, panels=3) as axes:
-        for ax, (name, values) in zip(axes, pictures, strict=True):
-            ax.set_facecolor(EMPTY)  # where nothing was measured
-            limit, colours = (beyond, "RdBu") if name == "difference" else (largest, "PuOr")
-            image = ax.imshow(
-                values,
-                cmap=colours,
-                vmin=-limit,
-                vmax=limit,
-                aspect="auto",
-                interpolation="nearest",
-            )
-            ax.locator_params(nbins=4, integer=True)
-            ax.set_title(name, loc="left")
-            bar = ax.figure.colorbar(image, ax=ax, location="bottom", ticks=[-limit, 0, limit])
-            bar.ax.set_xticklabels([f"{-limit:.1g}", "0", f"{limit:.1g}"])
-            for label, side in zip(
-                bar.ax.get_xticklabels(), ("left", "center", "right"), strict=True
-            ):
-                label.set_horizontalalignment(side)  # none runs into that of the next panel
-        for ax in axes[1:]:
-            ax.set_yticklabels([])
-        axes[0].set_ylabel(labels[0])
-        axes[1].set_xlabel(labels[1])
-    return axes
-
-
-def _off(report: Contents, where: slice) -> float:
-    state = report.flat["state"][where]
-    return float(((state == "fail") | (state == "off")).sum()) + 1e-9 * state.size
-
-
-def _picture(report: Contents, name: str, one: Any) -> np.ndarray:
-    values = report.flat[name][one.where]
-    values = np.where(np.isfinite(values), values, np.nan)
-    return values.reshape(-1, one.shape[-1]) if one.shape else values.reshape(1, 1)

@@ -106,8 +106,8 @@ class Report(Faces):
         The differences of the line that decides, step by step, for `plot_steps`; None where there
         are none, as in a comparison with a reference.
     jacobian : Jacobian or None
-        Of a claimed Jacobian of up to 10,000 entries, each as claimed and as measured, for
-        `plot_jacobian`; `to_dict` leaves it out.
+        Of a claimed Jacobian, or of products with it, of up to 10,000 numbers, each as claimed
+        and as measured, for `plot_jacobian`; `to_dict` leaves it out.
     """
 
     def __bool__(self) -> NoReturn:

@@ -64,11 +64,14 @@ class Pairs:
     columns : tuple of int or None
         The entry of x0 that each number of a report is about, where that is not the number's own
         place: one for each colour of a sparse claim, -1 where it is several.
+    by_entries : bool
+        Whether there is a column for each entry of x0, rather than for a tangent or a colour.
     """
 
     values: tuple[Leaf, ...]
     leaves: tuple[Leaf, ...]
     columns: tuple[int, ...] | None = None
+    by_entries: bool = True
 
     def name(self, row: int, i: int) -> str:
         """Return the words for value `row` of func, by number `i` of the report."""

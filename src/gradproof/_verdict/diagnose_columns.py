@@ -17,6 +17,7 @@ from .._evaluation.values import Values
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._report.diagnoses import Diagnosis, WrongPlace
+from .._report.jacobians import with_columns
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.layout import Leaf
@@ -29,6 +30,8 @@ from .context import around, fits, lengths
 _LEAST, _COLUMNS, _NUMBERS, _PAIRS = 40, 64, 2**20, 16
 
 
+#: A claim as a matrix; and columns that were measured, with their bars.
+Seen = tuple[np.ndarray, dict[int, tuple[np.ndarray, np.ndarray]]]
 #: How a tangent is called that moves one leaf alone.
 _OF_LEAF = "a tangent of "
 #: What a claim is called in a sentence.
@@ -80,8 +83,10 @@ def diagnosed(
     except diagnose.CAUGHT as err:
         why = f"{diagnose.UNNAMED}: {of_error(err)}"
         return replace(report, nfev=values.nfev).with_remarks([why])
-    diagnosis, right, places_ = told
-    return replace(report, nfev=values.nfev, diagnosis=diagnosis, right=right, wrong_places=places_)
+    diagnosis, right, places_, looked = told
+    report = replace(report, nfev=values.nfev, diagnosis=diagnosis, right=right)
+    report = replace(report, wrong_places=places_)
+    return with_columns(report, *looked, values.what, entrywise=values.point.entrywise)
 
 
 def _told(
@@ -90,13 +95,13 @@ def _told(
     subject: str,
     how: tuple[float, Any, float],
     off: Sequence[int],
-) -> tuple[tuple[Diagnosis, ...], tuple[str, ...], tuple[WrongPlace, ...]]:
+) -> tuple[tuple[Diagnosis, ...], tuple[str, ...], tuple[WrongPlace, ...], Seen]:
     slack, rng, limit = how
     left = min(limit - values.nfev, values.left()) / values.cost
     n = columns.shape[1]
     count = int(min(left // 4 - (n * 4 > left), _COLUMNS, n))
     if count < 1:
-        return (), (), ()
+        return (), (), (), (np.empty((0, 0)), {})
     chosen = list(range(n)) if count == n else some(n, count, rng, off)
     look = Look(values, columns)
     found = {i: look.column(i) for i in chosen}
@@ -118,7 +123,7 @@ def _told(
     right = frozenset(range(len(evidence.fields))) - wrong if count == n else frozenset[int]()
     told = named(evidence, wrong, right)
     names = tuple(evidence.fields[k].name for k in sorted(right))
-    return diagnoses(evidence, told), names, places(evidence, told)
+    return diagnoses(evidence, told), names, places(evidence, told), (matrix, found)
 
 
 def _symmetric(own: Field, subject: str) -> bool:

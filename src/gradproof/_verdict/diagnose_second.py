@@ -16,7 +16,7 @@ from .._evaluation.slopes import SlopeValues
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
-from .._report.ladder import Jacobian
+from .._report.ladder import ENTRIES, Jacobian
 from .._report.report import Report
 from .._vectors.layout import Pairs
 from . import diagnose
@@ -150,7 +150,7 @@ def _by_entries(report: Report, values: SlopeValues, looked: Looked) -> Report:
     for name, (numbers, unknown) in known.items():
         flat[name] = np.full(n, unknown, dtype=np.result_type(numbers, np.array(unknown)))
         flat[name][chosen] = numbers
-    jacobian = Jacobian(matrix.copy(), np.full((n, n), np.nan))
+    jacobian = Jacobian(matrix.copy(), np.full((n, n), np.nan), ENTRIES)
     jacobian.measured[np.ix_(chosen, chosen)] = measured
     leaves = tuple(values.point.base.leaves)
     return replace(report, flat=flat, leaves=leaves, pairs=Pairs(leaves, leaves), jacobian=jacobian)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._claims.hessian import HessianProduct
 from .._evaluation.slopes import SlopeValues
+from .._report.jacobians import as_column
 from .._report.report import Report
 from .._report.verdicts import NOT_REACHED, Verdict
 from .judge import Seen, undiagnosed
@@ -29,12 +30,12 @@ def of_slopes(slopes: SlopeValues, claim: HessianProduct, options: Options) -> R
     do with func at x0. So a fail has to be one with a stencil of half the size as well.
     """
     report, seen = _of_both(slopes, claim, options)
-    if report.verdict is not Verdict.FAIL:
-        return report
-    # What names mistakes is imported where there is one.
-    from .diagnose_second import diagnosed
+    if report.verdict is Verdict.FAIL:
+        # What names mistakes is imported where there is one.
+        from .diagnose_second import diagnosed
 
-    return diagnosed(report, seen, (slopes, np.ones(1), claim), options)
+        report = diagnosed(report, seen, (slopes, np.ones(1), claim), options)
+    return report if report.jacobian is not None else as_column(report)
 
 
 def _of_both(slopes: SlopeValues, claim: HessianProduct, options: Options) -> tuple[Report, Seen]:

@@ -226,14 +226,17 @@ def _report(
         reach=reach,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        pairs=Pairs(tuple(values.outputs.leaves), tuple(values.point.leaves))
-        if "row" in flat
-        else None,
+        pairs=_pairs(values) if "row" in flat else None,
         scope=_scope(values, products),
         advice=step,
         ladder=ladder_of(survey, found, verdict),
         jacobian=found.jacobian,
     )
+
+
+def _pairs(values: Values) -> Pairs:
+    outputs, point = values.outputs, values.point
+    return Pairs(tuple(outputs.leaves), tuple(point.leaves), by_entries=point.entrywise)
 
 
 def _scope(values: Values, products: tuple[str, ...]) -> Scope:

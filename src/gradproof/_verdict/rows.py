@@ -22,7 +22,8 @@ from .._lines.scalarized import Scalarized
 from .._lines.stationary import BELOW_ROUNDING
 from .._lines.survey import Survey
 from .._numerics.rungs import NOISE, Rungs
-from .._report.ladder import KEPT, Jacobian
+from .._report.jacobians import kept
+from .._report.ladder import KEPT
 from .._report.places import PairsOff
 from .suspects import Entries
 
@@ -104,9 +105,9 @@ class Rows:
         found.off = PairsOff(tuple(values.outputs.leaves), tuple(values.point.leaves))
         found.row, found.claimed = np.full(n, -1), np.full(n, np.nan)
         found.resolution = np.full(n, np.inf)
-        if values.point.entrywise and n * values.at_x0.size <= KEPT:
-            shape = values.at_x0.size, n
-            found.jacobian = Jacobian(np.full(shape, np.nan), np.full(shape, np.nan))
+        if n * values.at_x0.size <= KEPT:
+            claimed = np.full((values.at_x0.size, n), np.nan)
+            found.jacobian = kept(claimed, values.what, entrywise=values.point.entrywise)
         self._values = self.survey.scalar.values
 
     def run(self, step: float, leaves: float) -> None:
