@@ -442,6 +442,8 @@ class TestJacobian:
             assert np.allclose(claimed, wrong(X))
             assert np.allclose(measured, self.second(X), atol=1e-4)
             assert np.argwhere(np.abs(difference) > 1e-2).tolist() == [[2, 2]]
+            # What moved alone, in slopes along the tangent, is no entry of the Hessian.
+            assert report.plot_steps().get_title(loc="left") == "fail: x[2]"
         products = verify_hvp(func, lambda x, v: wrong(x) @ v, X, grad=right, seed=0)
         assert shown(products.plot_jacobian())[0].shape == (6, 2)
 

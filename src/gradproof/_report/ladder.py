@@ -33,7 +33,7 @@ class Ladder:
         The finest step that the estimate was made of, the error of the claim by that, and the
         bounds of what the estimate leaves out and of what noise makes of it.
     line : str
-        Which line, where all moved.
+        Which line, where all moved; of an entry a name, if it is not that which the report has.
     found : int
         The entry that a search has found to be wrong along that line, at two or three steps; -1
         where there was no search.

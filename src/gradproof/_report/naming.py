@@ -18,7 +18,7 @@ def name_of(report: Contents, i: int) -> str:
 def line_of(report: Contents, ladder: Ladder) -> str:
     """Return what to call what moved along a ladder."""
     if ladder.entry >= 0:
-        return name_of(report, ladder.entry)
+        return ladder.line or name_of(report, ladder.entry)
     if ladder.found < 0:
         return f"along {ladder.line}"
     others = " and others" if (report.flat["state"] == "fail").sum() > 1 else ""
@@ -30,7 +30,7 @@ def step_of(report: Contents, ladder: Ladder) -> str:
     if ladder.entry < 0:
         return f"step along {ladder.line}, in units of x0"
     # Of an entry of a Jacobian, by which it is.
-    return f"step of {name_of(report, ladder.entry).rpartition(' by ')[2]}"
+    return f"step of {line_of(report, ladder).rpartition(' by ')[2]}"
 
 
 def instead(report: Contents) -> str:

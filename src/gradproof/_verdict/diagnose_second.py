@@ -16,9 +16,10 @@ from .._evaluation.slopes import SlopeValues
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
-from .._report.ladder import ENTRIES, Jacobian
+from .._report.ladder import ENTRIES, Jacobian, Ladder
 from .._report.report import Report
-from .._vectors.layout import Pairs
+from .._vectors.layout import Pairs, leaf_of
+from .._vectors.point import Point
 from . import diagnose
 from .context import lengths
 from .judge import Seen
@@ -153,7 +154,17 @@ def _by_entries(report: Report, values: SlopeValues, looked: Looked) -> Report:
     jacobian = Jacobian(matrix.copy(), np.full((n, n), np.nan), ENTRIES)
     jacobian.measured[np.ix_(chosen, chosen)] = measured
     leaves = tuple(values.point.base.leaves)
+    report = replace(report, ladder=_of_product(report.ladder, values.point.base))
     return replace(report, flat=flat, leaves=leaves, pairs=Pairs(leaves, leaves), jacobian=jacobian)
+
+
+def _of_product(ladder: Ladder | None, point: Point) -> Ladder | None:
+    """Return a ladder of slopes along the tangent, with a name: no entry of the Hessian has it."""
+    if ladder is None or ladder.entry < 0:
+        return ladder
+    leaf = leaf_of(point.leaves, ladder.entry)
+    name = leaf.name(ladder.entry).removeprefix(leaf.path)
+    return replace(ladder, line=f"{point.name_of(leaf)}{name}")
 
 
 def _fields(
