@@ -79,6 +79,10 @@ def sine(x):
     return np.sin(x)
 
 
+def sine_jac(x):
+    return np.diag(np.cos(x))
+
+
 def product(x, t):
     return np.cos(x) * t
 

@@ -15,6 +15,7 @@ OPEN = ("check", "model:stepped", "model:grad", "--x0=[1.5, -1.5]")
 RAISING = ("check", "model:raising", "model:grad", "--x0=[1.5, -1.5]")
 MISSING = ("check", "model:missing", "model:grad", "--x0=[1.5, -1.5]")
 PYTREE = ("check", "model:fit", "model:fit_wrong", "--x0=model:table", "--arg=data.npy")
+JACOBIAN = ("check", "model:sine", "model:sine_jac", "--x0=x.npy")
 JVP = ("jvp", "model:sine", "model:product", "--x0=x.npy")
 
 SEVERAL = """\
@@ -176,6 +177,75 @@ class TestFiles:
         code, _, err = told(capsys, *WRONG, "--plot=plot.nothing")
         assert code == 1
         assert err.startswith("gradproof: no plot in ")
+
+    @pytest.mark.library("matplotlib")
+    @pytest.mark.library("numpy")
+    @pytest.mark.parametrize("kind", ["entries", "steps", "leaf", "jacobian"])
+    def test_plot_kind(self, capsys, folder, monkeypatch, kind):
+        """Each kind is drawn by what draws it in Python, of a check that has it."""
+        from gradproof import Report
+
+        calls = []
+        for name in ("entries", "steps", "leaf", "jacobian"):
+            draws = getattr(Report, f"plot_{name}")
+
+            def noted(self, *args, name=name, draws=draws, **kwargs):
+                calls.append(name)
+                return draws(self, *args, **kwargs)
+
+            monkeypatch.setattr(Report, f"plot_{name}", noted)
+        words = JACOBIAN if kind == "jacobian" else WRONG
+        code, _, err = told(capsys, *words, "--plot=plot.png", f"--plot-kind={kind}")
+        assert (code, err, calls) == (0 if kind == "jacobian" else 1, "", [kind])
+        assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.library("matplotlib")
+    @pytest.mark.library("numpy")
+    def test_plot_of_another_kind(self, capsys, folder):
+        """What there is instead is said as it is typed; the verdict stands, and no file is left."""
+        vjp = ("vjp", "model:sine", "model:product", "--x0=x.npy")
+        code, _, err = told(capsys, *vjp, "--plot=plot.png", "--plot-kind=jacobian")
+        assert code == 0
+        assert "slopes were measured, as of a gradient" in err
+        assert "--plot-kind leaf, or entries, shows them" in err
+        assert "()" not in err
+        assert not (folder / "plot.png").exists()
+        many = ("check", "model:cube", "model:cube_grad", "--shape=400", "--directions=auto")
+        many = (*many, "--plot=plot.png")
+        _, _, err = told(capsys, *many)
+        assert "which --plot-kind steps shows; --directions all measures each entry" in err
+        assert told(capsys, *many, "--plot-kind=steps")[2] == ""
+
+    def test_plot_kind_refused(self, capsys):
+        assert "expected --plot PATH, too" in refused(capsys, *WRONG, "--plot-kind=steps")
+        said = refused(capsys, *WRONG, "--plot=plot.png", "--plot-kind=step")
+        assert "'step' is not one of 'entries', 'steps', 'leaf', 'jacobian'" in said
+
+    @pytest.mark.library("matplotlib")
+    @pytest.mark.library("numpy")
+    def test_plots_of_several(self, capsys, folder, monkeypatch):
+        """A file says it for each check, and for all; the command line goes before."""
+        from gradproof._cli import outputs
+
+        kinds = {}
+        draw = outputs.draw
+
+        def noted(outcome, path, *, kind):
+            kinds[path.name] = kind or outcome.request.plot_kind
+            draw(outcome, path, kind=kind)
+
+        monkeypatch.setattr(outputs, "draw", noted)
+        checks = f'[defaults]\nplot_kind = "steps"\n\n{SEVERAL}'
+        checks = checks.replace("shape = 2\n", 'shape = 2\nplot_kind = "leaf"\n', 1)
+        (folder / "gradproof.toml").write_text(checks)
+        assert told(capsys, "run", "--plot=plots")[0] == 1
+        drawn = {"_a_____b_.png", "right.png"}
+        assert {path.name for path in (folder / "plots").iterdir()} == drawn
+        assert kinds == {"_a_____b_.png": "steps", "right.png": "leaf", "raises.png": "steps"}
+        assert told(capsys, "run", "--plot=plots", "--plot-kind=entries")[0] == 1
+        assert set(kinds.values()) == {"entries"}
+        (folder / "gradproof.toml").write_text(checks.replace('"leaf"', '"leaves"'))
+        assert "plot_kind: 'leaves' is not one of" in refused(capsys, "run")
 
     def test_plot_without_matplotlib(self, capsys, monkeypatch):
         monkeypatch.setattr("gradproof._cli.outputs.find_spec", lambda name: None)

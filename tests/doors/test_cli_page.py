@@ -24,6 +24,7 @@ SESSIONS = [
 def _case(command: str, wanted: str):
     """Return a case, about the libraries whose arrays it is about."""
     named = [name for name in ("torch", "jax") if name in command or "doctor" in command]
+    named += ["matplotlib"] if "--plot" in command else []
     marks = [pytest.mark.library(name) for name in ("numpy", *named)]
     return pytest.param(command, wanted, marks=marks, id=command[:40])
 
@@ -55,4 +56,4 @@ def test_page_shows_the_files():
     assert f"```toml\n{(EXAMPLES / 'gradproof.toml').read_text()}```" in PAGE
     (shown,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert shown in (EXAMPLES / "losses.py").read_text()
-    assert len(SESSIONS) == PAGE.count("\n$ ") == 19
+    assert len(SESSIONS) == PAGE.count("\n$ ") == 20

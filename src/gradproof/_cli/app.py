@@ -13,7 +13,7 @@ import click
 
 from .._version import __version__
 from .kinds import KINDS, Kind
-from .options import parameters, request_of
+from .options import PLOT_KIND, option, parameters, request_of
 from .parameters import Argument, Command, Group, Option
 
 #: What a command returns; what that returns is the exit code.
@@ -57,14 +57,15 @@ def _asked(kind: str, **given: Any) -> Action:
     from .outputs import Outputs
     from .single import one
 
-    outputs = Outputs(**{name: given.pop(name) for name in ("json", *_FILES)})
+    outputs = Outputs(**{name: given.pop(name) for name in ("json", *_FILES, PLOT_KIND)})
     return partial(one, request_of(kind, given), outputs)
 
 
 _FILES = {
     "html": "write the report as one self-contained page",
     "markdown": "write the report in Markdown, as for a pull request",
-    "plot": "draw the entries, claimed beside measured (needs matplotlib)",
+    "plot": "draw the entries, claimed beside measured, or what --plot-kind says (needs "
+    "matplotlib)",
     "junit": "write JUnit XML, which CI servers show",
 }
 
@@ -77,6 +78,7 @@ def _outputs() -> list[click.Parameter]:
         Option([f"--{name}"], heading="Output", metavar="PATH", type=click.Path(), help=text)
         for name, text in _FILES.items()
     ]
+    files.insert(list(_FILES).index("plot") + 1, option(PLOT_KIND))
     return [flag, *files]
 
 

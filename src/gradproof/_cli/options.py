@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
+from .drawing import DRAWN
 from .kinds import FUNCTIONS, KINDS
 from .parameters import Argument, Option, complete_names
 from .request import Request
 from .values import Directions, Modes, Named, Positions
 
-_POINT, _CHECK, _EVALUATION = "Point", "Check", "Evaluation of FUNC"
+_POINT, _CHECK, _EVALUATION, _OUTPUT = "Point", "Check", "Evaluation of FUNC", "Output"
 _SPEC = "module:name or file.py:name"
 
 
@@ -184,6 +185,15 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         _EVALUATION,
         {"is_flag": True, "help": "show a bar (default: of what takes long, on a terminal)"},
     ),
+    "plot_kind": (
+        _OUTPUT,
+        {
+            "type": click.Choice(list(DRAWN)),
+            "help": "what --plot draws (default: entries); steps is the error against the step; "
+            "leaf, of the leaf that is most off, and jacobian are matrices as claimed, as "
+            "measured, and the difference",
+        },
+    ),
 }
 #: As they are typed, where that is not the name with two dashes.
 _TYPED = {
@@ -194,9 +204,11 @@ _TYPED = {
     "wider": "--wider/--no-wider",
     "progress": "--progress/--no-progress",
 }
+#: Of what is written of a check: in a file a key of it, on a command line beside what is written.
+PLOT_KIND = "plot_kind"
 _OF_ALL = ("x0", "shape", "backend", "dtype", "args", "kwargs", "argnums", "seed")
 #: Those that `Request` has fields for.
-_FIELDS = frozenset(_OF_ALL) - {"argnums"}
+_FIELDS = frozenset(_OF_ALL) - {"argnums"} | {PLOT_KIND}
 
 
 def option(name: str) -> Option:
@@ -211,7 +223,7 @@ def option(name: str) -> Option:
 
 def names_of(kind: str) -> list[str]:
     """Return the names of the options that a kind of check has."""
-    known = {*_OF_ALL, *KINDS[kind].options}
+    known = {*_OF_ALL, *KINDS[kind].options, PLOT_KIND}
     return [name for name in _OPTIONS if name in known]
 
 
@@ -225,7 +237,7 @@ def parameters(kind: str) -> list[click.Parameter]:
         Argument([name], metavar=metavar, text=text, shell_complete=complete_names)
         for name, (metavar, text) in functions.items()
     ]
-    return [*given, *map(option, names_of(kind))]
+    return [*given, *(option(name) for name in names_of(kind) if name != PLOT_KIND)]
 
 
 def request_of(kind: str, given: dict[str, Any]) -> Request:

@@ -5,11 +5,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .._version import __version__
+from .drawing import draw
 from .errors import UsageError
 from .junit import junit
 from .outcome import NOTHING_CHECKED, Outcome, worst
@@ -29,6 +31,8 @@ class Outputs:
         Whether JSON is printed in its place.
     html, markdown, plot, junit : str or None
         Files to write; of several checks, ``html`` and ``plot`` are folders.
+    plot_kind : str or None
+        What is drawn, whatever a file says.
     several : bool
         Whether there may be several checks.
     """
@@ -38,6 +42,7 @@ class Outputs:
     markdown: str | None = None
     plot: str | None = None
     junit: str | None = None
+    plot_kind: str | None = None
     several: bool = False
 
     def refuse_unwritable(self) -> None:
@@ -47,8 +52,11 @@ class Outputs:
         Raises
         ------
         UsageError
-            If a folder does not exist, or matplotlib is missing.
+            If a folder does not exist, matplotlib is missing, or a picture goes nowhere.
         """
+        if self.plot_kind is not None and self.plot is None:
+            msg = f"--plot-kind {self.plot_kind} says what --plot draws; expected --plot PATH, too."
+            raise UsageError(msg)
         for name in ("html", "markdown", "plot", "junit"):
             given = getattr(self, name)
             if given is None:
@@ -92,7 +100,7 @@ class Outputs:
                 pages = [_markdown(one, titled=self.several) for one in outcomes]
                 Path(self.markdown).write_text("\n".join(pages), encoding="utf-8")
             self._each(self.html, ".html", outcomes, _page)
-            self._each(self.plot, ".png", outcomes, _draw)
+            self._each(self.plot, ".png", outcomes, partial(draw, kind=self.plot_kind))
         except OSError as err:
             msg = f"gradproof: the check was made, and its report cannot be written: {err}"
             print(msg, file=sys.stderr)
@@ -160,17 +168,3 @@ def _page(outcome: Outcome, path: Path) -> None:
     title, error = html.escape(outcome.request.title), html.escape(outcome.error)
     text = f"<!doctype html><meta charset=utf-8><title>{title}</title><p>not checked: {error}\n"
     path.write_text(text, encoding="utf-8")
-
-
-def _draw(outcome: Outcome, path: Path) -> None:
-    """Draw the entries of a report, if any was measured by itself."""
-    if outcome.report is None:
-        return
-    from matplotlib.figure import Figure  # without pyplot, which may open a window
-
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    try:
-        outcome.report.plot_entries(figure.subplots())
-        figure.savefig(path, dpi=150)
-    except ValueError as err:  # nothing to draw, or a file of a kind that is unknown
-        print(f"gradproof: no plot in {str(path)!r}: {err}", file=sys.stderr)

@@ -32,6 +32,8 @@ class Request:
         Keywords of the function that makes the check, those that were given.
     name : str
         What the check is called.
+    plot_kind : str or None
+        What is drawn of it.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Request:
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    plot_kind: str | None = None
 
     @property
     def title(self) -> str:

@@ -64,7 +64,8 @@ def entries(report: Contents, ax: Any, most: int) -> Any:
     with drawn_on(ax) as ax:
         _entries(ax, shown, [name_of(report, e["place"]) for e in shown])
         said = f"{report.verdict}" + (f" ({left} more measured)" if left else "")
-        ax.set_title(said, loc="left", pad=18)
+        # Above the legend, whatever the size of its letters.
+        ax.set_title(said, loc="left", pad=2.3 * pyplot().rcParams["font.size"])
     return ax
 
 

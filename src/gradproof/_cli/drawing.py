@@ -1,0 +1,50 @@
+"""A report as a picture in a file."""
+
+import re
+import sys
+from pathlib import Path
+
+from .outcome import Outcome
+
+#: What may be drawn, each with the size of its figure in inches.
+DRAWN = {"entries": (7.0, 3.6), "steps": (5.0, 4.2), "leaf": (7.0, 3.2), "jacobian": (7.0, 3.2)}
+
+
+def draw(outcome: Outcome, path: Path, kind: str | None = None) -> None:
+    """
+    Draw a report, if there is one that has what is to be drawn; else say on stderr why not.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What came of a check.
+    path : Path
+        The file.
+    kind : str, optional
+        One of `DRAWN`, by default what the check itself asks for.
+    """
+    report, kind = outcome.report, kind or outcome.request.plot_kind or "entries"
+    if report is None:
+        return
+    from matplotlib.figure import Figure  # without pyplot, which may open a window
+
+    figure = Figure(figsize=DRAWN[kind], layout="constrained")
+    try:
+        if kind == "entries":
+            report.plot_entries(figure.subplots())
+        elif kind == "steps":
+            report.plot_steps(figure.subplots())
+        elif kind == "leaf":
+            report.plot_leaf(axes=figure.subplots(1, 3))
+        else:
+            report.plot_jacobian(figure.subplots(1, 3))
+        figure.savefig(path, dpi=150)
+    except ValueError as err:  # nothing to draw, or a file of a kind that is unknown
+        print(f"gradproof: no plot in {str(path)!r}: {_as_options(str(err))}", file=sys.stderr)
+
+
+def _as_options(text: str) -> str:
+    """Return what is said of pictures and options in Python as they are typed."""
+    text = re.sub(r"plot_(\w+)\(\)", r"--plot-kind \1", text)
+    text = text.replace("-kind leaf and --plot-kind entries show", "-kind leaf, or entries, shows")
+    return re.sub(r'\b(directions)="all"', r"--\1 all", text)
