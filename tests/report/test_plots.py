@@ -504,15 +504,42 @@ class TestSparse:
         assert np.argwhere(np.abs(difference) > 1e-3).tolist() == [[5, 4]]
 
     def test_undeclared(self, plt):
-        """What the pattern leaves out is drawn where it is, and what it hides is grey."""
+        """What the pattern leaves out is drawn where it is."""
         x, report = self.report(12, lambda entries: entries.pop((5, 4)))
         axes = report.plot_jacobian()
         measured, difference = (ax.images[-1].get_array().filled(np.nan) for ax in axes[1:])
         assert np.argwhere(np.abs(difference) > 1e-3).tolist() == [[5, 4]]
         assert np.isclose(measured[5, 4], x[5], rtol=1e-4)
-        hidden = ~np.isnan(self.full(x)) & np.isnan(measured)
-        grey = ~np.isnan(axes[1].images[0].get_array().filled(np.nan))
-        assert np.array_equal(hidden, grey)
+
+    def test_undeclared_of_many(self, plt):
+        """Of more columns than are measured one by one, what it hides is grey."""
+        x, report = self.report(150, lambda entries: entries.pop((5, 4)))
+        found = report.jacobian
+        places = zip(found.places.rows.tolist(), found.places.columns.tolist(), strict=True)
+        off = np.abs(found.claimed - found.measured) > 1e-3
+        known = dict(zip(places, found.measured.tolist(), strict=True))
+        assert [place for place, wrong in zip(known, off, strict=True) if wrong] == [(5, 4)]
+        assert np.isclose(known[5, 4], x[5], rtol=1e-4)
+        hidden = [place for place, number in known.items() if np.isnan(number)]
+        # In its row and of its colour.
+        assert hidden == [(5, 5)]
+        grey = report.plot_jacobian()[1].collections[0]
+        assert grey.get_offsets().tolist() == [[5, 5]]
+        assert grey.get_facecolor()[0, :3].tolist() == [0.8, 0.8, 0.8]
+
+    def test_left_out(self, plt):
+        """A pattern without what is beside the diagonal, which is measured column by column."""
+
+        def leave_out(entries):
+            for k in range(1, 12):
+                del entries[k, k - 1]
+
+        x, report = self.report(12, leave_out)
+        axes = report.plot_jacobian()
+        measured, difference = (ax.images[-1].get_array().filled(np.nan) for ax in axes[1:])
+        assert np.allclose(measured, self.full(x), rtol=1e-4, equal_nan=True)
+        off = np.argwhere(np.abs(difference) > 1e-3).tolist()
+        assert off == [[k, k - 1] for k in range(1, 12)]
 
     def test_large(self, plt):
         """One of many is seen: by a mark that is larger than an entry, on top of the others."""
@@ -546,6 +573,14 @@ class TestSparse:
             entries.update({place: 2 * number for place, number in entries.items()})
 
         _, report = self.report(12, double)
+        claimed, measured = (
+            ax.images[-1].get_array().filled(np.nan) for ax in report.plot_jacobian()[:2]
+        )
+        known = np.isfinite(measured)
+        assert known.sum() > 10
+        assert np.allclose(claimed[known], 2 * measured[known], rtol=1e-4)
+        assert not known[np.isnan(claimed)].any()
+        _, report = self.report(150, double)
         with pytest.raises(ValueError, match=r"along the claim, which plot_steps\(\) shows"):
             report.plot_jacobian()
         report.plot_steps()

@@ -65,9 +65,10 @@ def with_columns(
         beyond[at] |= ~np.isin(at[1], list(columns))
         unknown = np.isnan(known.measured[at])
         known.measured[at] = np.where(unknown, before.measured, known.measured[at])
-    places = Places(*np.nonzero(beyond), (claimed.shape[0], claimed.shape[1]))
-    at = places.rows, places.columns
-    found = replace(known, claimed=claimed[at], measured=known.measured[at], places=places)
+    rows, columns_ = np.nonzero(beyond)
+    places = Places(rows, columns_, (claimed.shape[0], claimed.shape[1]))
+    parts = claimed[beyond], known.measured[beyond]
+    found = replace(known, claimed=parts[0], measured=parts[1], places=places)
     return replace(report, jacobian=found)
 
 
