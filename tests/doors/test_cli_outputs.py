@@ -210,8 +210,8 @@ class TestFiles:
         assert "--plot-kind leaf, or entries, shows them" in err
         assert "()" not in err
         assert not (folder / "plot.png").exists()
-        many = ("check", "model:cube", "model:cube_grad", "--shape=400", "--directions=auto")
-        many = (*many, "--plot=plot.png")
+        cube = ("check", "model:cube", "model:cube_grad", "--shape=400", "--directions=auto")
+        many = (*cube, "--plot=plot.png")
         _, _, err = told(capsys, *many)
         assert "which --plot-kind steps shows; --directions all measures each entry" in err
         assert told(capsys, *many, "--plot-kind=steps")[2] == ""
@@ -225,10 +225,10 @@ class TestFiles:
     @pytest.mark.library("numpy")
     def test_plots_of_several(self, capsys, folder, monkeypatch):
         """A file says it for each check, and for all; the command line goes before."""
-        from gradproof._cli import outputs
+        from gradproof._cli import drawing, outputs
 
         kinds = {}
-        draw = outputs.draw
+        draw = drawing.draw
 
         def noted(outcome, path, *, kind):
             kinds[path.name] = kind or outcome.request.plot_kind

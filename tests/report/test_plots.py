@@ -213,6 +213,7 @@ class TestSteps:
         ax = report.plot_steps()
         assert len(calls) == report.nfev
         ladder = report.ladder
+        assert ladder is not None
         assert ladder.entry == -1
         assert ladder.found in wrong
         others = " and others" if len(wrong) > 1 else ""
@@ -238,6 +239,7 @@ class TestSteps:
 
         report = verify_grad(lambda x: func(x).astype(x.dtype), claim, x, seed=0)
         ladder = report.ladder
+        assert ladder is not None
         assert report.verdict == "fail"
         assert abs(ladder.error) > ladder.bar + ladder.truncation + ladder.limit
         ax = report.plot_steps()
@@ -565,6 +567,7 @@ class TestSparse:
         x = np.linspace(0.5, 1.5, 6)
         report = verify_jac(self.func, claim, x, seed=0)
         assert report.ok
+        assert report.jacobian is not None
         assert len(report.jacobian.claimed) == 11
         assert np.isclose(report.jacobian.measured[0], 2 * x[0], rtol=1e-5)
 
