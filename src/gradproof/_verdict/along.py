@@ -76,7 +76,7 @@ class Settling:
         told = self._of_rows if measured.part else self._searched
         settled = told(measured, again.rungs, second)
         if settled.state == FAIL:  # without a single entry
-            self._keep(measured)
+            _keep(self.findings, self.looks.base, measured)
         return settled
 
     def _unsettled(self, measured: Measured, e: Estimate) -> Measured:
@@ -199,22 +199,13 @@ class Settling:
         search = Search(Entries(survey, self.findings), balance, calls, hasty)
         search.run(measured.e.value, measured.e.bar / NOISE)
         if search.found or search.blocks or search.everywhere:
-            self._keep(measured)
+            _keep(self.findings, self.looks.base, measured)
         self.singles.update(search.found)
         self.blocks += search.blocks
         if search.everywhere:
             place = place_of(search.where, survey) if search.where != balance.whole else "x0"
             self.everywhere = f"{search.everywhere} of {SAMPLE} picked at random in {place}"
         return search
-
-    def _keep(self, measured: Measured) -> None:
-        """Keep the ladder of the first line of which entries were found, for a picture."""
-        if self.findings.searched is None and not measured.integrated:
-            h = self.looks.base.h
-            line = "a line through rows" if measured.part else _RANDOM
-            line = CLAIMED if np.array_equal(measured.rungs.h, h) else line
-            found = Searched(line, measured.rungs, measured.e, measured.scale)
-            self.findings.searched = found
 
     def _of_rows(self, measured: Measured, again: Rungs, e: Estimate) -> Measured:
         """Return a line through rows, of which one may be named, with its state."""
@@ -239,6 +230,14 @@ class Settling:
         # Rows add up what kinks of all their entries make: without a name they convict nobody.
         searched = self._searched(measured, again, e)
         return replace(searched, state=OPEN) if searched.state == FAIL else searched
+
+
+def _keep(findings: Findings, base: Rungs, measured: Measured) -> None:
+    """Keep the ladder of the first line that convicts, or led to entries, for a picture."""
+    if findings.searched is None and not measured.integrated:
+        line = "a line through rows" if measured.part else _RANDOM
+        line = CLAIMED if np.array_equal(measured.rungs.h, base.h) else line
+        findings.searched = Searched(line, measured.rungs, measured.e, measured.scale)
 
 
 def untraced(survey: Survey, measured: Measured, left: list[Node]) -> list[str]:
