@@ -9,6 +9,7 @@ from ._checks.gradient import verify_grad
 from ._checks.hessian import verify_hess, verify_hvp
 from ._checks.jacobian import verify_jac
 from ._checks.jvp import verify_jvp
+from ._checks.moved import beside
 from ._checks.pictures import plot_steps, plot_taylor
 from ._checks.vjp import verify_vjp
 from ._evaluation.options import Evaluation
@@ -37,6 +38,7 @@ __all__ = [
     "WrongPlace",
     "__version__",
     "approx_fprime",
+    "beside",
     "check_grad",
     "plot_steps",
     "plot_taylor",

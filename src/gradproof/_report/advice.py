@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-#: No two entries are moved by the same amount: a tie of equal entries ends there, and so does what
-#: a shift of all entries leaves as it is.
-_MOVED = "np.random.default_rng(0).uniform(0.1, 0.2, x0.shape)"
+#: What is printed in the place of the point, until a report knows how its reader calls it.
+POINT = "x0"
 #: Points beside x0: as far as each entry is large, since their units may differ; or, where one may
-#: be next to zero, that far at least.
-BESIDE = f"x0 + np.where(x0 == 0, 1, abs(x0)) * {_MOVED}"
-FARTHER = f"x0 + (1 + abs(x0)) * {_MOVED}"
+#: be next to zero, farther off; or nearer to zero.
+BESIDE = f"gradproof.beside({POINT})"
+FARTHER = f"gradproof.beside({POINT}, least=1)"
+NEARER = f"gradproof.beside({POINT}, scale=0.1)"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ BELOW_ROUNDING = Cause(
 )
 CANCELS = Cause(
     "cancelling terms",
-    "check where the terms do not cancel, for instance at 0.1 * x0",
+    f"check where the terms do not cancel, for instance at {NEARER}",
     ("of the claim cancel", "terms that cancel"),
 )
 STRAIGHT_THROUGH = Cause(
@@ -164,3 +164,8 @@ def cause_of(text: str) -> Cause:
 def of_reason(reason: str) -> str:
     """Return what to do, as far as the reason of a verdict tells."""
     return cause_of(reason).step
+
+
+def at(step: str, point: str) -> str:
+    """Return a step with the words by which its reader calls the point."""
+    return step.replace(f"beside({POINT}", f"beside({point}")

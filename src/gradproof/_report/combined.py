@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from .advice import POINT, at
 from .reach import worst_of
 from .report import Interrupted, Report
 from .text import GRAVITY
@@ -65,16 +66,45 @@ def about(report: Report, words: str) -> Report:
     return replace(report, reason=f"{words}: {report.reason}", diagnosis=named)
 
 
-#: The call of a check that a user is making, without its seed and what closes it.
-CALL: ContextVar[str] = ContextVar("CALL", default="")
+@dataclass(frozen=True)
+class Asked:
+    """
+    The check that a user is making, as it is written.
+
+    Attributes
+    ----------
+    text : str
+        The call, without its seed and what closes it; empty where it is not known.
+    point : str
+        What is moved; empty where it is not known.
+    """
+
+    text: str = ""
+    point: str = ""
+
+
+#: What is being made.
+CALL: ContextVar[Asked] = ContextVar("CALL", default=Asked())  # noqa: B039  # it is frozen
 #: What is told of each check that a user makes, when it is done.
 LISTENERS: list[Callable[[Report], None]] = []
 
 
-def done(report: Report) -> Report:
-    """Return the report on a check that a user has made, as `whole` does, and tell who listens."""
-    if CALL.get():
-        report = replace(report, repeat=f"{CALL.get()}, seed={report.seed})")
+def done(report: Report, point: str = POINT) -> Report:
+    """
+    Return the report on a check that a user has made, as `whole` does, and tell who listens.
+
+    Parameters
+    ----------
+    report : Report
+        Does not know how it was asked for.
+    point : str
+        What its reader calls what is moved, where the check has not said it.
+    """
+    asked = CALL.get()
+    if asked.text:
+        report = replace(report, repeat=f"{asked.text}, seed={report.seed})")
+    if report.next_step:
+        report = replace(report, advice=at(report.next_step, asked.point or point))
     for listener in tuple(LISTENERS):
         listener(report)
     return whole(report)

@@ -97,8 +97,10 @@ class Report(Faces):
         Arguments, leaves, rows, columns and blocks of them that are wrong as a whole, and how many
         of their entries were looked at.
     repeat : str
-        The call that repeats the check, as far as its arguments have names; empty where the check
-        was not made by a `verify_*`.
+        The call that repeats the check where it was made, its seed said. An argument that has no
+        expression there, or one whose value would be another one, as of random numbers, is said in
+        marks that are no code, ``<x: float64 array of shape (3,)>``, to be replaced by hand. Empty
+        where the check was not made by a `verify_*` or an `assert_*`.
     accuracy : tuple of (str, float)
         Of a comparison with a reference: how many times the error of the reference in its own
         dtype each result has.

@@ -263,7 +263,7 @@ class _Verdicts:
     def add(self, name: str, report: Report) -> None:
         """Take a report on what is called `name`."""
         __tracebackhide__ = True
-        done(report)
+        report = done(report, "args")
         if report.verdict is Verdict.FAIL:
             self.wrong(str(report), name)
         if report.verdict is Verdict.INCONCLUSIVE:

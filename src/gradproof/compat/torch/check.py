@@ -216,7 +216,7 @@ def _judged(
     """Return the report on the derivatives, and whether the user's tolerances excuse it."""
     values = Values(func, point, None)
     rules = Rules(values, point, options, settings.modes, vmap=settings.batched, lacking="raised")
-    report = done(rules.report(others))
+    report = done(rules.report(others), "inputs")
     remarks = [f"{c.name}: {c.text}" for c in report.checks if c in others and c.verdict != "pass"]
     if any(o.grad_fn is not None and o.grad_fn.name().endswith("Error") for o in func.outputs):
         remarks.append(
