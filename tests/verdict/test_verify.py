@@ -591,7 +591,7 @@ class TestReport:
             assert np.shape(again["entries"]["claimed"]) == (4, 5)
 
     def test_repeats_with_its_seed(self):
-        first = gradproof.verify_grad(smooth, smooth_grad, X)
+        first = verify_grad(smooth, smooth_grad, X)
         second = verify_grad(smooth, smooth_grad, X, seed=first.seed)
         assert first.to_dict() == second.to_dict()
 
