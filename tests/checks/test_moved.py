@@ -68,6 +68,9 @@ def test_several_arguments(wide):
     assert (x.shape, y.shape) == ((2,), ())
     assert len({*wide.numpy(x), float(wide.numpy(y))}) == 3
     assert isinstance(w, list)
+    every = beside((1.0, 2.0))
+    assert type(every) is tuple
+    assert [type(one) for one in every] == [float, float]
 
 
 @pytest.mark.parametrize("x0", [2.0, 2, -1.5, 0.0, 1 + 2j])

@@ -210,6 +210,15 @@ def unpacked_arguments():
 
 
 @case()
+def numbers_that_are_no_code():
+    """There is no name for infinity."""
+    far = float("inf")
+    report = verify_grad(lambda x, k: cube(np.minimum(x, k)), lambda x, k: slope(x), X, far)
+    func = "lambda x, k: cube(np.minimum(x, k))"
+    return report, locals(), f"verify_grad({func}, lambda x, k: slope(x), X, far)"
+
+
+@case()
 def every_kind():
     def jac(x):
         return np.diag(3 * x**2)
@@ -356,6 +365,15 @@ def test_what_would_not_be_the_same_again():
     )
     same(long, {}, "<grad: lambda at test_repeat.py:")
     assert "\n" not in long.repeat
+
+
+def test_several_unpacked_arguments():
+    """Nobody knows where one of them ends; what is plain is said all the same."""
+    functions, point = (cube, slope), (X,)
+    options, more = {"rtol": 1e-3}, {"kwargs": {}}
+    report = verify_grad(*functions, *point, **options, **more)
+    same(report, {}, "verify_grad(<func: cube at test_repeat.py:")
+    assert "rtol=0.001, kwargs=<kwargs: dict>" in report.repeat
 
 
 def test_where_nobody_calls_by_a_name():

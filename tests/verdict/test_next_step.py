@@ -716,8 +716,8 @@ class TestRoads:
         at = x0 + 1e-9 * np.array([1, -2, 3, -1, 2])
         report = check(at, 1.0)
         assert report.reason.startswith("the point is stationary, or nearly so")
-        assert check(beside(unsure(report), at), 1.0).ok
-        assert check(beside(unsure(report), at), 1.5).verdict is Verdict.FAIL
+        assert check(beside(unsure(report), x=at), 1.0).ok
+        assert check(beside(unsure(report), x=at), 1.5).verdict is Verdict.FAIL
 
     @pytest.mark.parametrize("budget", range(5, 140, 3))
     def test_a_small_budget_of_second_derivatives(self, budget):

@@ -30,7 +30,6 @@ def repeatable(verify: Callable[_P, Report]) -> Callable[_P, Report]:
         if frame is None and CALL.get().text:  # a check that makes another one
             return verify(*args, **kwargs)
         token = CALL.set(_asked(check, signature, (args, kwargs), frame))
-        del frame  # which holds all variables of the user
         try:
             return verify(*args, **kwargs)
         finally:
