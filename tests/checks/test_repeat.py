@@ -371,8 +371,9 @@ def test_several_unpacked_arguments():
     """Nobody knows where one of them ends; what is plain is said all the same."""
     functions, point = (cube, slope), (X,)
     options, more = {"rtol": 1e-3}, {"kwargs": {}}
-    report = verify_grad(*functions, *point, **options, **more)
-    same(report, {}, "verify_grad(<func: cube at test_repeat.py:")
+    check: Any = verify_grad
+    report = check(*functions, *point, **options, **more)
+    same(report, {}, "check(<func: cube at test_repeat.py:")
     assert "rtol=0.001, kwargs=<kwargs: dict>" in report.repeat
 
 
