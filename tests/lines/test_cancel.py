@@ -460,6 +460,24 @@ class TestSaturated:
         if reports[0].verdict is Verdict.INCONCLUSIVE:  # in float16 the claim may be 0 as well
             assert "gradproof.beside(z, scale=0.1)" in reports[0].advice
 
+    @pytest.mark.parametrize(("dtype", "top"), [("float64", 40), ("float32", 20), ("float16", 12)])
+    @pytest.mark.parametrize(("rows", "directions"), [(4, "all"), (200, "auto")])
+    def test_many_rows(self, rows, directions, dtype, top):
+        """In which a class is certain, all at once; along random directions, too."""
+        z = np.random.default_rng(0).uniform(0, 3, (rows, 3)).astype(dtype)
+        z[:, 0] = top
+
+        def entropy(z):
+            top = z.max(-1)
+            return (np.log(np.exp(z - top[:, None]).sum(-1)) + top - z[:, 0]).sum()
+
+        def grad(z):
+            e = np.exp(z - z.max(-1)[:, None])
+            return e / e.sum(-1)[:, None] - np.eye(1, 3, dtype=z.dtype)
+
+        report = verify_grad(entropy, grad, z, directions=directions, seed=0)
+        assert report.verdict is Verdict.INCONCLUSIVE, str(report)
+
     @pytest.mark.parametrize("dtype", [*SINGLE, "float16"])
     def test_wrong_claims(self, dtype):
         """A func that stands still for another reason has lost nothing of what is claimed."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._claims.linear_map import displaced
 from .._numerics.extrapolation import Estimate
 from .._numerics.rounding import ROUNDINGS, Ulps
 from .survey import Survey
@@ -102,20 +103,24 @@ def _stands_still(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
     Tell whether values of func that do not move along a direction may have lost the claim's error.
 
     The cross entropy of a class that is certain, ``log(sum(exp(z))) - z[0]``, is 0 to the bit, and
-    its gradient is not: no rounding of a value that is 0 tells of its terms. Values where they do
-    not cancel do.
+    its gradient is not: a value that is nothing beside its terms does not tell of their rounding.
+    Where they do not cancel it is as large as they are, and does move.
     """
     scalar, point = survey.scalar, survey.scalar.point
     at_x0, still = scalar.values.at_x0, scalar.weights != 0
     for step in (e.step, -e.step):
-        values, _ = scalar.values.at(step * direction)
-        still &= values == at_x0
+        still &= scalar.values.at(step * direction)[0] == at_x0
     if not still.any():
         return False
     for factor in _ELSEWHERE:
-        values, _ = scalar.values.at(point.towards((factor - 1) * point.base.x))
-        terms = float(scalar.size_of(np.where(still, values - at_x0, 0.0)))
-        if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(e.value) * e.step:
+        there = point.towards((factor - 1) * point.base.x)
+        # By a whole move, there: a finer step might be lost in rounding once more.
+        values, beside = (scalar.values.at(by)[0] for by in (there, displaced(there, direction)))
+        with np.errstate(all="ignore"):
+            terms = ROUNDINGS * survey.eps * np.abs(values - at_x0)
+        lost = np.where(still & (beside != values) & (np.abs(at_x0) <= terms), terms, 0.0)
+        size = float(scalar.size_of(lost))
+        if np.isfinite(size) and size >= abs(e.value) * e.step:
             return True
     return False
 

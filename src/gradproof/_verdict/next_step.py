@@ -121,7 +121,7 @@ def stands_still(survey: Survey) -> bool:
 
 def _saturated(survey: Survey) -> bool:
     """Tell whether func may stand still for the rounding of terms that are larger elsewhere."""
-    by = (weights * survey.move for weights, _ in survey.lines)
+    by = (weights * survey.move for weights, _ in survey.lines if weights.size)
     return any(of_large_terms(survey, d, float(np.abs(survey.g) @ np.abs(d))) for d in by)
 
 
