@@ -309,7 +309,7 @@ def _second_order(g: np.ndarray) -> Iterator[_Own]:
 
 
 def _unnamed(g: np.ndarray, given: Given, rng: Any) -> Iterator[_Own]:
-    """Yield mistakes in no catalogue, which are to stay without a name."""
+    """Yield mistakes in no catalogue, which are to stay without a name, and one like these."""
     noise = 1 + 0.1 * rng.standard_normal(g.shape)
     yield _Own("unnamed: 10 % noise", lambda a: a * noise)
     size = float(np.abs(g).max())
@@ -320,7 +320,10 @@ def _unnamed(g: np.ndarray, given: Given, rng: Any) -> Iterator[_Own]:
     if g.shape[last] > 3:
         yield _Own("unnamed: sign and roll by 5", lambda a: -np.roll(a, 5 % a.shape[last], last))
         own = rng.uniform(0.5, 2, g.shape[last])
-        yield _Own("unnamed: a factor for each column", lambda a: a * own)
+        if last > given.batch:  # of a vector that is one for each entry
+            yield _Own("a factor for each column", lambda a: a * own, "missing_factor")
+        else:
+            yield _Own("unnamed: a factor for each entry", lambda a: a * own)
     if not given.batch:
         order = rng.permutation(g.size)
         yield _Own(

@@ -178,6 +178,8 @@ def _factor(one: Diagnosis, leaf: Leaf, leaves: list[Leaf]) -> bool | None:
     lacks = re.search(r"lacks a factor: func's slope is (.*) times that", one.text)
     extra = re.search(r"lacks its inverse: (.*)$", one.text)
     found = lacks or extra
+    if "lacks a factor that is the same along" in one.text:
+        return _constant(leaf, leaf.claimed)
     if not found:
         return None
     names: dict[str, Any] = {
