@@ -719,6 +719,29 @@ class TestRoads:
         assert check(beside(unsure(report), x=at), 1.0).ok
         assert check(beside(unsure(report), x=at), 1.5).verdict is Verdict.FAIL
 
+    def test_a_root_at_its_edge(self):
+        """Its slope grows without bound towards it; that is no inexact func."""
+
+        def check(x, factor):
+            with np.errstate(all="ignore"):
+                return verify_grad(
+                    lambda x: np.sqrt(x).sum(),
+                    lambda x: factor * np.where(x > 0, 0.5 / np.sqrt(x), 0),
+                    x,
+                    seed=0,
+                )
+
+        at = np.array([0.0, 1.0, 4.0])
+        step = unsure(check(at, 1.0))
+        assert "no derivative at a kink or a jump" in step
+        assert check(beside(step, x=at), 1.0).ok
+        assert check(beside(step, x=at), 1.5).verdict is Verdict.FAIL
+
+    @pytest.mark.parametrize("claim", [np.zeros_like, np.ones_like])
+    def test_a_jump_at_x0(self, claim):
+        report = verify_grad(lambda x: np.round(x).sum(), claim, np.array([0.5, 1.5, 2.5]), seed=0)
+        assert "no derivative at a kink or a jump" in unsure(report)
+
     @pytest.mark.parametrize("budget", range(5, 140, 3))
     def test_a_small_budget_of_second_derivatives(self, budget):
         """A check that has too few calls says so, whenever they end."""

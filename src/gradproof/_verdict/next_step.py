@@ -15,6 +15,7 @@ from .._report.advice import (
     DOUBLE,
     ELSEWHERE,
     INEXACT,
+    KINK,
     NEAR_ZERO,
     NOISE,
     SINGLE,
@@ -30,6 +31,10 @@ _FAR = 256
 #: At a step that moves x by a hundredth to a half, func bends by about that share of its slope; by
 #: 64 times its slope only where that is zero to a few digits of what it is beside x0.
 _BENDS = 64
+#: Rungs that have to be alike; the most that a power of the step may be by which func moves,
+#: halfway between that of a slope, 1, and of a root, 1/2; and what it is off by for other terms.
+#: Of noise, all steps from rung to rung are in that range, with one sign, once in some 10**4.
+_RUNGS, _STEEP, _ALIKE = 6, 0.75, 0.1
 
 
 def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reason: str) -> str:
@@ -52,6 +57,8 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
     if reason == SPENT:
         return f"pass budget={_enough(survey, found)} or more, or none"
     cause = cause_of(" ".join([reason, *found.remarks]))
+    if cause in (ELSEWHERE, INEXACT) and _steep(survey):
+        return KINK.step
     if cause is BELOW_ROUNDING:
         return _of_an_offset(survey)
     if cause in (CANCELS, ELSEWHERE) and stationary(survey):
@@ -117,6 +124,26 @@ def stands_still(survey: Survey) -> bool:
         if rungs.h.size
     ]
     return bool(finest) and not any(finest)
+
+
+def _steep(survey: Survey) -> bool:
+    """
+    Tell whether func moves, at ever finer steps to a side, by more and more times its step.
+
+    A jump at x0 does, by the same at all of them, and so does the root at 0: neither has a slope.
+    What noise makes has no sign in common.
+    """
+    for _, rungs in survey.lines:
+        for side in rungs.changes:
+            known = np.isfinite(side)
+            change, h = side[known][-_RUNGS:], rungs.h[known][-_RUNGS:]
+            alike = change.size == _RUNGS and abs(np.sign(change).sum()) == _RUNGS
+            if not alike or not abs(change[-1]) > _FAR * rungs.rounding[-1]:
+                continue
+            powers = np.diff(np.log(np.abs(change))) / np.diff(np.log(h))
+            if (np.abs(powers - _STEEP / 2) < _STEEP / 2 + _ALIKE).all() and powers[-1] < _STEEP:
+                return True
+    return False
 
 
 def _saturated(survey: Survey) -> bool:
