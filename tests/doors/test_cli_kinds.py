@@ -8,6 +8,7 @@ from tests.doors.cli import folder, refused, told
 
 from gradproof._cli.app import cli
 from gradproof._cli.kinds import KINDS
+from gradproof._cli.words import typed
 
 __all__ = ["folder"]
 
@@ -245,3 +246,45 @@ def test_traceback(capsys):
 def test_values_against_a_reference_in_numpy(capsys):
     given = ["against", "model:cube", "model:cube", "--x0=x.npy", "--order=0"]
     assert told(capsys, *given)[0] == 0
+
+
+def _budgeted(kind, *words):
+    marks = [pytest.mark.library("torch" if kind == "autodiff" else "numpy")]
+    return pytest.param((kind, *words), id=kind, marks=marks)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        _budgeted("check", "model:cube", "model:cube_grad", NUMBERS),
+        _budgeted("vjp", "model:sine", "model:product", NUMBERS),
+        _budgeted("jvp", "model:sine", "model:product", NUMBERS),
+        _budgeted("hess", "model:cube", "model:hess", NUMBERS),
+        _budgeted("hvp", "model:cube", "model:hvp", NUMBERS),
+        _budgeted("autodiff", "model:cube", NUMBERS, "--backend=torch"),
+    ],
+)
+def test_budget(capsys, words):
+    """A check that is cut says so, and the option with which it is not, as it is typed."""
+    code, out, _ = told(capsys, *words, "--budget=20")
+    assert code == 4
+    assert "the budget of calls ended before all entries were measured" in out
+    (enough,) = re.findall(r"next: pass --budget (\d+) or more, or none", out)
+    assert told(capsys, *words, f"--budget={enough}")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [
+        ("pass budget=224 or more, or none", "pass --budget 224 or more, or none"),
+        ("pass grad=, the gradient of func", "pass --grad, the gradient of func"),
+        ("pass rtol=1e-04: less", "pass --rtol 1e-04: less"),
+        ('pass modes=("vjp",): reverse mode alone', "pass --modes vjp: reverse mode alone"),
+        ("or let directions='all' measure", "or let --directions all measure"),
+        ("no arrays in nondiff_argnums= of the rule", "no arrays in nondiff_argnums= of the rule"),
+        ("plot_leaf() shows them", "--plot-kind leaf shows them"),
+    ],
+)
+def test_words(python, words):
+    assert typed(python) == words

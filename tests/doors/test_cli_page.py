@@ -56,4 +56,4 @@ def test_page_shows_the_files():
     assert f"```toml\n{(EXAMPLES / 'gradproof.toml').read_text()}```" in PAGE
     (shown,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert shown in (EXAMPLES / "losses.py").read_text()
-    assert len(SESSIONS) == PAGE.count("\n$ ") == 20
+    assert len(SESSIONS) == PAGE.count("\n$ ") == 21

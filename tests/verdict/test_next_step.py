@@ -793,13 +793,13 @@ def test_reasons_are_known():
     """What ends a check without a verdict, and tells its cause in words, is among the causes."""
     from gradproof._lines import cancellation, inexact, staircases, stationary
     from gradproof._verdict import beside as ties
-    from gradproof._verdict import chance, decision, finer
+    from gradproof._verdict import chance, decision, finer, spent
 
     for text in (
         cancellation.CANCELS, inexact.INEXACT_HERE, staircases.STAIRS, stationary.STATIONARY,
         stationary.NEARLY, stationary.HIDDEN, stationary.BELOW_ROUNDING, ties.TIE,
-        ties._TIED, chance._RANDOM, decision.SPENT, decision._NOT_FINITE, decision._TOGETHER,
-        decision._FUNC_MOVES, decision._CLAIM_MOVES, finer._KINK, finer._UNSURE,
+        ties._TIED, chance._RANDOM, spent.SPENT, decision._NOT_FINITE, decision._TOGETHER,
+        decision._FUNC_MOVES, decision._CLAIM_MOVES, finer._KINK, finer._UNSURE, finer._CUT,
     ):  # fmt: skip
         assert cause_of(text) is not ELSEWHERE, text
     assert cause_of("something else") is ELSEWHERE

@@ -14,6 +14,7 @@ from .._report.report import Report
 from .._report.verdicts import NOT_REACHED, Check, Verdict
 from .._vectors.point import Point
 from .._verdict.options import Options
+from .._verdict.spent import by_few
 from .consistency import unless_random, unsure
 from .cotangents import POSITIVE
 from .modes import Modes
@@ -174,6 +175,7 @@ class Rules:
 
     def _told(self, report: Report) -> Report:
         deeper = self._label and report.verdict is Verdict.FAIL
+        report = by_few(report, self._values)
         return report.with_remarks([DEEPER]) if deeper else report
 
 

@@ -13,6 +13,7 @@ from .._report.verdicts import NOT_REACHED, Check, Verdict
 from .._vectors.point import Point
 from .._vectors.primals import ArgNums
 from .._verdict.options import Options
+from .._verdict.spent import by_few
 
 #: Checks by name, none of which has been made.
 Pending = dict[str, Callable[[], Check]]
@@ -95,4 +96,5 @@ class Session:
             except KeyboardInterrupt:
                 last = replace(last, interrupted=True)
             checks.append(Check(other, Verdict.INCONCLUSIVE, NOT_REACHED))
-        return done(together([*others, (name, last)], checks, values.nfev, claim.calls))
+        every = [(name, by_few(one, values)) for name, one in (*others, (name, last))]
+        return done(together(every, checks, values.nfev, claim.calls))

@@ -1,10 +1,10 @@
 """A report as a picture in a file."""
 
-import re
 import sys
 from pathlib import Path
 
 from .outcome import Outcome
+from .words import typed
 
 #: What may be drawn, each with the size of its figure in inches.
 DRAWN = {"entries": (7.0, 3.6), "steps": (5.0, 4.2), "leaf": (7.0, 3.2), "jacobian": (7.0, 3.2)}
@@ -40,11 +40,4 @@ def draw(outcome: Outcome, path: Path, kind: str | None = None) -> None:
             report.plot_jacobian(figure.subplots(1, 3))
         figure.savefig(path, dpi=150)
     except ValueError as err:  # nothing to draw, or a file of a kind that is unknown
-        print(f"gradproof: no plot in {str(path)!r}: {_as_options(str(err))}", file=sys.stderr)
-
-
-def _as_options(text: str) -> str:
-    """Return what is said of pictures and options in Python as they are typed."""
-    text = re.sub(r"plot_(\w+)\(\)", r"--plot-kind \1", text)
-    text = text.replace("-kind leaf and --plot-kind entries show", "-kind leaf, or entries, shows")
-    return re.sub(r'\b(directions)="all"', r"--\1 all", text)
+        print(f"gradproof: no plot in {str(path)!r}: {typed(str(err))}", file=sys.stderr)

@@ -17,6 +17,7 @@ from .errors import UsageError, UserCodeError, in_one_line
 from .kinds import FORWARD, FUNCTIONS, KINDS
 from .loading import by_user, callable_named
 from .request import Request
+from .words import as_typed
 from .x0 import Arguments
 
 #: The package, whose own frames are nothing to a user.
@@ -98,7 +99,8 @@ def performed(request: Request) -> Outcome:
         error = of_error(cause)
         trace = "".join(traceback.format_exception(_from_users_code(cause)))
     if report is not None:
-        report = replace(report, repeat=request.again())  # the command, not the call
+        # The command, not the call.
+        report = replace(as_typed(report), repeat=request.again())
         code = EXIT_CODES[report.verdict]
         if report.interrupted and report.verdict is not Verdict.FAIL:
             code = INTERRUPTED

@@ -25,6 +25,7 @@ from .differences import Differences
 from .directions import WHOLE as _WHOLE
 from .directions import Directions, calls_of
 from .rows import EachValue
+from .spent import said
 from .steady import claim_depends_on_calls, func_depends_on_calls
 from .suspects import Entries
 from .traced import in_part
@@ -39,7 +40,6 @@ _CLAIM_MOVES = "the claim is not the same at x0 when it is called there again"
 #: What is said of entries that differ and do not matter.
 _NEGLIGIBLE = "move func by so much less than the others do that it does not matter"
 _NOT_FINITE = "func is not finite at x0: there is no slope to compare with"
-SPENT = "the budget of calls ended before all entries were measured"
 
 
 @dataclass
@@ -116,7 +116,9 @@ class Decision:
         try:
             reason = self._decide()
         except BudgetSpent:
-            reason = _WHOLE if self.failed else SPENT
+            reason = _WHOLE if self.failed else _ENTRY if found.failed else said(self.survey, found)
+            if self.failed or found.failed:
+                found.remarks.append(said(self.survey, found))
         if not (found.interrupted or reason is _FUNC_MOVES) and self._chance.there:
             self._chance.say()
             if found.failed and not self.failed:

@@ -71,6 +71,8 @@ def diagnosed(
         coarse = max(values.dtype_eps, claim[2].eps)
         suspects = _suspects(seen[1])
         told = of_gradient((survey, findings, claimed), coarse, suspects, *around(values, u))
+    except BudgetSpent:
+        return replace(report, nfev=values.nfev)
     except KeyboardInterrupt:
         return replace(report, nfev=values.nfev, interrupted=True)
     except CAUGHT as err:

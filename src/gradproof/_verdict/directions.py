@@ -56,6 +56,8 @@ _ALONG = {
 OPEN_ALONG = "along a random direction, the slope of func cannot be resolved here"
 _SOMETHING = "along a random direction something is off, and the search did not find where"
 _AGREES = "all directions agree, and would have been seen to disagree"
+#: Reasons that more calls may remove.
+CALLS_TELL = (OPEN_ALONG, _SOMETHING, _DARK.partition("{")[0])
 
 
 def number_of(directions: int | str, n: int, share: float, spent: int) -> int:

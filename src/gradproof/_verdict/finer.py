@@ -5,18 +5,21 @@ from dataclasses import replace
 import numpy as np
 
 from .._claims.hessian import HessianProduct
+from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.slopes import SlopeValues
 from .._report.jacobians import as_column
 from .._report.report import Report
 from .._report.verdicts import NOT_REACHED, Verdict
 from .judge import Seen, undiagnosed
 from .options import Options
+from .spent import ENDED, ended, larger
 
 _KINK = "func has a kink at x0 or next to it, along the tangent: it has no second derivative there"
 _UNSURE = (
     "slopes by a finer step do not bear out that the claim is wrong: func may have a "
     "kink, or bend fast, within the steps"
 )
+_CUT = f"{ENDED} before slopes by a finer step told whether the claim is wrong"
 #: By slopes of half the step, an error that is one of steps falls by a power of 2: to this share of
 #: itself or less, if the power is a quarter or more. That of a claim stays.
 _FALLS = 0.5**0.25
@@ -45,16 +48,21 @@ def _of_both(slopes: SlopeValues, claim: HessianProduct, options: Options) -> tu
     if first.verdict is not Verdict.FAIL or certain or first.interrupted:
         return first, seen
     unsure = replace(first, verdict=Verdict.INCONCLUSIVE, reason=_KINK, advice="")
+    cut = replace(unsure, reason=_CUT, advice=larger(*seen[:2]))
     try:
         if slopes.kinked():
             return unsure, seen
-        if slopes.left() < 2 * slopes.cost:  # no budget for a second look
-            return first, seen
+        if slopes.left() < 2 * slopes.cost:
+            return cut, seen
         second, _ = undiagnosed(slopes.finer(), np.ones(1), claim, options)
     except KeyboardInterrupt:
         return replace(unsure, reason=NOT_REACHED, interrupted=True), seen
+    except BudgetSpent:
+        return cut, seen
     if second.verdict is Verdict.FAIL and _same_error(first, second):
         return replace(first, interrupted=second.interrupted), seen
+    if second.verdict is Verdict.INCONCLUSIVE and ended(second):
+        return replace(unsure, reason=second.reason, advice=second.advice), seen
     return replace(unsure, reason=_UNSURE, interrupted=second.interrupted), seen
 
 

@@ -23,12 +23,13 @@ from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie, of_x_alone
 from .decision import UNRESOLVED, Decision
-from .directions import OPEN_ALONG, number_of
+from .directions import CALLS_TELL, OPEN_ALONG, number_of
 from .ladder import ladder_of
 from .next_step import next_step, say_fewer_digits, stands_still
 from .nothing import told_of_nothing, with_slopes
 from .options import Options
 from .rows import EachValue
+from .spent import with_end
 from .table import all_entries, few_entries, worst_of_columns
 from .wider import Look
 
@@ -204,7 +205,10 @@ def _report(
     reach = _reach(survey, found, flat)
     if verdict == "pass" and reach.of_nothing:
         reason = f"{reason}; {reach.of_nothing}"
-    step = next_step(survey, found, flat, reason) if verdict == "inconclusive" else ""
+    step = ""
+    if verdict == "inconclusive":
+        reason = with_end(reason, survey, found) if reason.startswith(CALLS_TELL) else reason
+        step = next_step(survey, found, flat, reason)
     if step == STATIONARY.step and reason in (UNRESOLVED, OPEN_ALONG):
         reason = NEARLY
     if verdict == "fail" and stands_still(survey):

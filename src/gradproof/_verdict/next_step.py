@@ -24,7 +24,7 @@ from .._report.advice import (
     cause_of,
 )
 from .beside import Judged
-from .decision import SPENT
+from .spent import ENDED, larger
 
 #: What a func that does not move at all cannot miss, in standard deviations of its rounding.
 _FAR = 256
@@ -54,8 +54,8 @@ def next_step(survey: Survey, found: Findings, flat: dict[str, np.ndarray], reas
     """
     if found.interrupted:
         return cause_of(reason).step
-    if reason == SPENT:
-        return f"pass budget={_enough(survey, found)} or more, or none"
+    if ENDED in reason:
+        return larger(survey, found)
     cause = cause_of(" ".join([reason, *found.remarks]))
     if cause in (ELSEWHERE, INEXACT) and _steep(survey):
         return KINK.step
@@ -150,14 +150,6 @@ def _saturated(survey: Survey) -> bool:
     """Tell whether func may stand still for the rounding of terms that are larger elsewhere."""
     by = (weights * survey.move for weights, _ in survey.lines if weights.size)
     return any(of_large_terms(survey, d, float(np.abs(survey.g) @ np.abs(d))) for d in by)
-
-
-def _enough(survey: Survey, found: Findings) -> int:
-    """Return a budget with which a check ends."""
-    n, cost = survey.g.size, survey.scalar.values.cost
-    each = not isinstance(found.state, Column)
-    # Two calls and two more for each entry that is looked at again; a search may take 600.
-    return cost * ((4 * n if each else 600) + 200)
 
 
 def _tolerance(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> str:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._evaluation.values import Values
+from .._evaluation.values import BudgetSpent, Values
 from .._evaluation.wider import Wider, widened
 from .._numerics.precision import Precision
 from .._numerics.scales import moves_by_leaf
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .options import Options
+from .spent import ENDED, ended
 from .steady import depends_on_calls
 
 #: Entries that did not pass that are looked at in both dtypes, the first that failed first.
@@ -30,6 +31,7 @@ _VALUES = (
 _CONFIRMED = "values of func in single precision say the same"
 _OFF = "at far finer steps values of func in single precision do not bear the claim out"
 _NONE = "there are no values in single precision to tell a claim in half precision by"
+_CUT = f"{ENDED} before values of func in single precision told"
 _ANOTHER = "func returns something else there, beside x0"
 
 
@@ -76,6 +78,10 @@ class Look:
             second, remarks = self._second(first, widened(self.values))
         except KeyboardInterrupt:  # of the calls that this takes: what is known stays so
             return replace(first, nfev=self.values.nfev, interrupted=True)
+        except BudgetSpent:
+            return self._cut(first)
+        if second is not None and second.verdict is Verdict.INCONCLUSIVE and ended(second):
+            return self._cut(first)
         tells = {Verdict.PASS}
         if first.alone is not None and first.verdict is Verdict.INCONCLUSIVE:
             tells.add(Verdict.FAIL)
@@ -84,6 +90,19 @@ class Look:
             first = replace(first, nfev=self.values.nfev, interrupted=interrupted)
             return first.with_remarks(remarks)
         return replace(second, dtype=first.dtype, measured_in="float32").with_remarks([_VALUES])
+
+    def _cut(self, first: Report) -> Report:
+        """Return the report where the budget ended before values in single precision told."""
+        first = replace(first, nfev=self.values.nfev)
+        if first.verdict is Verdict.FAIL or ended(first):
+            return first.with_remarks([_CUT])
+        return replace(first, reason=f"{first.reason}; {_CUT}", advice=self._larger)
+
+    @property
+    def _larger(self) -> str:
+        # As much again, and the look at each entry in both dtypes.
+        least = 2 * self.values.cost * (4 * self.g.size + 200)
+        return f"pass budget={max(least, 2 * (self.values.calls.budget or 0))} or more, or none"
 
     def _second(self, first: Report, wider: Wider[Values]) -> tuple[Report | None, list[str]]:
         """Return the report on values in single precision, if they are any; and what to remark."""
