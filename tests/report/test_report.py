@@ -447,3 +447,10 @@ class TestTextOfOthers:
         )
         assert "\x1b" not in str(report)
         assert not any(line.startswith("pass") for line in str(report).splitlines())
+
+
+def test_a_remark_on_several_entries_is_one():
+    report = every_kind()["wrong"].with_remarks(
+        ["x[0]: odd", "x[1]: odd", "odd: so", "x[2]: odd: so"]
+    )
+    assert document(report).remarks[-2:] == ["x[0], x[1]: odd", "odd: so"]

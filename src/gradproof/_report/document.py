@@ -15,6 +15,8 @@ from .verdicts import Verdict
 
 #: Entries that a page has at most.
 MOST = 1000
+#: Entries that a remark names.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,26 @@ def document(report: Contents, most: int = MOST, *, heat: bool = True) -> Docume
         scope=[(name, groups) for name, groups in words if any(groups)],
         cost=cost(report),
         repeat=report.repeat,
-        remarks=[one for one in remarks if not _is_evidence(report, one)],
+        remarks=_together([one for one in remarks if not _is_evidence(report, one)]),
         ladder=_ladder(report),
     )
 
 
 def _ladder(report: Contents) -> tuple[Ladder, str] | None:
     return None if report.ladder is None else (report.ladder, line_of(report, report.ladder))
+
+
+def _together(remarks: list[str]) -> list[str]:
+    """Return remarks; one that is made of several entries is said once, with their names."""
+    groups: dict[str, list[str]] = {}
+    for remark in remarks:
+        name, told, text = remark.partition(": ")
+        if text not in remarks:  # else it is said of the claim as a whole, too
+            groups.setdefault(text if told else remark, []).append(name)
+    return [
+        text if names == [text] else f"{listed([names], _NAMED)}: {text}"
+        for text, names in groups.items()
+    ]
 
 
 def _is_evidence(report: Contents, remark: str) -> bool:
