@@ -119,9 +119,10 @@ def test_complex():
     assert off.wrong_entries
 
 
-def test_reference():
-    report = verify_against(
-        lambda x: np.sin(x), lambda x: 2 * np.sin(x), np.array(0.7), order=0, seed=0
-    )
+@pytest.mark.parametrize("x0", [0.7, np.float32(0.7), np.array(0.7)], ids=repr)
+def test_reference(x0):
+    report = verify_against(lambda x: np.sin(x), lambda x: 2 * np.sin(x), x0, order=0, seed=0)
     assert report.verdict == "fail"
     assert "[]" not in str(report)
+    assert "checked: x ()" in str(report)
+    assert verify_against(np.sin, np.sin, x0, order=0, seed=0).ok

@@ -55,7 +55,9 @@ class Arguments:
         leaves = self._flat.leaves
         self._floating = [i for i, leaf in enumerate(leaves) if self._is_floating(leaf)]
         # What autograd records of them, as of parameters, is none of a comparison's affair.
-        self.arrays = [self.backend.unrecorded(leaves[i]) for i in self._floating]
+        # A number of Python is an array without an axis.
+        found = [self.backend.leaf(leaves[i]) for i in self._floating]
+        self.arrays = [self.backend.unrecorded(array) for array in found if array is not None]
         chosen = range(len(primals)) if argnums is None else positions(argnums, len(primals))
         chosen = (chosen,) if isinstance(chosen, int) else tuple(chosen)
         tops = [_top(self._flat.paths[i]) for i in self._floating]
