@@ -100,3 +100,19 @@ def test_columns_that_are_off_are_looked_at_first(change, words):
 
     report = verify_jac(lambda x: np.tanh(a @ x / 5), lambda x: change(jac(x)), x, seed=0)
     assert words in report.finding
+
+
+@pytest.mark.parametrize("factor", [-1, 1.5, 2])
+def test_the_entry_beside_a_wrong_one_is_no_shift(factor):
+    """In single precision what is beside it, in a smooth claim, is the right number, too."""
+    x = np.linspace(0.5, 1.5, 1000, dtype=np.float32)
+    at = np.random.default_rng(1).choice(1000, 10, replace=False)
+
+    def grad(x):
+        g = 3 * x * x
+        g[at] *= np.float32(factor)
+        return g
+
+    report = verify_grad(lambda x: (x**3).sum(), grad, x, directions="auto", seed=1)
+    assert report.verdict == "fail"
+    assert "off its place" not in report.finding

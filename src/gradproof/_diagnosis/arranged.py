@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._report.diagnoses import Kind
+from .asked import holds_of_sum
 from .evidence import Case
-from .fields import Field
 from .named import ENOUGH, Named
 
 #: How far along an axis numbers may be off their place.
@@ -74,11 +74,12 @@ def moved(case: Case) -> Iterator[Named]:
             continue
         for by in range(1, min(_FAR, length - 2) + 1):
             for shift in (by, -by):
-                yield from _shifted(own, axis, shift, along)
+                yield from _shifted(case, axis, shift, along)
 
 
-def _shifted(own: Field, axis: int, shift: int, along: str) -> Iterator[Named]:
+def _shifted(case: Case, axis: int, shift: int, along: str) -> Iterator[Named]:
     """Yield names: the same with nothing known of what was shifted out at the end."""
+    own = case.own
     there = np.roll(own.claimed, shift, axis)
     inside = np.ones(own.shape, dtype=bool)
     edge = [slice(None)] * own.claimed.ndim
@@ -87,9 +88,9 @@ def _shifted(own: Field, axis: int, shift: int, along: str) -> Iterator[Named]:
     taken = own.taken(inside)
     if (own.wrong & taken).sum() < 2 or not own.fits(own.taken(there), taken):
         return
-    text = f"is shifted by {-shift:+d}{along}: every number is {abs(shift)} off its place"
     # What is at the edge is anybody's guess: the entries inside are the evidence.
-    if own.digits(own.wrong & taken).sum() >= 4:
+    if own.digits(own.wrong & taken).sum() >= 4 and holds_of_sum(case, there, inside):
+        text = f"is shifted by {-shift:+d}{along}: every number is {abs(shift)} off its place"
         yield Named(Kind.SHIFTED, text, None)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .evidence import Case, Sum, blur
+from .evidence import Case, Sum, blur, contracted
 
 #: From this share of what is typical on, a change of an entry matters.
 _MATTERS = 0.1
@@ -32,6 +32,21 @@ def off_elsewhere(case: Case, inside: np.ndarray) -> bool:
         return False
     allowed = one.bar + blur(own.claimed, one.weights[case.k], own.rounding)
     return bool((np.abs(one.error) > allowed).any())
+
+
+def holds_of_sum(case: Case, predicted: np.ndarray, among: np.ndarray) -> bool:
+    """
+    Tell whether a sum of some entries, with signs at random, is what is predicted of them.
+
+    Where a claim is smooth, what is beside an entry that is wrong is as good as what is right.
+    """
+    own = case.own
+    one = None if own.whole else asked(case, among)
+    if one is None:
+        return True
+    weights = one.weights[case.k]
+    left = one.error - contracted(np.where(among, predicted - own.claimed, 0.0), weights)
+    return bool((np.abs(left) <= one.bar + blur(predicted, weights, own.rounding)).all())
 
 
 def unseen(case: Case, change: np.ndarray) -> np.ndarray:

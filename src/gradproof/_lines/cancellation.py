@@ -108,6 +108,8 @@ def _stands_still(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
     """
     scalar, point = survey.scalar, survey.scalar.point
     at_x0, still = scalar.values.at_x0, scalar.weights != 0
+    # Of few digits one rounding is a large share of a value, and is counted as one.
+    roundings = 1 if survey.precision.rounding_in_full else ROUNDINGS
     for step in (e.step, -e.step):
         still &= scalar.values.at(step * direction)[0] == at_x0
     if not still.any():
@@ -117,7 +119,7 @@ def _stands_still(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
         # By a whole move, there: a finer step might be lost in rounding once more.
         values, beside = (scalar.values.at(by)[0] for by in (there, displaced(there, direction)))
         with np.errstate(all="ignore"):
-            terms = ROUNDINGS * survey.eps * np.abs(values - at_x0)
+            terms = roundings * survey.eps * np.abs(values - at_x0)
         lost = np.where(still & (beside != values) & (np.abs(at_x0) <= terms), terms, 0.0)
         size = float(scalar.size_of(lost))
         if np.isfinite(size) and size >= abs(e.value) * e.step:
