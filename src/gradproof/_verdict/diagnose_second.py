@@ -16,6 +16,7 @@ from .._evaluation.slopes import SlopeValues
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
+from .._numerics.scales import rms
 from .._report.ladder import ENTRIES, Jacobian, Ladder
 from .._report.report import Report
 from .._vectors.layout import Pairs, leaf_of
@@ -132,7 +133,7 @@ def _by_entries(report: Report, values: SlopeValues, looked: Looked) -> Report:
     matrix, chosen, measured, bar = looked
     n, own = matrix.shape[0], matrix[np.ix_(chosen, chosen)]
     error, size = np.abs(measured - own), np.fmax(np.abs(own), np.abs(measured))
-    size = np.fmax(size, np.median(size))
+    size = np.fmax(size, rms(size.ravel()))  # most entries of a diagonal matrix are zero
     allowed = 2 * bar + report.rtol * size
     row = np.argmax(error / np.fmax(allowed, np.finfo(float).tiny), axis=0)
     at = row, np.arange(chosen.size)
