@@ -502,3 +502,41 @@ class TestSaturated:
             return -2 * x * np.exp(-(x**2)) * ct[:4] * factor
 
         assert verify_vjp(func, pulled_back, x, seed=0).verdict is Verdict.FAIL
+
+
+class TestConfident:
+    """A softmax that is sure: what is left of its products is rounding of terms that cancel."""
+
+    TOP = (("float32", 15), ("float32", 40), ("float64", 30), ("float64", 100), ("float16", 10))
+
+    @pytest.mark.parametrize(("dtype", "top"), TOP)
+    @pytest.mark.parametrize("seed", range(3))
+    def test_right_products(self, dtype, top, seed):
+        x = np.array([top, 1, 2], dtype)
+        vjp = verify_vjp(softmax, pulled, x, seed=seed)
+        jvp = verify_jvp(softmax, pulled, x, seed=seed)
+        for report in (vjp, jvp):
+            assert report.verdict is not Verdict.FAIL, str(report)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_rule_that_is_not_linear(self, seed):
+        """Where digits are left, it fails as before."""
+        report = verify_vjp(
+            softmax, lambda x, ct: pulled(x, abs(ct)), np.array([5.0, 1, 2]), seed=seed
+        )
+        assert report.verdict is Verdict.FAIL
+        assert "not linear" in str(report)
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.library("torch")
+    def test_cross_entropy_of_torch(self, dtype):
+        import torch
+
+        def entropy(x):
+            return torch.nn.functional.cross_entropy(x, torch.tensor([0]))
+
+        for top in (15.0, 30.0, 40.0, 100.0):
+            x = torch.tensor([[top, 1, 2]], dtype=getattr(torch, dtype))
+            for func in (entropy, lambda x: torch.softmax(x, -1)):
+                report = verify_autodiff(func, x, seed=0)
+                assert report.verdict is not Verdict.FAIL, str(report)

@@ -78,7 +78,8 @@ def judged(said: Sequence[Diagnosis], leaves: list[Leaf], kinds: str) -> str:
 def _true(one: Diagnosis, leaves: list[Leaf]) -> bool | None:
     """Tell whether a sentence is true; None if its words are not known here."""
     # A comparison says it of the reference, what is claimed of a Hessian of second derivatives.
-    text = re.sub("the reference|func's second derivative", "func's slope", one.text)
+    others = "the reference|func's second derivative|the slope of grad"
+    text = re.sub(others, "func's slope", one.text)
     one = replace(one, text=text)
     concerned, condition = _placed(one.place, leaves)
     if not concerned:

@@ -137,7 +137,7 @@ def linear_in_cotangent(claim: Vjp, values: Values, options: Options, rtol: floa
         "the vjp is not linear in its cotangent: that of a sum is not the sum of the vjps",
         (first, other),
         claim.of,
-        Ulps(point.magnitude, eps, options.rng(6)),
+        Ulps(point.magnitude, eps, options.rng(6), point.x),
         (leaves, least, rtol),
     )
     return where_finite(check, values)
@@ -157,7 +157,7 @@ def linear_in_tangent(claim: Tangents, values: Values, options: Options, rtol: f
         f"the {claim.name} is not linear in its tangent: that of a sum is not the sum of two",
         (first, other),
         claim.one,
-        Ulps(claim.point.magnitude, eps, options.rng(6)),
+        Ulps(claim.point.magnitude, eps, options.rng(6), claim.point.x),
         ([leaf.where for leaf in outputs.leaves], least, rtol),
     )
     return where_finite(check, values)
@@ -171,7 +171,7 @@ def transposed(vjp: Vjp, jvp: Tangents, values: Values, options: Options, rtol: 
         "forward against reverse",
         "forward and reverse mode differ: one of the two rules is wrong",
         ((jvp.one, v, jvp.one(v), u), (vjp.of, u, vjp.at_x0, v)),
-        Ulps(jvp.point.magnitude, eps, options.rng(6)),
+        Ulps(jvp.point.magnitude, eps, options.rng(6), jvp.point.x),
         rtol,
         # As of slopes: what is less than half of the digits of f, for a move of x, is nothing.
         eps**0.5 * float(np.linalg.norm(u * values.at_x0)),
@@ -245,7 +245,7 @@ def same_vjp(
     eps = max(claim.eps, values.eps)
     size = float(np.max(np.abs(at_x0[np.isfinite(at_x0)]), initial=0.0))
     check = alike(name, again, at_x0, size, max(rtol / 4, 16 * eps), what)
-    ulps = Ulps(claim.point.magnitude, eps, np.random.default_rng(0))
+    ulps = Ulps(claim.point.magnitude, eps, np.random.default_rng(0), claim.point.x)
     with np.errstate(all="ignore"):
         apart = again - at_x0
     parts = [leaf.where for leaf in claim.point.leaves]
@@ -253,8 +253,12 @@ def same_vjp(
 
 
 def _blur_of(product: Callable[..., Any], vector: np.ndarray, at_x0: np.ndarray, ulps: Ulps) -> Any:
-    """Return by how much rounding of x0 and of a vector moves its product."""
-    return blur(at_x0, lambda: product(vector), lambda: ulps.two(product, vector))
+    """Return by how much rounding of x0, of a vector and of terms moves their product."""
+    again = product(vector)
+    moved = blur(at_x0, lambda: again, lambda: ulps.two(product, vector))
+    if again is None or not np.array_equal(again, at_x0, equal_nan=True):
+        return moved  # a random one has no such floor
+    return np.fmax(moved, ulps.of_terms(product, vector))
 
 
 def _linear(

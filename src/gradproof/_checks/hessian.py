@@ -1,5 +1,6 @@
 """Verdicts on second derivatives: Hessians, and their products with tangents."""
 
+from dataclasses import replace
 from typing import Any, Unpack
 
 from .._backends.typing import Function
@@ -110,7 +111,7 @@ def verify_hess(
         checked_callable(grad, "grad")
         values: Values = GradientValues(grad, point, options.budget, settings)
         claim = Hessian(hess, point, values.outputs)
-        report = of_columns(values, claim, options)
+        report = _of_grad(of_columns(values, claim, options))
         columns = claim.at_x0()
     else:
         direction = tangent(point, options.rng(2), slice(None))
@@ -212,7 +213,7 @@ def verify_hvp(
     claim = Tangents(hvp, point, span, tangents, outputs)
     claim.name = "hvp"
     if grad is not None:
-        report = of_columns(values.along(span), claim, options)
+        report = _of_grad(of_columns(values.along(span), claim, options))
     else:
         values = slopes = SlopeValues(func, point, options.budget, tangents[0], settings)
         report = of_slopes(slopes, HessianProduct(claim, tangents[0], point), options)
@@ -238,6 +239,11 @@ def _real(point: Point) -> Point:
             )
             raise TypeError(msg)
     return point
+
+
+def _of_grad(report: Report) -> Report:
+    """Return a report that says what func, which is not called, was not compared with."""
+    return replace(report, scope=report.scope.without("grad, which is taken to be right"))
 
 
 def _like_gradient(point: Point) -> Outputs:

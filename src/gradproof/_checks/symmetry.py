@@ -18,7 +18,8 @@ def symmetric_product(
 ) -> Check:
     """Return a check that a product is that of a symmetric matrix."""
     what = "the product is not that of a symmetric matrix: <w, H v> and <v, H w> differ"
-    ulps = Ulps(claim.point.magnitude, max(claim.eps, claim.point.eps), options.rng(6))
+    eps = max(claim.eps, claim.point.eps)
+    ulps = Ulps(claim.point.magnitude, eps, options.rng(6), claim.point.x)
 
     both = (claim.one, first, claim.one(first), other), (claim.one, other, claim.one(other), first)
     return same_product("symmetry", what, both, ulps, rtol)

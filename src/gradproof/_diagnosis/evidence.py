@@ -9,8 +9,8 @@ import numpy as np
 
 from .fields import Field
 
-#: What most claims are held against, and what claimed Hessians are.
-SLOPE, SECOND = "func's slope", "func's second derivative"
+#: What most claims are held against; what claimed Hessians are, and with `grad=`.
+SLOPE, SECOND, OF_GRAD = "func's slope", "func's second derivative", "the slope of grad"
 
 
 @dataclass(frozen=True)

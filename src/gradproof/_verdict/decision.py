@@ -32,7 +32,7 @@ from .traced import in_part
 
 #: Stands for the sentence that counts the entries that are off, until all is measured.
 _ENTRY = "entries are off"
-_TOGETHER = "at a kink, each entry of the claim is a subgradient, and together they are none"
+_TOGETHER = "at a kink, the entries of the claim are no subgradient together"
 UNRESOLVED = "some entries cannot be resolved here"
 _AGREES = "every entry agrees, and would have been seen to disagree"
 _FUNC_MOVES = "func does not return the same at x0 when it is called there again"

@@ -10,7 +10,7 @@ import numpy as np
 from .._backends.foreign import of_error
 from .._claims.linear_map import Columns
 from .._diagnosis.choose import diagnoses, named, places
-from .._diagnosis.evidence import SECOND, SLOPE, Evidence
+from .._diagnosis.evidence import OF_GRAD, SLOPE, Evidence
 from .._diagnosis.fields import Beside, Field
 from .._evaluation.outcomes import BudgetSpent
 from .._evaluation.values import Values
@@ -20,10 +20,11 @@ from .._report.diagnoses import Diagnosis, WrongPlace
 from .._report.jacobians import with_columns
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .._vectors.layout import Leaf
+from .._vectors.layout import Leaf, Pairs
 from . import diagnose
 from .column_looks import Look, some
 from .context import around, fits, lengths
+from .looked_at import by_columns
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
 #: Jacobian, that are looked at; and the most pairs of leaves.
@@ -85,8 +86,27 @@ def diagnosed(
         return replace(report, nfev=values.nfev).with_remarks([why])
     diagnosis, right, places_, looked = told
     report = replace(report, nfev=values.nfev, diagnosis=diagnosis, right=right)
-    report = replace(report, wrong_places=places_)
+    report = _measured(replace(report, wrong_places=places_), values, *looked)
     return with_columns(report, *looked, values.what, entrywise=values.point.entrywise)
+
+
+def _measured(
+    report: Report,
+    values: Values,
+    matrix: np.ndarray,
+    found: dict[int, tuple[np.ndarray, np.ndarray]],
+) -> Report:
+    """Return a report of a claim that is off as a whole with the entries that were measured now."""
+    if not found or np.isfinite(report.flat["measured"]).any():
+        return report
+    columns, rows = np.array(list(found)), np.arange(matrix.shape[0])
+    known = tuple(np.stack(own, axis=1) for own in zip(*found.values(), strict=True))
+    claimed = matrix[:, columns]
+    flat = by_columns(report, claimed, (known[0], known[1]), (rows, columns), matrix.shape[1])
+    leaves = tuple(values.point.leaves)
+    return replace(
+        report, flat=flat, leaves=leaves, pairs=Pairs(tuple(values.outputs.leaves), leaves)
+    )
 
 
 def _told(
@@ -140,7 +160,8 @@ def _evidence(
     subject: str,
 ) -> Evidence:
     outputs, point = values.outputs, values.point
-    truth = SECOND if subject in (_SUBJECTS["hess"], _SUBJECTS["hvp"]) else SLOPE
+    # A Hessian, or a product with it, is compared in columns with differences of a gradient alone.
+    truth = OF_GRAD if subject in (_SUBJECTS["hess"], _SUBJECTS["hvp"]) else SLOPE
     others, numbers = around(values, np.empty(0))
     others = [one for one in others if one.name != "func's values"]
     if not point.entrywise:

@@ -16,7 +16,6 @@ from .._evaluation.slopes import SlopeValues
 from .._evaluation.wider import widened
 from .._numerics.precision import Precision
 from .._numerics.rungs import NOISE
-from .._numerics.scales import rms
 from .._report.ladder import ENTRIES, Jacobian, Ladder
 from .._report.report import Report
 from .._vectors.layout import Pairs, leaf_of
@@ -24,6 +23,7 @@ from .._vectors.point import Point
 from . import diagnose
 from .context import lengths
 from .judge import Seen
+from .looked_at import by_columns
 from .options import Options
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most entries of x of which a
@@ -132,26 +132,7 @@ def _by_entries(report: Report, values: SlopeValues, looked: Looked) -> Report:
     """Return a report whose numbers are those of the Hessian: by column, the entry furthest off."""
     matrix, chosen, measured, bar = looked
     n, own = matrix.shape[0], matrix[np.ix_(chosen, chosen)]
-    error, size = np.abs(measured - own), np.fmax(np.abs(own), np.abs(measured))
-    size = np.fmax(size, rms(size.ravel()))  # most entries of a diagonal matrix are zero
-    allowed = 2 * bar + report.rtol * size
-    row = np.argmax(error / np.fmax(allowed, np.finfo(float).tiny), axis=0)
-    at = row, np.arange(chosen.size)
-    seen = (error + bar)[at] / np.fmax(size[at], np.finfo(float).tiny)
-    agrees = np.where(seen <= report.resolved, "pass", "unresolved")
-    known = {
-        "row": (chosen[row], -1),
-        "claimed": (own[at], np.nan),
-        "measured": (measured[at], np.nan),
-        "truncation": (bar[at], np.inf),
-        "noise": (np.zeros(chosen.size), np.inf),
-        "resolution": (seen, np.inf),
-        "state": (np.where((error > allowed)[at], "off", agrees), "unresolved"),
-    }
-    flat = {name: np.full(n, np.nan) for name in ("step", "right", "left")}
-    for name, (numbers, unknown) in known.items():
-        flat[name] = np.full(n, unknown, dtype=np.result_type(numbers, np.array(unknown)))
-        flat[name][chosen] = numbers
+    flat = by_columns(report, own, (measured, bar), (chosen, chosen), n)
     jacobian = Jacobian(matrix.copy(), np.full((n, n), np.nan), ENTRIES)
     jacobian.measured[np.ix_(chosen, chosen)] = measured
     leaves = tuple(values.point.base.leaves)
