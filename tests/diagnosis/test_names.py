@@ -581,3 +581,10 @@ def test_the_same_factor_of_several_arguments_is_said_once():
 
 def test_factors_that_differ_are_said_each():
     assert len(said(field(3.7 * G, G, "w"), field(3.71 * M, M, "m"))) == 2
+
+
+def test_one_number_at_many_places_is_not_permuted():
+    """It was claimed at one of them."""
+    right = np.diag(X[:6]) + np.eye(6, k=1)
+    claimed = right + np.diag(np.linspace(0, 0.1, 5), 1)
+    assert "permuted" not in kinds(field(claimed, right))

@@ -125,6 +125,15 @@ def permuted(case: Case) -> Iterator[Named]:
     allowed = own.allowed(own.measured)
     if not (near <= allowed).all():
         return
+    # Each number of the claim is at one other place: as often as it was measured, it was claimed.
+    low, high = own.measured - 2 * allowed, own.measured + 2 * allowed
+    claimed = np.searchsorted(numbers, high, "right") - np.searchsorted(numbers, low)
+    known = np.sort(own.measured)
+    measured = np.searchsorted(known, high - allowed, "right") - np.searchsorted(
+        known, low + allowed
+    )
+    if (measured > claimed).any():
+        return
     # By chance a number is within a bar of one of them as often as these fill their range.
     spread = float(numbers[-1] - numbers[0])
     if not spread:
