@@ -152,6 +152,8 @@ def _refuse_several(values: Values) -> None:
     if outputs.scalar and not outputs.leaves[0].complex:
         return
     what = f"shape {outputs.shape}" if outputs.bare else f"{len(outputs.leaves)} arrays"
+    if outputs.bare and outputs.leaves[0].complex:
+        what = f"complex numbers of {what}"
     msg = (
         f"func returned {what}; expected one real number, since a gradient is checked. Use "
         "verify_jac for a Jacobian, verify_vjp or verify_jvp for its products."

@@ -26,6 +26,8 @@ _ASKED = 3
 _DIGITS, _TELL, _PLAIN = 2.0, 8, 0.05
 #: Digits that a sign, 2 and 1/2 need less: they are met that much more often than other numbers.
 _PRIOR = 0.5
+#: A slope that is less than this share of others, its bar included, is none.
+_NOTHING = 1e-2
 
 
 def zeros(case: Case) -> Iterator[Named]:
@@ -39,9 +41,11 @@ def zeros(case: Case) -> Iterator[Named]:
         return
     if not own.wrong.any() or off_elsewhere(case, zero):
         return
-    # Where slopes are 0, too, the claim is right: that is part of no pattern. Once one was seen, it
-    # is open of those that were not measured.
-    matters = np.full(own.claimed.size, not (inside & ~own.wrong).any())
+    # Where slopes are 0, too, the claim is right: that is part of no pattern. Once one was seen to
+    # be nothing beside those that are off, it is open of those that were not measured.
+    least = _NOTHING * np.median(np.abs(own.measured[own.wrong]))
+    nothing = inside & ~own.wrong & (np.abs(own.measured) + own.bar <= least)
+    matters = np.full(own.claimed.size, not nothing.any())
     matters[own.where] = own.wrong
     matters = matters.reshape(own.shape) | ~zero
     where = _described(own, zero & matters, matters)
