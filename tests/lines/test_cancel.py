@@ -460,6 +460,16 @@ class TestSaturated:
         if reports[0].verdict is Verdict.INCONCLUSIVE:  # in float16 the claim may be 0 as well
             assert "gradproof.beside(z, scale=0.1)" in reports[0].advice
 
+    @pytest.mark.parametrize("seed", range(8))
+    def test_a_claim_of_some_roundings(self, seed):
+        """It would move func by a rounding or two of its terms."""
+        z = np.array([36, -7.66699509, 1.25429654, -1.70330882, -1.35794788])
+        for report in (
+            verify_grad(self.entropy, self.grad, z, seed=seed),
+            verify_hess(self.entropy, self.hess, z, grad=self.grad, seed=seed),
+        ):
+            assert report.verdict is not Verdict.FAIL, str(report)
+
     @pytest.mark.parametrize(("dtype", "top"), [("float64", 40), ("float32", 20), ("float16", 12)])
     @pytest.mark.parametrize(("rows", "directions"), [(4, "all"), (200, "auto")])
     def test_many_rows(self, rows, directions, dtype, top):

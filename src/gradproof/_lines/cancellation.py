@@ -42,8 +42,13 @@ def cancels(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
     whole = survey.precision.rounding_in_full
     if not whole and _by_ulps(survey, direction, e.value):
         return True
-    return of_large_terms(survey, direction, e.value) and (
-        _stands_still(survey, direction, e) or (not whole and _ragged(survey, direction, e.value))
+    # Values tell of their terms by themselves: of these the claim need only give a hint.
+    if not of_large_terms(survey, direction, e.value / ROUNDINGS):
+        return False
+    return _stands_still(survey, direction, e) or (
+        not whole
+        and of_large_terms(survey, direction, e.value)
+        and _ragged(survey, direction, e.value)
     )
 
 
