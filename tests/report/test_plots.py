@@ -400,6 +400,13 @@ class TestJacobian:
         report.plot_leaf()
         assert len(report.wrong_entries) == 5  # of each column the one that is furthest off
 
+    def test_jvp_wrong_as_a_whole(self, plt):
+        """What was measured by tangents, for the name of a mistake, is no leaf."""
+        report = verify_jvp(self.func, lambda x, v: -self.jac(x) @ v, X[:5], seed=0)
+        assert report.verdict == "fail"
+        with pytest.raises(ValueError, match="measured by tangents"):
+            report.plot_leaf()
+
     @pytest.mark.parametrize("factor", [1.0, 1.3])
     def test_jvp(self, plt, factor):
         """A column for each tangent."""

@@ -20,11 +20,12 @@ from .._report.diagnoses import Diagnosis, WrongPlace
 from .._report.jacobians import with_columns
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .._vectors.layout import Leaf, Pairs
+from .._vectors.layout import Leaf
 from . import diagnose
 from .column_looks import Look, some
 from .context import around, fits, lengths
 from .looked_at import by_columns
+from .table import pairs_of
 
 #: Calls that a diagnosis may take where the verdict took fewer; the most columns, and numbers of a
 #: Jacobian, that are looked at; and the most pairs of leaves.
@@ -103,10 +104,7 @@ def _measured(
     known = tuple(np.stack(own, axis=1) for own in zip(*found.values(), strict=True))
     claimed = matrix[:, columns]
     flat = by_columns(report, claimed, (known[0], known[1]), (rows, columns), matrix.shape[1])
-    leaves = tuple(values.point.leaves)
-    return replace(
-        report, flat=flat, leaves=leaves, pairs=Pairs(tuple(values.outputs.leaves), leaves)
-    )
+    return replace(report, flat=flat, leaves=tuple(values.point.leaves), pairs=pairs_of(values))
 
 
 def _told(

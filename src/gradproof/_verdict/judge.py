@@ -18,7 +18,6 @@ from .._report.advice import STATIONARY, STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
 from .._report.verdicts import Verdict
-from .._vectors.layout import Pairs
 from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie, of_x_alone
@@ -30,7 +29,7 @@ from .nothing import told_of_nothing, with_slopes
 from .options import Options
 from .rows import EachValue
 from .spent import with_end
-from .table import all_entries, few_entries, worst_of_columns
+from .table import all_entries, few_entries, pairs_of, worst_of_columns
 from .wider import Look
 
 #: A problem, what was found of it, and the claim.
@@ -230,17 +229,12 @@ def _report(
         reach=reach,
         flat=flat,
         leaves=tuple(values.point.leaves),
-        pairs=_pairs(values) if "row" in flat else None,
+        pairs=pairs_of(values) if "row" in flat else None,
         scope=_scope(values, products),
         advice=step,
         ladder=ladder_of(survey, found, verdict),
         jacobian=found.jacobian,
     )
-
-
-def _pairs(values: Values) -> Pairs:
-    outputs, point = values.outputs, values.point
-    return Pairs(tuple(outputs.leaves), tuple(point.leaves), by_entries=point.entrywise)
 
 
 def _scope(values: Values, products: tuple[str, ...]) -> Scope:

@@ -4,8 +4,10 @@ from typing import cast
 
 import numpy as np
 
+from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
 from .._lines.survey import Survey
+from .._vectors.layout import Pairs
 
 #: What a report calls numbers of an entry, and what findings call them; of these, which are errors
 #: of the claim and become slopes.
@@ -97,3 +99,9 @@ def worst_of_columns(survey: Survey, found: Findings) -> dict[str, np.ndarray]:
         "resolution": np.where(np.isnan(found.resolution), np.inf, found.resolution),
         "state": found.state.astype(str),
     }
+
+
+def pairs_of(values: Values) -> Pairs:
+    """Return the names of what the numbers of columns are about."""
+    outputs, point = values.outputs, values.point
+    return Pairs(tuple(outputs.leaves), tuple(point.leaves), by_entries=point.entrywise)
