@@ -42,13 +42,13 @@ def cancels(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:
     whole = survey.precision.rounding_in_full
     if not whole and _by_ulps(survey, direction, e.value):
         return True
+    error = abs(e.value)
+    rounding = rounding_of_terms(survey, direction, error)
     # Values tell of their terms by themselves: of these the claim need only give a hint.
-    if not of_large_terms(survey, direction, e.value / ROUNDINGS):
+    if ROUNDINGS * rounding < error:
         return False
     return _stands_still(survey, direction, e) or (
-        not whole
-        and of_large_terms(survey, direction, e.value)
-        and _ragged(survey, direction, e.value)
+        not whole and rounding >= error and _ragged(survey, direction, error)
     )
 
 
@@ -91,16 +91,22 @@ def _between(survey: Survey, one: np.ndarray, other: np.ndarray) -> Any:
     return change if np.isfinite(change).all() else None
 
 
-def of_large_terms(survey: Survey, direction: np.ndarray, error: float) -> bool:
-    """Tell whether terms that the claim has on the ray through x0 have as much rounding."""
-    size, point = np.abs(direction), survey.scalar.point
+def rounding_of_terms(survey: Survey, direction: np.ndarray, enough: float) -> float:
+    """
+    Return what rounding makes of the largest terms that the claim has on the ray through x0.
+
+    Once that is `enough`, the claim is not asked for larger ones.
+    """
+    size, point, found = np.abs(direction), survey.scalar.point, 0.0
     for factor in _ELSEWHERE:
         there = survey.near.there(point.towards((factor - 1) * point.base.x))
         with np.errstate(all="ignore"):
             terms = 0.0 if there is None else float(np.abs(there) @ size)
-        if np.isfinite(terms) and ROUNDINGS * survey.eps * terms >= abs(error):
-            return True
-    return False
+        if np.isfinite(terms):
+            found = max(found, ROUNDINGS * survey.eps * terms)
+        if found >= enough:
+            break
+    return found
 
 
 def _stands_still(survey: Survey, direction: np.ndarray, e: Estimate) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._lines.cancellation import of_large_terms
+from .._lines.cancellation import rounding_of_terms
 from .._lines.findings import Column, Findings
 from .._lines.narrower import narrower
 from .._lines.stationary import claims_nothing
@@ -149,7 +149,8 @@ def _steep(survey: Survey) -> bool:
 def _saturated(survey: Survey) -> bool:
     """Tell whether func may stand still for the rounding of terms that are larger elsewhere."""
     by = (weights * survey.move for weights, _ in survey.lines if weights.size)
-    return any(of_large_terms(survey, d, float(np.abs(survey.g) @ np.abs(d))) for d in by)
+    sizes = ((d, float(np.abs(survey.g) @ np.abs(d))) for d in by)
+    return any(rounding_of_terms(survey, d, size) >= size for d, size in sizes)
 
 
 def _tolerance(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> str:
