@@ -406,6 +406,35 @@ class TestFindings:
             measured = row.cells[1]
             assert len(measured.strip("-").replace(".", "").strip("0").split("e")[0]) <= 1
 
+    def test_a_pass_says_what_it_could_see(self):
+        """In its first sentence, where an error that matters may have passed."""
+
+        def noisy(x):
+            return cube(x) + 1e-3 * (1e9 * cube(x) % 1 - 0.5)
+
+        passed = [
+            report
+            for seed in range(8)
+            if (report := verify_grad(noisy, lambda x: 3 * x * x, point(), rtol=0.02, seed=seed)).ok
+        ]
+        unsure = [one for one in passed if one.flat["resolution"].max() > one.rtol]
+        assert unsure
+        for one in unsure:
+            assert "seen to disagree" not in one.reason
+            assert f"seen to be off by {one.flat['resolution'].max():.1e}" in one.reason
+            assert "an error that matters may have passed" in str(one)
+        sharp = verify_grad(cube, lambda x: 3 * x * x, point(), seed=0)
+        assert "seen to disagree" in sharp.reason
+
+    def test_what_was_called(self):
+        """With `grad=` that is grad, and func is not."""
+        x = point()
+        with_grad = verify_hess(cube, lambda x: np.diag(6 * x), x, grad=lambda x: 3 * x * x, seed=0)
+        assert f"{with_grad.nfev} calls of grad" in str(with_grad)
+        assert "not checked: grad, which is taken to be right" in str(with_grad)
+        alone = verify_hess(cube, lambda x: np.diag(6 * x), x, seed=0)
+        assert f"{alone.nfev} calls of func" in str(alone)
+
     def test_agreeing_entries_are_no_news(self):
         """Beside a wrong entry, one that agrees and could not be resolved is not listed."""
 

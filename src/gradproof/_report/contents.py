@@ -47,6 +47,7 @@ class Contents:
     repeat: str = ""
     ladder: Ladder | None = None
     jacobian: Jacobian | None = None
+    called: str = "func"
 
     def __post_init__(self) -> None:
         # Exceptions, paths and values of the user are part of these.

@@ -110,6 +110,8 @@ class Report(Faces):
     jacobian : Jacobian or None
         Of a claimed Jacobian, or of products with it, of up to 10,000 numbers, each as claimed
         and as measured, for `plot_jacobian`; `to_dict` leaves it out.
+    called : str
+        What `nfev` counts the calls of: 'func', or 'grad' where that was given.
     """
 
     def __bool__(self) -> NoReturn:

@@ -119,9 +119,8 @@ def cost(report: Contents) -> list[str]:
         numbers = ", ".join(f"{name} {k:.2g}" for name, k in report.accuracy if math.isfinite(k))
         lines.append(f"times the error of the reference in {report.dtype}: {numbers or 'none'}")
         other, matters = "the reference", ""
-    lines.append(
-        f"{matters}{report.nfev} calls of func, {report.ngev} of {other}; seed={report.seed}"
-    )
+    calls = f"{report.nfev} calls of {report.called}, {report.ngev} of {other}"
+    lines.append(f"{matters}{calls}; seed={report.seed}")
     if report.compile_time:
         lines.append(f"func was compiled for batches in {report.compile_time:.1f} s")
     return lines

@@ -202,8 +202,9 @@ def _report(
     if verdict == "fail":
         remarks += _left_out(survey)
     reach = _reach(survey, found, flat)
-    if verdict == "pass" and reach.of_nothing:
-        reason = f"{reason}; {reach.of_nothing}"
+    if verdict == "pass":
+        reason = _as_far_as_seen(reason, survey, found, flat)
+        reason += f"; {reach.of_nothing}" if reach.of_nothing else ""
     step = ""
     if verdict == "inconclusive":
         reason = with_end(reason, survey, found) if reason.startswith(CALLS_TELL) else reason
@@ -234,7 +235,19 @@ def _report(
         advice=step,
         ladder=ladder_of(survey, found, verdict),
         jacobian=found.jacobian,
+        called=values.what,
     )
+
+
+def _as_far_as_seen(
+    reason: str, survey: Survey, found: Findings, flat: dict[str, np.ndarray]
+) -> str:
+    """Return the reason of a pass; with the error that was seen, if less would matter."""
+    seen = flat["resolution"][np.isfinite(flat["resolution"])]
+    worst = float(seen.max(initial=0.0))
+    if isinstance(found.state, Column) or worst <= survey.rtol:
+        return reason
+    return reason.replace("seen to disagree", f"seen to be off by {worst:.1e}")
 
 
 def _scope(values: Values, products: tuple[str, ...]) -> Scope:
