@@ -10,25 +10,23 @@ from .._claims.linear_map import Claimed, Columns, Shifted
 from .._evaluation.values import Values
 from .._lines.findings import Column, Findings
 from .._lines.scalarized import Scalarized
-from .._lines.stationary import NEARLY, claims_nothing
 from .._lines.survey import Survey
 from .._lines.ties import Side, Sides
 from .._numerics.formats import Format
-from .._report.advice import STATIONARY, STRAIGHT_THROUGH
 from .._report.reach import Reach, of_entries, unfinished
 from .._report.report import Report
 from .._report.verdicts import Verdict
 from .._vectors.scope import Scope
 from .._vectors.tangents import weights
 from .beside import Judged, beside_a_tie, of_x_alone
-from .decision import UNRESOLVED, Decision
-from .directions import CALLS_TELL, OPEN_ALONG, number_of
+from .conclusion import concluded
+from .decision import Decision
+from .directions import number_of
 from .ladder import ladder_of
-from .next_step import next_step, say_fewer_digits, stands_still
-from .nothing import told_of_nothing, with_slopes
+from .next_step import say_fewer_digits
+from .nothing import with_slopes
 from .options import Options
 from .rows import EachValue
-from .spent import with_end
 from .table import all_entries, few_entries, pairs_of, worst_of_columns
 from .wider import Look
 
@@ -188,35 +186,14 @@ def _report(
     alone: tuple[float, float] | None = None,
 ) -> Report:
     values, (ngev, claim_eps, products) = survey.scalar.values, claim
-    if values.point.held_claims and verdict != "fail":
-        verdict, reason = "fail", _of_held(values.point.held_claims)
+    reach = _reach(survey, found, flat)
+    told = concluded(survey, found, (verdict, reason), flat, reach, still=options.stationary)
     # Of the arrays, also where what is checked are differences, which have fewer digits.
     eps = max(values.dtype_eps, claim_eps)
-    remarks = [*values.remarks, *values.point.remarks, *values.calls.remarks, *found.remarks]
-    if values.failure:
-        remarks.append(f"func raised away from x0, where steps were shortened: {values.failure}")
-    if verdict == "pass" and claims_nothing(survey):
-        why, said = told_of_nothing(survey, found, each="row" in flat, still=options.stationary)
-        verdict, reason = ("inconclusive", why) if why else (verdict, reason)
-        remarks += [said] if said else []
-    if verdict == "fail":
-        remarks += _left_out(survey)
-    reach = _reach(survey, found, flat)
-    if verdict == "pass":
-        reason = _as_far_as_seen(reason, survey, found, flat)
-        reason += f"; {reach.of_nothing}" if reach.of_nothing else ""
-    step = ""
-    if verdict == "inconclusive":
-        reason = with_end(reason, survey, found) if reason.startswith(CALLS_TELL) else reason
-        step = next_step(survey, found, flat, reason)
-    if step == STATIONARY.step and reason in (UNRESOLVED, OPEN_ALONG):
-        reason = NEARLY
-    if verdict == "fail" and stands_still(survey):
-        remarks.append(STRAIGHT_THROUGH.step)
     return Report(
-        verdict=Verdict(verdict),
-        reason=reason,
-        remarks=tuple(of_x_alone(remarks)),
+        verdict=Verdict(told.verdict),
+        reason=told.reason,
+        remarks=tuple(of_x_alone(told.remarks)),
         rtol=survey.rtol,
         resolved=survey.res,
         whole=found.whole,
@@ -232,22 +209,11 @@ def _report(
         leaves=tuple(values.point.leaves),
         pairs=pairs_of(values) if "row" in flat else None,
         scope=_scope(values, products),
-        advice=step,
-        ladder=ladder_of(survey, found, verdict),
+        advice=told.step,
+        ladder=ladder_of(survey, found, told.verdict),
         jacobian=found.jacobian,
         called=values.what,
     )
-
-
-def _as_far_as_seen(
-    reason: str, survey: Survey, found: Findings, flat: dict[str, np.ndarray]
-) -> str:
-    """Return the reason of a pass; with the error that was seen, if less would matter."""
-    seen = flat["resolution"][np.isfinite(flat["resolution"])]
-    worst = float(seen.max(initial=0.0))
-    if isinstance(found.state, Column) or worst <= survey.rtol:
-        return reason
-    return reason.replace("seen to disagree", f"seen to be off by {worst:.1e}")
 
 
 def _scope(values: Values, products: tuple[str, ...]) -> Scope:
@@ -261,17 +227,6 @@ def _scope(values: Values, products: tuple[str, ...]) -> Scope:
     return scope.without(f"{values.what}'s values {', '.join(names)}{more} (not finite)")
 
 
-def _of_held(claims: dict[str, str]) -> str:
-    """Say that a claim has a derivative where there is none."""
-    name, number = next(iter(claims.items()))
-    more = f", and {len(claims) - 1} more of the kind" if len(claims) > 1 else ""
-    why = "which is held fixed" if name.startswith("by ") else "which is no floating number"
-    return (
-        f"the claim has a derivative {name} ({number}){more}, {why}: expected "
-        "zeros or None there; make it floating if there is a derivative"
-    )
-
-
 def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reach:
     """Return how small a mistake would have been seen."""
     if found.reach:
@@ -283,19 +238,3 @@ def _reach(survey: Survey, found: Findings, flat: dict[str, np.ndarray]) -> Reac
         list(point.leaves), flat["resolution"], found.whole, entrywise=point.entrywise
     )
     return reach if "row" in flat else replace(reach, leaves=with_slopes(survey, reach.leaves))
-
-
-def _left_out(survey: Survey) -> list[str]:
-    """Say where a claim is 0 throughout: mostly that is no derivative, but the lack of one."""
-    point, asked = survey.scalar.values.point, "was it detached, or left out (None)?"
-    zero = [
-        leaf
-        for leaf in point.leaves
-        if survey.g[leaf.where].size and not survey.g[leaf.where].any()
-    ]
-    if not survey.g.any():
-        return [f"the claim is 0 in every entry: {asked}"]
-    if not zero or not point.entrywise:
-        return []
-    paths = ", ".join(leaf.path for leaf in zero[:4]) + (", ..." if len(zero) > 4 else "")
-    return [f"the claim is 0 in every entry of {paths}: {asked}"]
