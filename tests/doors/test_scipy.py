@@ -460,3 +460,12 @@ class TestSparse:
         names = [entry["name"] for entry in other.worst()]
         assert names == [entry["name"] for entry in report.worst()]
         assert names[0] == "[4] by [4]"
+
+    def test_what_was_not_reached(self):
+        """A sparse check that has ended says so of rows and entries, as a dense one does."""
+        x = np.linspace(0.5, 1.5, self.N)
+        for claim in (self.dense, lambda x: scipy.sparse.csr_array(self.dense(x))):
+            report = told(gradproof.verify_jac)(Stopped(self.func, 3), claim, x, seed=0)
+            assert report.interrupted
+            assert report.reach is not None
+            assert "ended before rows and entries" in report.reach.reason

@@ -72,7 +72,9 @@ def _by_colours(claim: SparseJacobian, values: Values, options: Options) -> Repo
     reason = report.reason.replace(
         f" of {values.outputs.size * claim.count} entries", " of the entries"
     )
-    reach = report.reach and replace(report.reach, leaves=(), reason="")
+    reach = report.reach
+    if reach is not None and reach.leaves:  # those of tangents, which are colours here
+        reach = replace(reach, leaves=(), reason="")
     report = replace(report, flat=flat, remarks=tuple(remarks), pairs=pairs, jacobian=jacobian)
     return replace(report, reason=reason, reach=reach)
 
